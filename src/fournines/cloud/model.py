@@ -1,0 +1,156 @@
+"""The cloud as the rest of fournines sees it: resolved, immutable, plain.
+
+`cloud.file` reads and validates YAML into these. Ranges are expanded, roles are resolved to services, defaults are
+filled in; nothing here refers back to text except `Cloud.source`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import Any, Literal
+
+from fournines.cloud.secrets import Secrets
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The chosen mechanism of each tier (design 4)."""
+
+    vip: Literal["keepalived"] = "keepalived"
+    database: Literal["galera"] = "galera"
+    messaging: Literal["rabbitmq"] = "rabbitmq"
+    network: Literal["ovs"] = "ovs"
+
+
+@dataclass(frozen=True)
+class TimingSpec:
+    """`timing:` of the cloud file: a profile's name, and single timers overridden by name (see `timing.Timers`)."""
+
+    profile: str = "lan"
+    detect: float | None = None  # seconds; None: the profile's own
+    overrides: Mapping[str, float] = field(default_factory=dict)  # Timers field name -> value
+
+
+@dataclass(frozen=True)
+class Network:
+    """`interface` is the device name on every host that is attached."""
+
+    name: str
+    cidr: IPv4Network
+    interface: str
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A failure domain. Empty power or switch: not stated, so not checked."""
+
+    name: str
+    power: str = ""
+    switch: str = ""
+
+
+@dataclass(frozen=True)
+class Ssh:
+    """How fournines reaches a host. `sudo` is implied by a user other than root."""
+
+    user: str = "root"
+    port: int = 22
+    key: Path | None = None  # None: the lab's key, else the agent and ~/.ssh defaults
+    known_hosts: Path | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """`address` is on the management network. `addresses` maps each attached network's name to an address."""
+
+    name: str
+    region: str
+    zone: Zone
+    address: IPv4Address
+    addresses: Mapping[str, IPv4Address]
+    roles: tuple[str, ...]
+    services: frozenset[str]
+    ssh: Ssh
+
+
+@dataclass(frozen=True)
+class Vips:
+    internal: IPv4Address  # on network `management`
+    public: IPv4Address  # on network `public`
+    vrid: int  # 1..255, derived from cloud and region names unless the file says
+
+
+@dataclass(frozen=True)
+class Region:
+    name: str
+    vips: Vips
+    networks: Mapping[str, Network]
+    zones: Mapping[str, Zone]
+    hosts: tuple[Host, ...]  # file order; the order is the tie-break everywhere
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """`services.NAME` of the cloud file. options: file -> section ("" where it has none) -> option -> value."""
+
+    options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Operator's own certificate for the public VIP; None: fournines' CA issues one."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    ca: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    name: str
+    release: str
+    pattern: Pattern
+    timing: TimingSpec
+    regions: Mapping[str, Region]
+    roles: Mapping[str, frozenset[str]]  # role -> services, shipped and the operator's own
+    services: Mapping[str, ServiceConfig]
+    tls: Tls
+    source: Path  # the cloud file; state lives beside it
+    secrets: Secrets
+
+    @cached_property
+    def hosts(self) -> tuple[Host, ...]:
+        return tuple(h for r in self.regions.values() for h in r.hosts)
+
+    @cached_property
+    def host_by_name(self) -> Mapping[str, Host]:
+        return {h.name: h for h in self.hosts}
+
+    @cached_property
+    def _placement(self) -> Mapping[tuple[str, str], tuple[Host, ...]]:
+        placed: dict[tuple[str, str], list[Host]] = {}
+        for host in self.hosts:
+            for service in host.services:
+                placed.setdefault((host.region, service), []).append(host)
+        return {k: tuple(v) for k, v in placed.items()}
+
+    def hosts_of(self, service: str, region: str) -> tuple[Host, ...]:
+        """Hosts of `region` that carry `service`, in file order."""
+        return self._placement.get((region, service), ())
+
+    def region_of(self, host: Host) -> Region:
+        return self.regions[host.region]
+
+    def options(self, service: str, file: str) -> Mapping[str, Mapping[str, Any]]:
+        """The operator's own options for one configuration file of `service`: section -> option -> value."""
+        config = self.services.get(service)
+        return config.options.get(file, {}) if config else {}
+
+    @property
+    def state_dir(self) -> Path:
+        """Runs, saved plans, locks, clouds.yaml: `.fournines/<cloud>/` beside the cloud file."""
+        return self.source.parent / ".fournines" / self.name

@@ -1,0 +1,128 @@
+"""What a campaign is made of, as plain data: faults, operations, figures, verdicts.
+
+Times are seconds on the prober's monotonic clock since the campaign began, unless the name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["ok", "fail", "unknown"]
+Verdict = Literal["pass", "fail", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`name` such as `host.power_off`, `service.freeze`; `service` for service faults; `target` as the user wrote it:
+    one, vip, writer, leader, minority, majority, all, or a host's or zone's name. `duration` until the heal."""
+
+    name: str
+    service: str
+    target: str
+    duration: float
+
+    def __str__(self) -> str:
+        subject = "+".join(x for x in (self.service, self.target) if x)
+        return f"{self.name}@{subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One probe. Latency counts from `intended`, not from `started`: a closed loop would hide outages.
+
+    `value` identifies what was written or read (a project's name, a row, a message), for the checkers.
+    """
+
+    function: str
+    connection: Literal["fresh", "kept"]
+    intended: float
+    started: float
+    ended: float
+    outcome: Outcome
+    value: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFigures:
+    """Of one function during one fault. `longest_gap_s`: between the ends of two consecutive successes.
+
+    `unavailable_s`: time not covered by a success within one probe interval plus the function's own p99 before the
+    fault. `downtime_s`, `mttr_s`: the published reports' figures (first to last error; 21-sample sliding mean over
+    baseline mean + 4 sigma), for comparison only.
+    """
+
+    function: str
+    interval_s: float
+    longest_gap_s: float
+    unavailable_s: float
+    ok: int
+    fail: int
+    unknown: int
+    p50_ms: tuple[float, float, float]  # before, during, after
+    p99_ms: tuple[float, float, float]
+    downtime_s: float
+    mttr_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """Counts over all acknowledged writes of one kind, seen through every backend afterwards."""
+
+    acknowledged: int
+    lost: int
+    ghost: int
+    duplicate: int
+    stuck: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One audit line. `ok` None: could not be told."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """The prober's machine during the fault: cpu idle share 0..1, PSI `some` average share 0..1."""
+
+    cpu_idle: float
+    cpu_some: float
+    io_some: float
+    memory_some: float
+
+    @property
+    def saturated(self) -> bool:
+        return self.cpu_idle < 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class FaultResult:
+    fault: Fault
+    profile: str  # timing profile under which it was measured
+    hosts: tuple[str, ...]  # those the target resolved to
+    injected: float
+    healed: float
+    redundant_again_s: float | None  # since the heal; None: not within the deadline
+    functions: tuple[FunctionFigures, ...]
+    writes: dict[str, Writes]  # "projects", "rows", "messages"
+    audit: tuple[Finding, ...]
+    pressure: Pressure
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()  # why the verdict is not "pass"
+    not_measured: str = ""  # why the fault could not be injected here
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    cloud: str
+    started_at: str  # ISO 8601, UTC
+    command: str  # repeats this run
+    versions: dict[str, str]
+    results: tuple[FaultResult, ...]
+    verdict: Verdict
+    machine: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,245 @@
+"""What can be managed on a host, as plain data: how to observe it, how it differs, how to bring it about.
+
+A resource knows shell words, never a transport. `fact` says what one batched probe must report about it; `diff`
+compares that report with what is wanted; `steps` are what makes it so. All three are pure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+FactKind = Literal["path", "unit", "package", "shell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a probe reports.
+
+    path:    subject is an absolute path.    Reply `absent` | `dir MODE OWNER GROUP` | `file MODE OWNER GROUP SHA256`
+    unit:    subject is a unit's name.       Reply `ACTIVE ENABLED` such as `active enabled`, `inactive masked`
+    package: subject is a package's name.    Reply the installed version | `absent`
+    shell:   subject is a POSIX-sh snippet.  Reply its first line of output when it exits 0 | `absent` otherwise
+    """
+
+    kind: FactKind
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write `content` to `path` atomically (temporary file in the same directory, fsync, rename)."""
+
+    path: str
+    content: bytes
+    mode: int
+    owner: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A POSIX-sh script as root. Exit status other than 0 fails the change. `timeout` in seconds.
+
+    `stdin` carries secrets: never on a command line, where every user of the host could read them.
+    """
+
+    script: str
+    timeout: float = 60.0
+    stdin: str = ""
+
+
+Step = Put | Run
+
+
+@runtime_checkable
+class Resource(Protocol):
+    """`key` is unique on its host. `triggers` name units: `restart:NAME` or `reload:NAME`, run once a stage and host."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def triggers(self) -> tuple[str, ...]: ...
+    @property
+    def fact(self) -> Fact: ...
+    def diff(self, observed: str) -> str | None:
+        """None when `observed` (the fact's reply) is as wanted, else one line that says what differs."""
+        ...
+
+    def steps(self) -> Sequence[Step]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    name: str
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"package:{self.name}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("package", self.name)
+
+    def diff(self, observed: str) -> str | None:
+        return "absent → installed" if observed == "absent" else None
+
+    def steps(self) -> Sequence[Step]:
+        # policy-rc.d semantics: a package must not start an unconfigured daemon on 0.0.0.0.
+        script = (
+            "export DEBIAN_FRONTEND=noninteractive\n"
+            "mkdir -p /run/fournines && printf '#!/bin/sh\\nexit 101\\n' > /run/fournines/policy-rc.d\n"
+            "chmod 755 /run/fournines/policy-rc.d\n"
+            "[ -e /usr/sbin/policy-rc.d ] || { ln -s /run/fournines/policy-rc.d /usr/sbin/policy-rc.d;"
+            " trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }\n"
+            f"apt-get install -y -q --no-install-recommends {self.name}\n"
+        )
+        return [Run(script, timeout=600.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """`secret` content is never shown in a diff, a log or a saved plan's rendering."""
+
+    path: str
+    content: str = field(repr=False)
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    secret: bool = False
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("path", self.path)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content.encode()).hexdigest()
+
+    def diff(self, observed: str) -> str | None:
+        if observed == "absent":
+            return "absent → present"
+        kind, *rest = observed.split()
+        if kind != "file":
+            return f"{kind} → file"
+        mode, owner, group, digest = rest
+        said: list[str] = []
+        if digest != self.sha256:
+            said.append("content")
+        if int(mode, 8) != self.mode:
+            said.append(f"mode {mode} → {self.mode:o}")
+        if (owner, group) != (self.owner, self.group):
+            said.append(f"owner {owner}:{group} → {self.owner}:{self.group}")
+        return ", ".join(said) or None
+
+    def steps(self) -> Sequence[Step]:
+        return [Put(self.path, self.content.encode(), self.mode, self.owner, self.group)]
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    path: str
+    mode: int = 0o755
+    owner: str = "root"
+    group: str = "root"
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"directory:{self.path}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("path", self.path)
+
+    def diff(self, observed: str) -> str | None:
+        if observed == "absent":
+            return "absent → present"
+        kind, mode, owner, group, *_ = observed.split()
+        if kind != "dir":
+            return f"{kind} → directory"
+        if (int(mode, 8), owner, group) != (self.mode, self.owner, self.group):
+            return f"{mode} {owner}:{group} → {self.mode:o} {self.owner}:{self.group}"
+        return None
+
+    def steps(self) -> Sequence[Step]:
+        return [Run(f"install -d -m {self.mode:o} -o {self.owner} -g {self.group} {self.path}")]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit. `block` False starts it with --no-block: members that wait for one another (RabbitMQ)."""
+
+    name: str
+    state: Literal["running", "stopped", "masked"] = "running"
+    block: bool = True
+    timeout: float = 120.0
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"unit:{self.name}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("unit", self.name)
+
+    def diff(self, observed: str) -> str | None:
+        active, enabled = observed.split()
+        if self.state == "running":
+            # `activating` is on its way: the stage's gate, not a second start, decides whether it arrives.
+            good = active in ("active", "activating", "reloading") and enabled in ("enabled", "static", "generated")
+        elif self.state == "stopped":
+            good = active in ("inactive", "failed") and enabled not in ("enabled",)
+        else:
+            good = enabled.startswith("masked") and active in ("inactive", "failed")
+        return None if good else f"{active} {enabled} → {self.state}"
+
+    def steps(self) -> Sequence[Step]:
+        flag = "" if self.block else " --no-block"
+        scripts = {
+            "running": f"systemctl unmask -q {self.name}\nsystemctl enable -q {self.name}\n"
+            f"systemctl reset-failed {self.name} 2>/dev/null || true\nsystemctl start{flag} {self.name}",
+            "stopped": f"systemctl disable -q --now {self.name}",
+            "masked": f"systemctl mask -q --now {self.name}",
+        }
+        return [Run(scripts[self.state], timeout=self.timeout)]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that is not a file or a unit: a database, a bus user, a schema, an endpoint.
+
+    `check` is a POSIX-sh snippet that exits 0 and prints `want` when there is nothing to do; it must be cheap, for it
+    is part of every probe. `script` is idempotent. Secrets go through `stdin`.
+    """
+
+    name: str
+    check: str
+    script: str
+    want: str = "ok"
+    stdin: str = field(default="", repr=False)
+    timeout: float = 120.0
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"task:{self.name}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("shell", self.check)
+
+    def diff(self, observed: str) -> str | None:
+        return None if observed == self.want else f"{observed} → {self.want}"
+
+    def steps(self) -> Sequence[Step]:
+        return [Run(self.script, timeout=self.timeout, stdin=self.stdin)]

@@ -1,0 +1,57 @@
+"""What a service is: its HA pattern, what it wants on a host, how it is told to be well."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar, Literal
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services.resource import Resource
+
+
+class HaPattern(Enum):
+    ACTIVE_ACTIVE = "active/active"
+    ACTIVE_PASSIVE = "active/passive"
+    QUORUM = "quorum"
+    PER_HOST = "per host"
+
+
+Rolling = Literal["together", "one-by-one", "by-zone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Holds when `script` (POSIX sh, as root, on `host`) exits 0 within `within` seconds, retried until then.
+
+    `unit` names the unit whose last log lines explain a failure.
+    """
+
+    name: str
+    host: str
+    script: str
+    within: float
+    unit: str = ""
+
+
+class Service(ABC):
+    """One module in `services/`, found by name. Subclasses are stateless; everything comes from the cloud."""
+
+    name: ClassVar[str]
+    pattern: ClassVar[HaPattern]
+    needs: ClassVar[tuple[str, ...]] = ()
+    #: How a *change* to hosts that already run it is rolled; a first start follows `first_start`.
+    rolling: ClassVar[Rolling] = "by-zone"
+    first_start: ClassVar[Rolling] = "together"
+    #: Units on a host, main one first: what a fault acts on, what `status` watches.
+    units: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        """Resources of this service on `host`, in the order in which they must be made."""
+
+    @abstractmethod
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        """What must hold on `host` before the next stage begins."""
