@@ -32,7 +32,7 @@ class TimingSpec:
 
     profile: str = "lan"
     detect: float | None = None  # seconds; None: the profile's own
-    overrides: Mapping[str, float] = field(default_factory=dict)  # Timers field name -> value
+    overrides: Mapping[str, float] = field(default_factory=dict[str, float])  # Timers field name -> value
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ class Region:
 class ServiceConfig:
     """`services.NAME` of the cloud file. options: file -> section ("" where it has none) -> option -> value."""
 
-    options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(
+        default_factory=dict[str, Mapping[str, Mapping[str, Any]]]
+    )
 
 
 @dataclass(frozen=True)

@@ -125,4 +125,4 @@ class Campaign:
     versions: dict[str, str]
     results: tuple[FaultResult, ...]
     verdict: Verdict
-    machine: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, str] = field(default_factory=dict[str, str])
