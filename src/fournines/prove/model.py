@@ -67,6 +67,26 @@ class FunctionFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """What a timeline is drawn from: one function during one fault, in buckets of `width` seconds.
+
+    Bucket i holds the operations whose *intended* time is in [start + i·width, start + (i + 1)·width): their counts by
+    outcome and the greatest latency in ms (0.0 where nothing ended). `outages` are the spans [from, to] that
+    `FunctionFigures.unavailable_s` adds up, exact rather than by bucket; `gap` is the longest gap's span.
+    """
+
+    function: str
+    start: float
+    width: float
+    ok: tuple[int, ...]
+    fail: tuple[int, ...]
+    unknown: tuple[int, ...]
+    max_ms: tuple[float, ...]
+    outages: tuple[tuple[float, float], ...] = ()
+    gap: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Writes:
     """Counts over all acknowledged writes of one kind, seen through every backend afterwards."""
 
@@ -115,6 +135,7 @@ class FaultResult:
     verdict: Verdict
     reasons: tuple[str, ...] = ()  # why the verdict is not "pass"
     not_measured: str = ""  # why the fault could not be injected here
+    series: tuple[Series, ...] = ()  # one a function, from some seconds before the injection to the audit
 
 
 @dataclass(frozen=True, slots=True)
