@@ -64,6 +64,7 @@ class FunctionFigures:
     p99_ms: tuple[float, float, float]
     downtime_s: float
     mttr_s: float
+    kind: Literal["read", "write"] = "read"  # a target may allow writes longer than reads
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,75 @@
+"""Campaigns on disk: `<state>/runs/<start>/campaign.json`, one directory a run, so that any can be analysed again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from fournines.errors import ProveError
+from fournines.prove.model import Campaign
+
+FILE = "campaign.json"
+
+
+class Stored(BaseModel):
+    """The file's document. `format` grows when an older reader could not make sense of it."""
+
+    # JSON knows no nan (a percentile of nothing), and the null that stands for it by default does not read back.
+    model_config = ConfigDict(ser_json_inf_nan="strings")
+
+    format: Literal[1] = 1
+    campaign: Campaign
+
+
+def run_directory(state: Path, started_at: str) -> Path:
+    """Of the run that began at `started_at` (ISO 8601). Sorts by time."""
+    return state / "runs" / started_at.replace(":", "").replace("-", "").split(".")[0].removesuffix("+0000")
+
+
+def dump(campaign: Campaign) -> str:
+    return Stored(campaign=campaign).model_dump_json()
+
+
+def save(directory: Path, campaign: Campaign) -> Path:
+    """Writes `campaign.json` into `directory`, which is made. Returns the file."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / FILE
+    partial = path.with_suffix(".partial")
+    partial.write_text(dump(campaign), encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def load(run: Path) -> Campaign:
+    """`run` is a run's directory or its `campaign.json`. Raises ProveError when there is none, or it cannot be read."""
+    path = run / FILE if run.is_dir() else run
+    try:
+        return Stored.model_validate_json(path.read_bytes()).campaign
+    except FileNotFoundError:
+        raise ProveError(
+            "there is no stored run here", where=str(path), next="fournines prove CLOUD --faults host.power_off@vip"
+        ) from None
+    except OSError as error:
+        raise ProveError("the stored run cannot be read", where=str(path), why=error.strerror or str(error)) from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ProveError(
+            "the stored run is not a campaign",
+            where=str(path),
+            why=f"{'.'.join(str(x) for x in first['loc']) or 'document'}: {first['msg']}",
+            next="it may be cut off, or from another version: run the campaign again",
+        ) from error
+
+
+def newest(state: Path) -> Path:
+    """Directory of the newest stored run. Raises ProveError when there is none."""
+    runs = sorted(p.parent for p in state.glob(f"runs/*/{FILE}"))
+    if not runs:
+        raise ProveError(
+            "no run is stored for this cloud",
+            where=str(state / "runs"),
+            next="fournines prove CLOUD --faults host.power_off@vip",
+        )
+    return runs[-1]
