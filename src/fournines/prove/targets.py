@@ -43,9 +43,7 @@ def targets(result: FaultResult, baseline: FaultResult | None = None) -> tuple[T
     """Those that hold for this fault, with what was measured. `baseline`: the same fault under a peer's timing."""
     if result.not_measured:
         return ()
-    return tuple(
-        [*_gaps(result), *_requests(result), *_writes(result), *_redundancy(result), *_ratio(result, baseline)]
-    )
+    return (*_gaps(result), *_requests(result), *_writes(result), *_redundancy(result), *_ratio(result, baseline))
 
 
 def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> float | None:
