@@ -65,6 +65,8 @@ class FunctionFigures:
     downtime_s: float
     mttr_s: float
     kind: Literal["read", "write"] = "read"  # a target may allow writes longer than reads
+    idempotent: bool = True  # a request that may be sent twice: a load balancer can retry it
+    gap_by_connection: dict[str, float] = field(default_factory=dict[str, float])  # fresh, kept -> longest gap, s
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,19 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """From `at` on, until the next one of the same `vip`: the hosts that answered ARP for it, seen from the client.
+
+    `serving`: of several holders, those that also accepted a connection. A MAC that is no known host's stands as itself.
+    """
+
+    at: float
+    vip: str  # "internal" | "public"
+    holders: tuple[str, ...]
+    serving: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class FaultResult:
     fault: Fault
     profile: str  # timing profile under which it was measured
@@ -137,6 +152,13 @@ class FaultResult:
     reasons: tuple[str, ...] = ()  # why the verdict is not "pass"
     not_measured: str = ""  # why the fault could not be injected here
     series: tuple[Series, ...] = ()  # one a function, from some seconds before the injection to the audit
+    began: float = 0.0  # load began: the baseline is [began, injected]
+    redundant: float | None = None  # the moment that ends the fault; `longest_gap_s` is of [injected, redundant]
+    ended: float = 0.0  # load ended
+    roles: tuple[str, ...] = ()  # what the hosts were when it struck: "vip", "writer"
+    vips: tuple[Sighting, ...] = ()
+    idle: tuple[tuple[float, float], ...] = ()  # (time, the prober's machine's idle share 0..1 since the one before)
+    busy: bool = False  # every core was kept busy on purpose: figures are recorded, not judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,3 +170,5 @@ class Campaign:
     results: tuple[FaultResult, ...]
     verdict: Verdict
     machine: dict[str, str] = field(default_factory=dict[str, str])
+    profile: str = ""  # the cloud's own timing profile; results of any other are a baseline's
+    baseline: str = ""  # the peer's profile measured beside it, or none
