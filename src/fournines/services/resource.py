@@ -7,11 +7,12 @@ compares that report with what is wanted; `steps` are what makes it so. All thre
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-FactKind = Literal["path", "unit", "package", "shell"]
+FactKind = Literal["path", "text", "unit", "package", "shell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ class Fact:
     """One thing that a probe reports.
 
     path:    subject is an absolute path.    Reply `absent` | `dir MODE OWNER GROUP` | `file MODE OWNER GROUP SHA256`
+                                             | `other MODE OWNER GROUP`; symbolic links are followed
+    text:    subject is an absolute path.    Reply `absent` | `text CONTENT`, at most the first MiB, as UTF-8
     unit:    subject is a unit's name.       Reply `ACTIVE ENABLED` such as `active enabled`, `inactive masked`
     package: subject is a package's name.    Reply the installed version | `absent`
     shell:   subject is a POSIX-sh snippet.  Reply its first line of output when it exits 0 | `absent` otherwise
@@ -41,7 +44,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A POSIX-sh script as root. Exit status other than 0 fails the change. `timeout` in seconds.
+    """A POSIX-sh script as root, run with `set -e`. Exit status other than 0 fails the change. `timeout` in seconds.
 
     `stdin` carries secrets: never on a command line, where every user of the host could read them.
     """
@@ -88,16 +91,28 @@ class Package:
         return "absent → installed" if observed == "absent" else None
 
     def steps(self) -> Sequence[Step]:
-        # policy-rc.d semantics: a package must not start an unconfigured daemon on 0.0.0.0.
-        script = (
-            "export DEBIAN_FRONTEND=noninteractive\n"
-            "mkdir -p /run/fournines && printf '#!/bin/sh\\nexit 101\\n' > /run/fournines/policy-rc.d\n"
-            "chmod 755 /run/fournines/policy-rc.d\n"
-            "[ -e /usr/sbin/policy-rc.d ] || { ln -s /run/fournines/policy-rc.d /usr/sbin/policy-rc.d;"
-            " trap 'rm -f /usr/sbin/policy-rc.d' EXIT; }\n"
-            f"apt-get install -y -q --no-install-recommends {self.name}\n"
-        )
-        return [Run(script, timeout=600.0)]
+        return [Run(_INSTALL.replace("PACKAGE", shlex.quote(self.name)), timeout=900.0)]
+
+
+#: policy-rc.d keeps a package from starting an unconfigured daemon on 0.0.0.0; one that an interrupted run left is taken
+#: over, an operator's own is left alone. /var/lib/dpkg/updates holds what an interruption or a power cut left half done.
+_INSTALL = """\
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d ours=/run/fournines/policy-rc.d
+mkdir -p /run/fournines
+printf '#!/bin/sh\\nexit 101\\n' > $ours
+chmod 755 $ours
+if [ ! -e $policy ] || [ "$(readlink $policy)" = $ours ]; then
+  trap 'rm -f $policy' EXIT
+  ln -sfn $ours $policy
+fi
+[ -z "$(ls /var/lib/dpkg/updates)" ] || dpkg --configure -a
+get() {
+  apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 \
+    -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold PACKAGE
+}
+get || { apt-get update -q -o DPkg::Lock::Timeout=300; get; }
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +186,7 @@ class Directory:
         return None
 
     def steps(self) -> Sequence[Step]:
-        return [Run(f"install -d -m {self.mode:o} -o {self.owner} -g {self.group} {self.path}")]
+        return [Run(f"install -d -m {self.mode:o} -o {self.owner} -g {self.group} {shlex.quote(self.path)}")]
 
 
 @dataclass(frozen=True, slots=True)
