@@ -1,7 +1,7 @@
 """The cloud as the rest of fournines sees it: resolved, immutable, plain.
 
 `cloud.file` reads and validates YAML into these. Ranges are expanded, roles are resolved to services, defaults are
-filled in; nothing here refers back to text except `Cloud.source`.
+filled in; `Cloud.places` and `Host.entry` lead back to the text, for messages.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from fournines.cloud.secrets import Secrets
+from fournines.cloud.source import Path, Places
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,9 @@ class TimingSpec:
 
     profile: str = "lan"
     detect: float | None = None  # seconds; None: the profile's own
-    overrides: Mapping[str, float] = field(default_factory=dict[str, float])  # Timers field name -> value
+    overrides: Mapping[str, float | bool | str] = field(  # Timers field name -> value as written
+        default_factory=dict[str, float | bool | str]
+    )
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,8 @@ class Ssh:
 
     user: str = "root"
     port: int = 22
-    key: Path | None = None  # None: the lab's key, else the agent and ~/.ssh defaults
-    known_hosts: Path | None = None
+    key: FilePath | None = None  # None: the lab's key, else the agent and ~/.ssh defaults
+    known_hosts: FilePath | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Host:
     roles: tuple[str, ...]
     services: frozenset[str]
     ssh: Ssh
+    entry: Path = ()  # of the cloud file: the same for all hosts of a range
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,9 @@ class ServiceConfig:
 class Tls:
     """Operator's own certificate for the public VIP; None: fournines' CA issues one."""
 
-    certificate: Path | None = None
-    key: Path | None = None
-    ca: Path | None = None
+    certificate: FilePath | None = None
+    key: FilePath | None = None
+    ca: FilePath | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,8 +125,10 @@ class Cloud:
     roles: Mapping[str, frozenset[str]]  # role -> services, shipped and the operator's own
     services: Mapping[str, ServiceConfig]
     tls: Tls
-    source: Path  # the cloud file; state lives beside it
+    source: FilePath  # the cloud file; state lives beside it
     secrets: Secrets
+    accept: Mapping[str, str] = field(default_factory=dict[str, str])  # design rule -> why this cloud lives with it
+    places: Places = field(default_factory=Places, repr=False)
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
@@ -153,6 +159,6 @@ class Cloud:
         return config.options.get(file, {}) if config else {}
 
     @property
-    def state_dir(self) -> Path:
+    def state_dir(self) -> FilePath:
         """Runs, saved plans, locks, clouds.yaml: `.fournines/<cloud>/` beside the cloud file."""
         return self.source.parent / ".fournines" / self.name

@@ -6,9 +6,24 @@ generated on the first request; `save` writes the new ones. `repr` shows names o
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import os
 import secrets as random
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from io import StringIO
 from pathlib import Path
+from typing import Any, cast
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import LiteralScalarString
+
+from fournines.errors import CloudFileError, LockedError
+
+_HEADER = "# Secrets of one cloud, written by fournines. Keep a copy where you keep passwords; never commit it.\n"
 
 
 def _password() -> str:
@@ -16,12 +31,24 @@ def _password() -> str:
 
 
 class Secrets:
-    """Name -> value. `path` None: kept in memory only (`check`, `plan` of a cloud never applied, tests)."""
+    """Name -> value. `path` None: kept in memory only (`check`, tests)."""
 
     def __init__(self, values: dict[str, str] | None = None, path: Path | None = None) -> None:
         self._values = dict(values or {})
         self._path = path
         self._saved = dict(self._values)
+        self._digest = ""  # of the file as it was read or written; "": there was none
+
+    @classmethod
+    def load(cls, path: Path) -> Secrets:
+        """The secrets in `path`, none if it does not exist. Raises CloudFileError: unreadable, lax, damaged."""
+        made = cls(path=path)
+        content = _read(path)
+        if content is not None:
+            made._values = _parse(content, path)
+            made._saved = dict(made._values)
+            made._digest = hashlib.sha256(content).hexdigest()
+        return made
 
     def __repr__(self) -> str:
         return f"Secrets({', '.join(sorted(self._values))})"
@@ -41,3 +68,104 @@ class Secrets:
     @property
     def unsaved(self) -> bool:
         return self._values != self._saved
+
+    def save(self) -> None:
+        """Write what is new, so that a crash at any moment leaves the old file or the new one, whole.
+
+        Raises LockedError when another run has written the file since it was read: its secrets are not overwritten.
+        Raises CloudFileError when it cannot be written.
+        """
+        if self._path is None or not self.unsaved:
+            return
+        content = _format(self._values)
+        try:
+            with _locked(self._path.parent) as directory:
+                self._refuse_if_moved(self._path)
+                _replace(self._path, content, directory)
+        except OSError as error:
+            raise CloudFileError(f"{self._path} cannot be written", why=error.strerror or str(error)) from None
+        self._saved = dict(self._values)
+        self._digest = hashlib.sha256(content).hexdigest()
+
+    def _refuse_if_moved(self, path: Path) -> None:
+        now = hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+        if now != self._digest:
+            raise LockedError(
+                f"{path} was changed by another run since this one read it",
+                next="run the same command again: it reads the file anew",
+            )
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        mode = path.stat().st_mode
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        next = f"run as the user who owns it, or with sudo: ls -l {path}"
+        raise CloudFileError(f"{path} cannot be read", why=error.strerror or str(error), next=next) from None
+    if stat.S_IMODE(mode) & 0o077:
+        raise CloudFileError(
+            f"{path} is open to other users: mode {stat.S_IMODE(mode):04o}",
+            why="it holds every password and key of the cloud",
+            next=f"chmod 600 {path}; if others use this machine, rotate what it holds",
+        )
+    return content
+
+
+def _parse(content: bytes, path: Path) -> dict[str, str]:
+    """The values are never part of a message."""
+    try:
+        data = cast(Any, YAML(typ="safe", pure=True)).load(content)
+    except (YAMLError, ValueError):
+        data = "unreadable"
+    if data is None:
+        return {}
+    pairs = cast(dict[object, object], data).items() if isinstance(data, dict) else [(None, None)]
+    if not all(isinstance(name, str) and isinstance(value, str) for name, value in pairs):
+        raise CloudFileError(
+            f"{path} is damaged: it is not a mapping of names to text",
+            next="restore it from your copy; without it every credential of the cloud has to be rotated",
+        )
+    return cast(dict[str, str], data)
+
+
+def _format(values: dict[str, str]) -> bytes:
+    """Sorted by name; keys and certificates as literal blocks, so that they can be read and pasted."""
+    shown = {n: LiteralScalarString(v) if "\n" in v else v for n, v in sorted(values.items())}
+    yaml, out = cast(Any, YAML()), StringIO()
+    yaml.width = 4096
+    yaml.dump(shown, out)
+    return (_HEADER + out.getvalue()).encode()
+
+
+@contextmanager
+def _locked(directory: Path) -> Generator[int]:
+    """An open, exclusively locked descriptor of `directory`. Ends with the process, however that ends."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes, directory: int) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+            if os.geteuid() == 0:  # `sudo fournines apply` must not lock out the operator whose directory this is
+                owner = path.parent.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    os.fsync(directory)

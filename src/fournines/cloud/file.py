@@ -1,0 +1,66 @@
+"""The cloud file: text in, `model.Cloud` out, or every problem of it at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fournines.cloud.model import Cloud
+from fournines.cloud.resolve import resolve
+from fournines.cloud.schema import CloudFile
+from fournines.cloud.secrets import Secrets
+from fournines.cloud.source import parse
+from fournines.cloud.validate import validate
+from fournines.errors import CloudFileError, Problem
+
+
+def load(path: str | Path) -> Cloud:
+    """The cloud of the file at `path`, with the secrets that lie beside it.
+
+    Raises CloudFileError: the file cannot be read (`problems` is empty then), or holds what cannot be used.
+    """
+    cloud, problems = inspect(path)
+    if cloud is None or problems:
+        count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
+        raise CloudFileError(f"{path} cannot be used: {count}", tuple(problems))
+    return replace(cloud, secrets=Secrets.load(cloud.source.parent / f"{cloud.name}.secrets.yaml"))
+
+
+def inspect(path: str | Path) -> tuple[Cloud | None, list[Problem]]:
+    """For `check`: what can be made of the file (None: nothing), and what is wrong with it, in file order.
+
+    With problems, the cloud lacks the parts that they concern. Its secrets are in memory only. Raises CloudFileError
+    when the file cannot be read.
+    """
+    path = Path(path)
+    data, places, problems = parse(_text(path), str(path))
+    if data is None and problems:
+        return None, problems
+    written, found = validate(data, places)
+    problems += found
+    cloud = None
+    if written:
+        cloud, found = resolve(written, places, path.absolute())
+        problems += found
+    return cloud, sorted(problems, key=lambda p: (p.line, p.column))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of the cloud file, for editors and other tools."""
+    schema = CloudFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise CloudFileError(
+            f"{path} does not exist", next="copy examples/three-controllers.yaml and begin from there"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise CloudFileError(f"{path} is not UTF-8 text", why=f"{error.reason} at byte {error.start}") from None
+    except (OSError, ValueError) as error:
+        why = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise CloudFileError(f"{path} cannot be read", why=why) from None

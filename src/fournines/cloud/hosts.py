@@ -1,0 +1,109 @@
+"""Entries of `hosts:` to hosts: ranges expanded, addresses given out, roles turned into services."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import TypeVar
+
+from fournines.cloud import model, schema
+from fournines.cloud.problems import Problems
+from fournines.cloud.ranges import Start, expand
+from fournines.cloud.source import Path, dotted
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The hosts of one region. `named` is shared by all regions: a host's name is unique in its cloud."""
+
+    problems: Problems
+    region: str
+    networks: Mapping[str, model.Network]
+    zones: Mapping[str, model.Zone]
+    services: Mapping[str, frozenset[str]]  # role -> what it means in this region
+    ssh: Callable[[schema.Ssh], model.Ssh]
+    named: dict[str, Path]
+
+    @property
+    def _path(self) -> Path:
+        return ("regions", self.region)
+
+    def entry(self, pattern: str, written: schema.Host) -> Iterator[model.Host]:
+        """The hosts of one entry, in order; none when its name, zone or management address cannot be used."""
+        path: Path = (*self._path, "hosts", pattern)
+        names = self._try(lambda: expand(pattern), path, key=True)
+        zone = self._zone(path, written.zone)
+        roles = [r for i, r in enumerate(written.roles) if self._role((*path, "roles", i), r)]
+        if not names or not self._unique(path, names):
+            return
+        columns = self._addresses(path, written, len(names))
+        if zone is None or "management" not in columns:
+            return
+        services = frozenset[str]().union(*(self.services[r] for r in roles))
+        ssh = self.ssh(written.ssh)
+        for i, name in enumerate(names):
+            addresses = {network: column[i] for network, column in columns.items()}
+            yield model.Host(
+                name, self.region, zone, addresses["management"], addresses, tuple(roles), services, ssh, path
+            )
+
+    def _try(self, attempt: Callable[[], T], path: Path, *, key: bool = False) -> T | None:
+        try:
+            return attempt()
+        except ValueError as error:
+            self.problems.wrong(path, str(error), key=key)
+            return None
+
+    def _zone(self, path: Path, name: str) -> model.Zone | None:
+        declared = (*self._path, "zones", name) in self.problems.places
+        if name not in self.zones and not declared:
+            self.problems.known((*path, "zone"), "zone", name, self.zones)
+        return self.zones.get(name)
+
+    def _role(self, path: Path, name: str) -> bool:
+        if name not in self.services and ("roles", name) in self.problems.places:
+            return False
+        return self.problems.known(path, "role", name, self.services)
+
+    def _unique(self, path: Path, names: list[str]) -> bool:
+        for name in names:
+            if other := self.named.get(name):
+                line = self.problems.places.find(other, key=True).line
+                self.problems.wrong(path, f"{name} is there already: {dotted(other)} on line {line}", key=True)
+                return False
+        self.named.update(dict.fromkeys(names, path))
+        return True
+
+    def _addresses(self, path: Path, written: schema.Host, count: int) -> dict[str, list[IPv4Address]]:
+        """Network -> the address of each host."""
+        given = written.addresses
+        columns: dict[str, list[IPv4Address]] = {}
+        for name in given:
+            where: Path = (*path, "addresses", name)
+            if name == "management":
+                self.problems.wrong(where, "the management address is `address` itself", "remove it here", key=True)
+            elif name not in self.networks and (*self._path, "networks", name) not in self.problems.places:
+                self.problems.known(where, "network", name, self.networks, key=True)
+        for name, network in self.networks.items():
+            start = written.address if name == "management" else given.get(name)
+            if start:
+                where = (*path, "address") if name == "management" else (*path, "addresses", name)
+                column = self._try(lambda s=start, n=network: s.take(count, n.cidr), where)
+            else:
+                column = None if name in given else self._same_offset(written.address, network, count)
+            if column:
+                columns[name] = column
+        return columns
+
+    def _same_offset(self, start: Start, network: model.Network, count: int) -> list[IPv4Address] | None:
+        """The addresses as far into `network` as `address` is into the management network; None: they do not fit."""
+        if "management" not in self.networks:
+            return None
+        base = int(network.cidr.network_address) - int(self.networks["management"].cidr.network_address)
+        try:
+            return Start(IPv4Address(int(start.first) + base), counts=True).take(count, network.cidr)
+        except ValueError:
+            return None

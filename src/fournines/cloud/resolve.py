@@ -1,0 +1,141 @@
+"""The written file to the cloud of `cloud.model`: ranges, addresses, roles, names that refer to one another.
+
+Goes on after a problem. A part that the schema already refused is absent from the model but present in the file: what
+refers to it is not reported a second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Any, cast
+
+from fournines.cloud import model, roles, schema
+from fournines.cloud.hosts import Hosts
+from fournines.cloud.problems import Problems
+from fournines.cloud.source import Path, Places
+from fournines.errors import Problem
+
+
+def resolve(written: schema.CloudFile, places: Places, source: FilePath) -> tuple[model.Cloud, list[Problem]]:
+    """The cloud, less what could not be resolved, and what is wrong. Its secrets are in memory only."""
+    resolver = _Resolver(written, Problems(places), source)
+    return resolver.cloud(), resolver.problems.found
+
+
+class _Resolver:
+    def __init__(self, written: schema.CloudFile, problems: Problems, source: FilePath) -> None:
+        self.written = written
+        self.problems = problems
+        self.source = source
+        self.roles = self._roles()
+        self._named: dict[str, Path] = {}  # host -> the entry that names it
+
+    def cloud(self) -> model.Cloud:
+        written = self.written
+        if not written.regions and ("regions",) in self.problems.places:
+            self.problems.wrong(("regions",), "a cloud needs at least one region", key=True)
+        return model.Cloud(
+            name=written.cloud,
+            release=written.release,
+            pattern=model.Pattern(**written.pattern.model_dump()),
+            timing=model.TimingSpec(**written.timing.model_dump()),
+            regions={name: self._region(name, region) for name, region in written.regions.items()},
+            roles=self.roles,
+            services=self._services(),
+            tls=self._tls(),
+            source=self.source,
+            secrets=model.Secrets(),
+            accept=written.accept,
+            places=self.problems.places,
+        )
+
+    def _roles(self) -> Mapping[str, frozenset[str]]:
+        own: dict[str, frozenset[str]] = {}
+        for name, services in self.written.roles.items():
+            path: Path = ("roles", name)
+            if name in roles.SHIPPED:
+                self.problems.wrong(path, f"{name} is a shipped role", "choose another name", key=True)
+            known = [s for i, s in enumerate(services) if self.problems.known((*path, i), "service", s, roles.SERVICES)]
+            own[name] = frozenset(known)
+        return {**own, **roles.SHIPPED}
+
+    def _region(self, name: str, region: schema.Region) -> model.Region:
+        path: Path = ("regions", name)
+        networks = {n: self._network((*path, "networks", n), n, w) for n, w in region.networks.items()}
+        if (*path, "networks") in self.problems.places:
+            for needed in ("management", "public"):
+                if (*path, "networks", needed) not in self.problems.places:
+                    self.problems.wrong((*path, "networks"), f"{needed} is missing", f"add {needed}: CIDR", key=True)
+        if not region.hosts and (*path, "hosts") in self.problems.places:
+            self.problems.wrong((*path, "hosts"), "a region needs at least one host", key=True)
+        zones = {z: model.Zone(z, w.power, w.switch) for z, w in region.zones.items()}
+        services = roles.placed(self.roles, {r for h in region.hosts.values() for r in h.roles if r in self.roles})
+        entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._named)
+        hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
+        vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
+        return model.Region(name, vips, networks, zones, hosts)
+
+    def _network(self, path: Path, name: str, written: schema.Network) -> model.Network:
+        interface = written.interface or name
+        if len(interface) > 15:  # IFNAMSIZ, less the final NUL
+            self.problems.wrong(path, f"{name} is too long for an interface's name", "add interface: NAME", key=True)
+        return model.Network(name, written.cidr, interface)
+
+    def _services(self) -> Mapping[str, model.ServiceConfig]:
+        configured: dict[str, model.ServiceConfig] = {}
+        for name, service in self.written.services.items():
+            path: Path = ("services", name)
+            if self.problems.known(path, "service", name, roles.SERVICES, key=True):
+                options = {f: self._sections((*path, "options", f), o) for f, o in service.options.items()}
+                configured[name] = model.ServiceConfig(options)
+        return configured
+
+    def _sections(self, path: Path, written: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """Section -> option -> value; an option that stands in no section goes to section ""."""
+        sections: dict[str, dict[str, Any]] = {}
+        for key, value in written.items():
+            if isinstance(value, dict):
+                for option, setting in cast(dict[str, Any], value).items():
+                    self._setting((*path, key, option), setting)
+                    sections.setdefault(key, {})[option] = setting
+            else:
+                self._setting((*path, key), value)
+                sections.setdefault("", {})[key] = value
+        return sections
+
+    def _setting(self, path: Path, value: object) -> None:
+        items = cast(list[object], value) if isinstance(value, list) else [value]
+        if not all(isinstance(item, (str, int, float)) for item in items):
+            self.problems.wrong(path, "an option takes a number, text, true, false, or a list of these")
+
+    def _tls(self) -> model.Tls:
+        tls = self.written.tls
+        for one, other in (("certificate", "key"), ("key", "certificate")):
+            if getattr(tls, one) and not getattr(tls, other) and ("tls", other) not in self.problems.places:
+                self.problems.wrong(("tls", one), f"a {one} without a {other}", f"add {other}: FILE", key=True)
+        return model.Tls(*(self._file(f) for f in (tls.certificate, tls.key, tls.ca)))
+
+    def _file(self, name: str | None) -> FilePath | None:
+        """`~` is the home directory; relative paths begin at the cloud file's."""
+        if name is None:
+            return None
+        try:
+            return self.source.parent / FilePath(name).expanduser()
+        except RuntimeError:  # "~nobody-by-that-name": the path as it is says it best when it cannot be opened
+            return self.source.parent / name
+
+    def _ssh(self, written: schema.Ssh) -> model.Ssh:
+        common = self.written.ssh
+        return model.Ssh(
+            written.user or common.user or "root",
+            written.port or common.port or 22,
+            self._file(written.key or common.key),
+            self._file(written.known_hosts or common.known_hosts),
+        )
+
+
+def _vrid(cloud: str, region: str) -> int:
+    """1..255, the same on every machine: two clouds on one network then rarely share one by accident."""
+    return int.from_bytes(hashlib.sha256(f"{cloud}/{region}".encode()).digest()[:4], "big") % 255 + 1
