@@ -1,0 +1,95 @@
+"""The database through the writer's path, as OpenStack's services reach it: pooled connections, tested before use."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiomysql
+import pymysql
+
+from fournines.prove.load.attempt import Attempt, RefusedError
+from fournines.prove.load.spec import Database
+
+_mysql: Any = aiomysql  # ships no types
+
+#: Errors by which the server says that the statement was not applied: read-only, lock wait timeout, deadlock (which is
+#: also a failed certification), node not ready. Errors during commit (1180) are not among them.
+NOT_APPLIED = frozenset({1047, 1205, 1213, 1290})
+
+
+class RowProbes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._idle: list[Any] = []  # of aiomysql.Connection
+
+    async def start(self) -> None:
+        self._idle.append(await self._connect())
+
+    async def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
+
+    async def write_row(self, attempt: Attempt) -> None:
+        """One statement, so that no lock outlives a cut connection; a trigger copies the value into the register."""
+        await self._execute(attempt, "INSERT INTO probe (value) VALUES (%s)", (attempt.value,))
+
+    async def read_row(self, attempt: Attempt) -> None:
+        """Sets `attempt.value` to what the register holds, "" before the first write."""
+        rows = await self._execute(attempt, "SELECT value FROM register")
+        attempt.value = rows[0][0]
+
+    async def _execute(self, attempt: Attempt, statement: str, args: tuple[str, ...] = ()) -> Any:
+        async with self._connection(attempt) as connection:
+            cursor = await connection.cursor()
+            attempt.sent = True
+            try:
+                await cursor.execute(statement, args)
+                return await cursor.fetchall()
+            except pymysql.MySQLError as error:
+                if error.args and error.args[0] in NOT_APPLIED:
+                    raise RefusedError(f"{error.args[0]} {error.args[-1]}") from error
+                raise
+
+    @asynccontextmanager
+    async def _connection(self, attempt: Attempt) -> AsyncGenerator[Any, None]:
+        connection = await self._checked_out() if attempt.connection == "kept" else await self._connect()
+        healthy = False
+        try:
+            yield connection
+            healthy = True
+        finally:
+            if healthy and attempt.connection == "kept":
+                self._idle.append(connection)
+            else:
+                connection.close()
+
+    async def _checked_out(self) -> Any:
+        """An idle connection that answers a ping, as oslo.db's pool does it, else a new one."""
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                async with asyncio.timeout(self._database.read_timeout or None):
+                    await connection.ping(reconnect=False)
+            except (pymysql.MySQLError, OSError, TimeoutError):
+                connection.close()
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        return await self._connect()
+
+    async def _connect(self) -> Any:
+        where = self._database
+        return await _mysql.connect(
+            host=where.host,
+            port=where.port,
+            user=where.user,
+            password=where.password,
+            db=where.schema,
+            connect_timeout=where.connect_timeout or None,
+            autocommit=True,
+        )

@@ -1,0 +1,76 @@
+"""What the load process is told, as one JSON document on its standard input: it carries passwords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Keystone through the public VIP. `cafile`: PEM, empty for the system's. `domain`: id of the run's own domain."""
+
+    url: str  # https://198.18.1.100:5000/v3
+    cafile: str
+    user: str
+    password: str
+    project: str
+    domain: str
+    user_domain: str = "Default"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The writer's path: the internal VIP. Timeouts in seconds, as the cloud gives them to OpenStack; 0: none."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    schema: str
+    connect_timeout: float
+    read_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The list of nodes, as OpenStack's clients have it. Timers in seconds, from the cloud's budget."""
+
+    nodes: tuple[str, ...]
+    port: int
+    vhost: str
+    user: str
+    password: str
+    queue: str
+    heartbeat: float
+    reconnect_delay: float
+    user_timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSpec:
+    """`epoch`: the campaign's zero on CLOCK_MONOTONIC, which all processes of a machine share. `timeout`: of a request.
+
+    `prefix` begins every value that is written, so that no two faults' writes can be confused.
+    """
+
+    epoch: float
+    history: str
+    probes: tuple[str, ...]
+    timeout: float
+    prefix: str
+    identity: Identity
+    database: Database
+    broker: Broker
+
+
+_DOCUMENT = TypeAdapter(LoadSpec)
+
+
+def dumps(spec: LoadSpec) -> str:
+    return _DOCUMENT.dump_json(spec).decode()
+
+
+def loads(text: str) -> LoadSpec:
+    return _DOCUMENT.validate_json(text)
