@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fournines.prove.model import Fault, FaultResult
+from fournines.prove.model import FaultResult
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class PassMark:
     """`measured` None: there was nothing to measure. Units: s, × (ratio), or a count's noun."""
 
     what: str
@@ -27,10 +27,11 @@ class Target:
         return self.measured <= self.limit if self.bound == "at most" else self.measured >= self.limit
 
 
-#: (fault, target) or fault alone -> the longest gap between successes of a read, of a write, in seconds.
+#: (fault, what its host was) or fault alone -> the longest gap between successes of a read, of a write, in seconds.
+#: A host that was both is held to the first row that fits.
 LONGEST_GAP: dict[tuple[str, ...], tuple[float, float]] = {
-    ("host.power_off", "vip"): (1.0, 1.0),
     ("host.power_off", "writer"): (2.0, 4.0),
+    ("host.power_off", "vip"): (1.0, 1.0),
     ("network.isolate",): (3.0, 3.0),
     ("service.freeze",): (3.0, 3.0),
 }
@@ -39,10 +40,12 @@ BASELINE = "kolla-22.2"
 BASELINE_RATIO = 5.0
 
 
-def targets(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Target, ...]:
+def pass_marks(result: FaultResult, baseline: FaultResult | None = None) -> tuple[PassMark, ...]:
     """Those that hold for this fault, with what was measured. `baseline`: the same fault under a peer's timing."""
     if result.not_measured:
         return ()
+    if result.busy:  # the machine had no time left for the probes either: only what must never happen counts
+        return tuple(_writes(result))
     return (*_gaps(result), *_requests(result), *_writes(result), *_redundancy(result), *_ratio(result, baseline))
 
 
@@ -51,42 +54,41 @@ def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> 
     return max((f.longest_gap_s for f in result.functions if f.kind in kinds), default=None)
 
 
-def _gap_limits(fault: Fault) -> tuple[float, float] | None:
-    return LONGEST_GAP.get((fault.name, fault.target), LONGEST_GAP.get((fault.name,)))
-
-
-def _gaps(result: FaultResult) -> Iterator[Target]:
-    limits = _gap_limits(result.fault)
+def _gaps(result: FaultResult) -> Iterator[PassMark]:
+    roles = {result.fault.target, *result.roles}
+    limits = next(
+        (v for (name, *role), v in LONGEST_GAP.items() if name == result.fault.name and roles >= {*role}), None
+    )
     if limits is None:
         return
     read, write = limits
     if read == write:
-        yield Target("longest gap between successes", read, "s", worst_gap(result))
+        yield PassMark("longest gap between successes", read, "s", worst_gap(result))
     else:
-        yield Target("longest gap of a read", read, "s", worst_gap(result, ["read"]))
-        yield Target("longest gap of a write", write, "s", worst_gap(result, ["write"]))
+        yield PassMark("longest gap of a read", read, "s", worst_gap(result, ["read"]))
+        yield PassMark("longest gap of a write", write, "s", worst_gap(result, ["write"]))
 
 
-def _requests(result: FaultResult) -> Iterator[Target]:
+def _requests(result: FaultResult) -> Iterator[PassMark]:
     if (result.fault.name, result.fault.service) == ("service.kill", "keystone"):
-        troubled = sum(f.fail + f.unknown for f in result.functions if f.kind == "read")
-        yield Target("reads failed or unknown", 0, "requests", troubled)
+        troubled = sum(f.fail + f.unknown for f in result.functions if f.idempotent)
+        yield PassMark("idempotent requests failed or unknown", 0, "requests", troubled)
 
 
-def _writes(result: FaultResult) -> Iterator[Target]:
+def _writes(result: FaultResult) -> Iterator[PassMark]:
     lost = sum(w.lost for w in result.writes.values()) if result.writes else None
-    yield Target("acknowledged writes lost", 0, "writes", lost)
+    yield PassMark("acknowledged writes lost", 0, "writes", lost)
 
 
-def _redundancy(result: FaultResult) -> Iterator[Target]:
+def _redundancy(result: FaultResult) -> Iterator[PassMark]:
     if result.fault.name.startswith("host."):
         again = math.inf if result.redundant_again_s is None else result.redundant_again_s
-        yield Target("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again)
+        yield PassMark("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again)
 
 
-def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[Target]:
+def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[PassMark]:
     if result.fault.name != "host.power_off" or baseline is None or baseline.profile != BASELINE:
         return
     ours, theirs = worst_gap(result), worst_gap(baseline)
     if ours and theirs is not None:
-        yield Target(f"longest gap of {BASELINE} over ours", BASELINE_RATIO, "×", theirs / ours, "at least")
+        yield PassMark(f"longest gap of {BASELINE} over ours", BASELINE_RATIO, "×", theirs / ours, "at least")

@@ -1,0 +1,68 @@
+"""Figures as people read them: three significant digits, the unit beside the number, a dash for "none"."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+
+
+def seconds(value: float | None) -> str:
+    """`0.65 s`, `14.2 s`, `358 s`; infinity is `never`: it did not come within the time watched."""
+    if value is None or math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "never"
+    return f"{_digits(value, 2)} s"
+
+
+def offset(value: float) -> str:
+    """Seconds relative to the injection: `−3 s`, `0 s`, `+12.5 s`."""
+    rounded = round(value, 2)
+    return f"{'−' if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):g} s"
+
+
+def milliseconds(value: float | None) -> str:
+    """Without its unit: it stands in the column's head."""
+    if value is None or math.isnan(value):
+        return NONE
+    return "never" if math.isinf(value) else _digits(value, 1)
+
+
+def ratio(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return NONE
+    return "∞" if math.isinf(value) else f"{_digits(value, 1)}×"
+
+
+def share(value: float) -> str:
+    """0..1 as per cent."""
+    return NONE if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def count(value: float | None) -> str:
+    """Thousands apart by a thin space, as in 12 345."""
+    return NONE if value is None else f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def plural(value: int, noun: str) -> str:
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A target's figure in its unit: seconds, a ratio, or a count of something."""
+    if unit == "s":
+        return seconds(value)
+    return ratio(value) if unit == "×" else count(value)
+
+
+def limit(value: float, unit: str) -> str:
+    """A round figure that somebody chose: `1 s`, `5×`, `0`."""
+    return f"{round(value, 1):g}{'×' if unit == '×' else ' s' if unit == 's' else ''}"
+
+
+def _digits(value: float, decimals: int) -> str:
+    """At most `decimals` decimals and about three significant digits: 0.65, 14.2, 358."""
+    size = abs(value)
+    places = 0 if size >= 100 else min(decimals, 1) if size >= 10 else decimals
+    return f"{value:.{places}f}"

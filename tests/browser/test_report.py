@@ -1,0 +1,167 @@
+"""The report in Chromium, opened from disk with the network off."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from fournines.prove.report import render
+from samples.campaign import campaign
+
+pytestmark = pytest.mark.browser
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+    " --disable-sync --disable-quic --disable-dev-shm-usage"
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(render(campaign()), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (chromium and driver):
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = Options()
+    options.binary_location = chromium
+    for flag in FLAGS.split():
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd(
+        "Network.emulateNetworkConditions",
+        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
+    )
+    yield browser
+    browser.quit()
+
+
+def emulate(chrome: webdriver.Chrome, *, width: int = 1280, scheme: str = "light", media: str = "screen") -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+
+def style(chrome: webdriver.Chrome, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return chrome.execute_script(script, selector, name)
+
+
+def luminance(colour: str) -> float:
+    """Of `rgb(r, g, b)`, WCAG 2.1."""
+    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_asks_nobody_for_anything_and_logs_nothing(chrome: webdriver.Chrome, address: str) -> None:
+    emulate(chrome)
+    chrome.get_log("performance")
+    chrome.get_log("browser")
+    chrome.get(address)
+    events = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if url != address and not url.startswith("data:")] == []
+    assert chrome.get_log("browser") == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_verdict_comes_first_and_can_be_read(chrome: webdriver.Chrome, address: str, scheme: str) -> None:
+    emulate(chrome, scheme=scheme)
+    chrome.get(address)
+    verdict = chrome.find_element(By.ID, "verdict")
+    assert verdict.is_displayed()
+    assert "Fail" in verdict.text
+    assert verdict.location["y"] < 200
+    paper = style(chrome, "body", "backgroundColor")
+    assert (luminance(paper) < 0.1) == (scheme == "dark")
+    for selector in ("body", ".verdict", ".headline", ".eyebrow", ".meta", "a", "td.bad", ".unknown > span"):
+        ratio = contrast(style(chrome, selector, "color"), paper)
+        assert ratio >= 4.5, f"{selector} in {scheme}: {ratio:.1f}"
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 1600])
+def test_fits_its_window(chrome: webdriver.Chrome, address: str, width: int) -> None:
+    emulate(chrome, width=width)
+    chrome.get(address)
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
+    small = chrome.execute_script(
+        "return [...document.querySelectorAll('main *')].filter(e => e.offsetWidth && e.childNodes.length"
+        " && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())"
+        " && parseFloat(getComputedStyle(e).fontSize) < 11).map(e => e.outerHTML.slice(0, 80))"
+    )
+    assert small == []
+
+
+def test_pointer_reads_a_column(chrome: webdriver.Chrome, address: str) -> None:
+    emulate(chrome)
+    chrome.get(address)
+    tip = chrome.find_element(By.ID, "tip")
+    lane = chrome.find_element(By.CSS_SELECTOR, ".plot[data-columns]")
+    assert not tip.is_displayed()
+    # Scrolling hides the tooltip, and its event comes a frame later.
+    chrome.execute_async_script(
+        "arguments[0].scrollIntoView({block: 'center'});"
+        "requestAnimationFrame(() => requestAnimationFrame(arguments[1]))",
+        lane,
+    )
+    webdriver.ActionChains(chrome).move_to_element(lane).perform()
+    assert tip.is_displayed()
+    assert tip.text.startswith("authenticate")
+    assert "ok" in tip.text
+    webdriver.ActionChains(chrome).move_to_element(chrome.find_element(By.ID, "each")).perform()
+    assert not tip.is_displayed()
+
+
+def test_keys_read_a_lane_from_the_injection_on(chrome: webdriver.Chrome, address: str) -> None:
+    emulate(chrome)
+    chrome.get(address)
+    tip = chrome.find_element(By.ID, "tip")
+    lane = chrome.find_element(By.CSS_SELECTOR, ".plot[data-columns]")
+    lane.send_keys(Keys.ARROW_RIGHT)
+    assert "+0.00 s" in tip.text
+    lane.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert "+0.20 s" in tip.text
+    lane.send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.ARROW_LEFT)
+    assert "−0.10 s" in tip.text
+    lane.send_keys(Keys.ESCAPE)
+    assert not tip.is_displayed()
+
+
+def test_every_lane_says_in_words_what_it_shows(chrome: webdriver.Chrome, address: str) -> None:
+    chrome.get(address)
+    lanes = chrome.find_elements(By.CSS_SELECTOR, ".plot[data-columns]")
+    assert lanes
+    assert all("longest gap" in (lane.get_attribute("aria-label") or "") for lane in lanes)
+
+
+def test_prints_everything(chrome: webdriver.Chrome, address: str, tmp_path: Path) -> None:
+    emulate(chrome, scheme="dark", media="print")
+    chrome.get(address)
+    assert luminance(style(chrome, "body", "backgroundColor")) > 0.9
+    chrome.execute_script("dispatchEvent(new Event('beforeprint'))")
+    assert chrome.execute_script("return [...document.querySelectorAll('details')].every(d => d.open)")
+    assert chrome.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"]

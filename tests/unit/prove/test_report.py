@@ -1,0 +1,221 @@
+"""The report is a pure function: what must be in it, what must never be, whatever the hosts said."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fournines.prove import report_text
+from fournines.prove.model import Campaign, FaultResult, Finding, Series, Sighting, Writes
+from fournines.prove.report import render
+from fournines.prove.report_timeline import COLUMNS, panels
+from fournines.prove.report_view import Scale, view
+from samples.campaign import campaign
+
+VOID = {"meta", "link", "br", "img", "path"}
+URLS = {"src", "href", "action", "data", "poster", "srcset", "xlink:href"}
+
+
+class Page(HTMLParser):
+    """Text, ids, links and the nesting of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.text, self.ids, self.urls, self.open, self.problems = "", set(), [], [], []
+        self.feed(html)
+        self.problems += [f"unclosed {tag}" for tag in self.open]
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name == "id":
+                self.ids.add(value)
+            if name in URLS:
+                self.urls.append(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.problems.append(f"</{tag}> out of place at {self.getpos()}")
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def sample() -> Campaign:
+    return campaign()
+
+
+@pytest.fixture(scope="module")
+def page(sample: Campaign) -> Page:
+    return Page(render(sample))
+
+
+def one(sample: Campaign, **changes: object) -> Campaign:
+    """The sample's first fault alone, changed."""
+    return dataclasses.replace(sample, results=(dataclasses.replace(sample.results[0], **changes),))
+
+
+def test_is_well_formed(page: Page) -> None:
+    assert page.problems == []
+
+
+def test_same_campaign_same_bytes(sample: Campaign) -> None:
+    assert render(sample) == render(sample)
+
+
+def test_stays_small(sample: Campaign) -> None:
+    assert len(sample.results) >= 19
+    assert len(render(sample).encode()) < 1_000_000
+
+
+def test_links_lead_nowhere_else(page: Page) -> None:
+    outside = [u for u in page.urls if not u.startswith("#") and u != "data:,"]
+    assert outside == []
+    assert {u[1:] for u in page.urls if u.startswith("#")} <= page.ids
+
+
+def test_style_and_script_fetch_nothing(sample: Campaign) -> None:
+    html = render(sample)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|https?://", html)
+    assert "default-src 'none'" in html
+
+
+def test_every_fault_and_function_is_there(sample: Campaign, page: Page) -> None:
+    for result in sample.results:
+        assert str(result.fault) in page.text
+        for figures in result.functions:
+            assert figures.function in page.text
+
+
+def test_says_what_was_not_measured_and_why(page: Page) -> None:
+    assert "network.loss@one" in page.text
+    assert "no netem" in page.text
+
+
+def test_says_when_the_machine_was_saturated(sample: Campaign, page: Page) -> None:
+    assert "The machine was saturated" in page.text
+    assert "saturated" not in Page(render(one(sample))).text
+
+
+def test_reasons_stand_with_the_verdict(page: Page) -> None:
+    head = page.text[: page.text.index("At a glance")]
+    assert "Fail" in head
+    assert "not redundant again within 60 s" in head
+
+
+def test_baseline_is_set_beside(sample: Campaign) -> None:
+    fault = view(sample).faults[0]
+    assert fault.baseline is not None
+    assert fault.ratio == pytest.approx(fault.baseline_s / fault.worst_s)
+    assert all(row.ratio == pytest.approx(row.baseline_s / row.figures.longest_gap_s) for row in fault.rows)
+
+
+def test_baseline_alone_is_not_a_fault_of_ours(sample: Campaign) -> None:
+    theirs = tuple(r for r in sample.results if r.profile == "kolla-22.2")
+    assert view(dataclasses.replace(sample, results=theirs)).faults == ()
+
+
+def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:
+    quiet = sample.results[0]
+    theirs = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == quiet.fault)
+    busy = dataclasses.replace(quiet, busy=True)
+    assert view(dataclasses.replace(sample, results=(busy, theirs))).faults[0].baseline is None
+
+
+@given(st.text())
+def test_whatever_a_host_says_is_escaped(noise: str) -> None:
+    planted = f"<script>alert(1)</script><img src=x onerror=alert(1)>'\"&{noise}"
+    sample = one(campaign(), reasons=(planted,), audit=(Finding(planted, False, planted),), hosts=(planted,))
+    html = render(dataclasses.replace(sample, cloud=planted, command=planted, versions={planted: planted}))
+    assert "<script>alert" not in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"functions": (), "series": (), "writes": {}, "audit": ()},
+        {"redundant": None, "redundant_again_s": None},
+        {"vips": (), "idle": ()},
+        {"writes": {"rows": Writes(5, 5, 0, 0, 1)}},
+        {"hosts": (), "roles": ()},
+    ],
+)
+def test_a_fault_with_little_to_tell(sample: Campaign, changes: dict[str, object]) -> None:
+    assert Page(render(one(sample, **changes))).problems == []
+
+
+def test_a_campaign_without_results(sample: Campaign) -> None:
+    empty = Page(render(dataclasses.replace(sample, results=(), verdict="unknown")))
+    assert "No fault could be measured" in empty.text
+
+
+def flat(buckets: int, **changes: tuple[int, ...]) -> Series:
+    nothing = (0,) * buckets
+    series = Series("read", 0.0, 0.1, (1,) * buckets, nothing, nothing, (5.0,) * buckets)
+    return dataclasses.replace(series, **changes)
+
+
+def drawn(sample: Campaign, series: Series, **changes: object) -> FaultResult:
+    return dataclasses.replace(sample.results[0], series=(series,), **changes)
+
+
+def test_a_single_failure_stays_visible_in_a_long_run(sample: Campaign) -> None:
+    buckets = 20_000
+    fail = tuple(int(i == 13_331) for i in range(buckets))
+    lane = panels(drawn(sample, flat(buckets, fail=fail)))[-1].lanes[0]
+    assert 'class="fail"' in lane.svg
+    assert len(lane.data.split(";")) <= COLUMNS
+
+
+def test_columns_keep_every_request(sample: Campaign) -> None:
+    lane = panels(drawn(sample, flat(1_003)))[-1].lanes[0]
+    counts = [int(c.split(",")[0]) if "," in c else 1 for c in lane.data.split(";")]
+    assert sum(counts) == 1_003
+
+
+def test_two_servers_of_one_vip_are_a_clash(sample: Campaign) -> None:
+    seen = (
+        Sighting(0.0, "internal", ("ctl1",), ("ctl1",)),
+        Sighting(12.4, "internal", ("ctl1", "ctl2"), ("ctl1", "ctl2")),
+        Sighting(12.9, "internal", ("ctl2",), ("ctl2",)),
+    )
+    ((_, tenures),) = panels(drawn(sample, flat(600), vips=seen))[-1].vips
+    assert [(t.holders, t.clash) for t in tenures] == [("ctl1", False), ("ctl1 + ctl2", True), ("ctl2", False)]
+    assert sum(t.width for t in tenures) == pytest.approx(100, abs=0.1)
+
+
+def test_marks_stand_where_they_happened(sample: Campaign) -> None:
+    result = drawn(sample, flat(1_000), injected=20.0, healed=40.0, redundant=80.0)
+    assert [(m.kind, m.at) for m in panels(result)[-1].marks] == [("inject", 20), ("heal", 40), ("redundant", 80)]
+
+
+@given(st.floats(0.001, 1e4), st.floats(0.001, 1e4))
+def test_scale_keeps_order(a: float, b: float) -> None:
+    scale = Scale(0.1, 100.0)
+    assert (scale.percent(a) <= scale.percent(b)) or a > b
+    assert 0 <= scale.percent(a) <= 100
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.654, "0.65 s"), (14.23, "14.2 s"), (358.4, "358 s"), (math.inf, "never"), (math.nan, "–"), (None, "–")],
+)
+def test_seconds(value: float | None, said: str) -> None:
+    assert report_text.seconds(value) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(0, "0 s"), (-2.0, "−2 s"), (1.25, "+1.25 s")])
+def test_offsets(value: float, said: str) -> None:
+    assert report_text.offset(value) == said
