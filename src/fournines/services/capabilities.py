@@ -1,0 +1,75 @@
+"""What a service may also be, so that the tier it leans on asks "do you?" instead of knowing names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Address
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services.service import HaPattern, Service
+
+
+@runtime_checkable
+class UsesDatabase(Protocol):
+    """MariaDB makes each of these a database and an account of that name; the password is secret `NAME.database`."""
+
+    databases: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class UsesMessaging(Protocol):
+    """RabbitMQ makes each of these a vhost and an account of that name; the password is secret `NAME.messaging`."""
+
+    vhosts: ClassVar[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one.
+
+    check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
+    standby: only the first backend that is up gets connections. settings: HAProxy keywords of this section alone.
+    repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
+    """
+
+    name: str
+    port: int
+    mode: Literal["http", "tcp"]
+    check: str = ""
+    check_port: int = 0
+    public: bool = False
+    standby: bool = False
+    repeatable: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@runtime_checkable
+class Balanced(Protocol):
+    """Backends are the hosts of the service in the region, in file order."""
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]: ...
+
+
+def address_on(host: Host, network: str) -> IPv4Address | None:
+    return host.addresses.get(network)
+
+
+@lru_cache(maxsize=8)
+def present(cloud: Cloud, region: str) -> tuple[Service, ...]:
+    """Services that some host of `region` carries, in the order in which they are brought up."""
+    from fournines.services import registry  # the registry imports the modules that import this one
+
+    return tuple(s for name, s in registry().items() if cloud.hosts_of(name, region))
+
+
+@lru_cache(maxsize=8)
+def quorum_group(cloud: Cloud, region: str) -> tuple[Host, ...]:
+    """Hosts of `region` that carry more than what every host does, in file order: those whose agents vote.
+
+    Computes are not among them, so that adding one changes no other host.
+    """
+    shared = {s.name for s in present(cloud, region) if s.pattern is not HaPattern.PER_HOST}
+    return tuple(h for h in cloud.regions[region].hosts if h.services & shared)

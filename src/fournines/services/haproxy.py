@@ -1,0 +1,144 @@
+"""HAProxy on every endpoint host, all of them serving; the VIP only chooses which one a client talks to.
+
+Every host binds the VIPs (`ip_nonlocal_bind`), so that a takeover starts no daemon. A check's timeout is not its
+interval, so that load alone takes no backend out. A backend that dies costs no repeatable request: it is sent again to
+another one. Sessions to a backend that went down are cut at once, for nothing else ends those of a host without power.
+Changes are reloaded, never restarted; the packaged unit validates the file first and keeps the old process if it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services.capabilities import Balanced, Frontend, present
+from fournines.services.render import ms, stanzas, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Service
+from fournines.services.sysctl import sysctl
+from fournines.services.tls import server_pem
+from fournines.timing import timers
+from fournines.timing.timers import Timers
+
+UNIT = "haproxy.service"
+MONITOR_PORT = 9300
+SOCKET = "/run/haproxy/admin.sock"
+CERTIFICATE = "/etc/haproxy/public.pem"
+
+
+class Haproxy(Service):
+    name: ClassVar[str] = "haproxy"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        region = cloud.region_of(host)
+        reload = (f"reload:{UNIT}",)
+        yield Package("haproxy")
+        yield from sysctl("61-fournines-haproxy.conf", {"net.ipv4.ip_nonlocal_bind": 1}, {})
+        yield File(CERTIFICATE, server_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
+        yield File("/etc/tmpfiles.d/fournines-haproxy.conf", "d /run/haproxy 0755 haproxy haproxy -\n")
+        yield Directory("/run/haproxy", owner="haproxy", group="haproxy")
+        yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
+        yield Directory(f"/etc/systemd/system/{UNIT}.d")
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield Unit(UNIT)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield Check(
+            "HAProxy answers",
+            host.name,
+            f"curl -fsS -m 2 -o /dev/null http://{host.address}:{MONITOR_PORT}/alive",
+            within=30,
+            unit=UNIT,
+        )
+
+
+def frontends(cloud: Cloud, region: Region) -> Iterator[tuple[str, Frontend]]:
+    """(service, frontend) of everything that is balanced in `region`."""
+    for service in present(cloud, region.name):
+        if isinstance(service, Balanced):
+            for frontend in service.frontends(cloud, region):
+                yield service.name, frontend
+
+
+def _config(cloud: Cloud, host: Host) -> str:
+    region, t = cloud.region_of(host), timers(cloud)
+    sections: dict[str, dict[str, Any]] = {
+        "global": {
+            "log": "stdout format raw local0 notice",
+            "user": "haproxy",
+            "group": "haproxy",
+            "maxconn": 20000,
+            "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
+            "stats timeout": "30s",
+            # An old process keeps serving its sessions after a reload but no longer checks its backends.
+            "hard-stop-after": "30s",
+            "ssl-default-bind-options": "ssl-min-ver TLSv1.2 no-tls-tickets",
+            "tune.ssl.default-dh-param": 2048,
+        },
+        "defaults": _defaults(t),
+        "listen monitor": {
+            "bind": [f"{host.address}:{MONITOR_PORT}", f"{region.vips.internal}:{MONITOR_PORT}"],
+            "monitor-uri": "/alive",
+            "http-request use-service": "prometheus-exporter if { path /metrics }",
+        },
+    }
+    for service, frontend in frontends(cloud, region):
+        sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
+    return stanzas(sections, cloud.options("haproxy", "haproxy.cfg"))
+
+
+def _defaults(t: Timers) -> dict[str, Any]:
+    server = f"inter {ms(t.check_inter)} fastinter {ms(t.check_fastinter)} fall {t.check_fall} rise {t.check_rise}"
+    if t.shutdown_sessions:
+        server += " on-marked-down shutdown-sessions"
+    if t.tcp_user_timeout:
+        server += f" tcp-ut {ms(t.tcp_user_timeout)}"
+    return {
+        "mode": "http",
+        "log": "global",
+        "balance": "roundrobin",
+        "retries": t.retries,
+        # Each retry goes to another backend; without retry-on, as peers have it, only the last one does.
+        "option redispatch": "1" if t.retry_on else True,
+        "retry-on": t.retry_on or None,
+        "option clitcpka": True,
+        "option srvtcpka": True,
+        "timeout connect": ms(t.connect_timeout),
+        "timeout client": ms(t.client_timeout),
+        "timeout server": ms(t.server_timeout),
+        "timeout queue": ms(t.queue_timeout),
+        "timeout check": ms(t.check_timeout),
+        "timeout http-request": ms(t.client_timeout),
+        "default-server": server,
+    }
+
+
+def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> dict[str, Any]:
+    t = timers(cloud)
+    user_timeout = f" tcp-ut {ms(t.tcp_user_timeout)}" if t.tcp_user_timeout else ""
+    binds = [f"{region.vips.internal}:{frontend.port}{user_timeout}"]
+    if frontend.public:
+        tls = f" ssl crt {CERTIFICATE} alpn h2,http/1.1"
+        binds.append(f"{region.vips.public}:{frontend.port}{tls}{user_timeout}")
+    section: dict[str, Any] = {"mode": frontend.mode, "bind": binds}
+    if frontend.check:
+        section["option httpchk"] = True
+        section["http-check send"] = f"meth GET uri {frontend.check}"
+    if frontend.mode == "http":
+        section["option forwardfor"] = True
+        section["http-request set-header"] = "X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+        if t.retry_on:
+            repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
+            section["http-request disable-l7-retry"] = f"unless {repeatable}"
+    section |= frontend.settings
+    section["server"] = [
+        f"{h.name} {h.address}:{frontend.port} check"
+        + (f" port {frontend.check_port}" if frontend.check_port else "")
+        + (" backup" if frontend.standby and index else "")
+        for index, h in enumerate(cloud.hosts_of(service, region.name))
+    ]
+    return section

@@ -1,0 +1,101 @@
+"""Keepalived: both VIPs in one VRRP instance, so that one host holds both or neither.
+
+Unicast VRRPv3 (multicast is filtered on many fabrics, and two clouds on one network would hear each other), no
+preemption (a host that returns must not move the VIP a second time), real-time priority (an advert that waits for a
+CPU is a takeover). A host whose agent no longer hears a majority of the region, or whose HAProxy is dead, leaves
+through the tracked file before its peers' takeover time ends: in a partition there are never two VIPs that serve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services.haproxy import MONITOR_PORT
+from fournines.services.render import blocks, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+UNIT = "keepalived.service"
+TRACK_FILE = "/run/fournines/vip"
+ALIVE_FILE = "/run/fournines/keepalived.alive"
+
+
+class Keepalived(Service):
+    name: ClassVar[str] = "keepalived"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_PASSIVE
+    needs: ClassVar[tuple[str, ...]] = ("haproxy",)
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        yield Package("keepalived")
+        yield File("/etc/keepalived/keepalived.conf", _config(cloud, host), triggers=(f"reload:{UNIT}",))
+        yield Directory(f"/etc/systemd/system/{UNIT}.d")
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield Unit(UNIT)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        vip = cloud.region_of(host).vips.internal
+        yield Check(
+            "the internal VIP is held and served",
+            host.name,
+            f"systemctl -q is-active {UNIT} && curl -fsS -m 2 -o /dev/null http://{vip}:{MONITOR_PORT}/alive",
+            within=30,
+            unit=UNIT,
+        )
+
+
+def vips(cloud: Cloud, host: Host) -> tuple[tuple[str, int, str], ...]:
+    """(address, prefix, interface) of what the instance moves. /32: the network's route is the host's own address's."""
+    region = cloud.region_of(host)
+    return (
+        (str(region.vips.internal), 32, region.networks["management"].interface),
+        (str(region.vips.public), 32, region.networks["public"].interface),
+    )
+
+
+def _config(cloud: Cloud, host: Host) -> str:
+    region, t = cloud.region_of(host), timers(cloud)
+    members = cloud.hosts_of("keepalived", region.name)
+    rank = members.index(host)
+    sections: dict[str, dict[str, Any]] = {
+        "global_defs": {
+            "router_id": host.name,
+            "vrrp_version": 3,
+            "script_user": "root",
+            "enable_script_security": True,
+            "vrrp_rt_priority": 50,
+            "vrrp_no_swap": True,
+            "vrrp_garp_master_repeat": 2,
+            "vrrp_garp_master_delay": 1,
+            "vrrp_garp_master_refresh": 10,
+        },
+        # Its own sign of life: the agent kills a keepalived that is frozen and takes its VIP off.
+        "vrrp_script alive": {"script": f'"/usr/bin/touch {ALIVE_FILE}"', "interval": 1, "weight": 0},
+    }
+    instance: dict[str, Any] = {
+        "state": "BACKUP",
+        "nopreempt": True,
+        "interface": region.networks["management"].interface,
+        "virtual_router_id": region.vips.vrid,
+        # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant.
+        "priority": 250 - rank * (240 // len(members)),
+        "advert_int": f"{t.vrrp_advert:g}",
+        "unicast_src_ip": host.address,
+        "unicast_peer": [str(m.address) for m in members if m != host],
+        "virtual_ipaddress": [f"{address}/{prefix} dev {device}" for address, prefix, device in vips(cloud, host)],
+        "track_interface": sorted({device for _, _, device in vips(cloud, host)}),
+    }
+    if t.vip_quorum:
+        # 1 until the agent has heard a majority: a host that just booted alone must not claim the VIP.
+        sections["track_file lease"] = {"file": f'"{TRACK_FILE}"', "weight": 0, "init_file": 1}
+        instance["track_file"] = ["lease"]
+        instance["track_script"] = ["alive"]
+    else:
+        alive = f'"/usr/bin/curl -fs -m 1 -o /dev/null http://{host.address}:{MONITOR_PORT}/alive"'
+        sections["vrrp_script haproxy"] = {"script": alive, "interval": 2, "fall": 2, "rise": 2, "weight": 0}
+        instance["track_script"] = ["alive", "haproxy"]
+    sections["vrrp_instance fournines"] = instance
+    return blocks(sections, cloud.options("keepalived", "keepalived.conf"))

@@ -1,0 +1,192 @@
+"""MariaDB with Galera: a quorum of nodes that all hold every committed row, written through one of them.
+
+Why one writer: with several, Galera's optimistic certification makes APIs see deadlocks on commit, and Jepsen found
+stale reads and lost updates with no fault at all. The writer is a row in the database itself, so that Galera's total
+order makes every load balancer agree (`health.agent`); a node that is not Primary and Synced is never it.
+
+Why flush at every commit: with 0 (what two peers ship) a coordinated crash loses acknowledged transactions.
+
+Why mariabackup for state transfer: rsync locks the donor's tables for the whole copy, and the donor may be the writer.
+The account is Debian's `mysql@localhost` by unix_socket, so no password lies in a file.
+
+Nodes are started in any order, together: `galera-start` asks the peers' agents which of them bootstraps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from ipaddress import IPv4Network
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services.capabilities import Frontend, UsesDatabase, present
+from fournines.services.render import ini, ms, template
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.timing import timers
+from fournines.timing.timers import Timers
+
+UNIT = "mariadb.service"
+PORT = 3306
+#: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
+#: incremental transfer.
+GCACHE = "512M"
+
+
+class Mariadb(Service):
+    name: ClassVar[str] = "mariadb"
+    pattern: ClassVar[HaPattern] = HaPattern.QUORUM
+    needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    rolling: ClassVar[Rolling] = "one-by-one"
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        restart = (f"restart:{UNIT}",)
+        for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
+            yield Package(package)
+        yield File("/etc/mysql/mariadb.conf.d/99-fournines.cnf", _config(cloud, host), triggers=restart)
+        yield INSTALLED
+        yield Directory(f"/etc/systemd/system/{UNIT}.d")
+        # No trigger: what it says matters at the next start, and none is worth a database restart now.
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("mariadb/unit.conf.j2"))
+        yield Unit(UNIT, timeout=900)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            network = cloud.region_of(host).networks["management"].cidr
+            yield WRITER_TABLE
+            for name in accounts(cloud, host.region):
+                yield _account(name, cloud.secrets.get(f"{name}.database"), network)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        members = len(cloud.hosts_of(self.name, host.region))
+        yield Check(
+            "Galera is Primary and Synced with all members",
+            host.name,
+            "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
+            " 'wsrep_local_state_comment')\" | cut -f2 | tr '\\n' ' ' | grep -qx "
+            f"'{members} Primary Synced '",
+            within=180,
+            unit=UNIT,
+        )
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        t = timers(cloud)
+        # Pooled connections idle for up to the recycle time; shorter timeouts would cut them for nothing.
+        idle = ms(max(t.client_timeout, t.server_timeout, 2.0 * t.db_pool_recycle))
+        agent = t.database_check == "agent"
+        return (
+            Frontend(
+                self.name,
+                PORT,
+                "tcp",
+                check="/database/writer" if agent else "",
+                check_port=9200 if agent else 0,
+                standby=not agent,
+                settings={"timeout client": idle, "timeout server": idle},
+            ),
+        )
+
+
+def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
+    """Databases (and accounts of the same name) that the services of `region` ask for."""
+    return tuple(name for s in present(cloud, region) if isinstance(s, UsesDatabase) for name in s.databases)
+
+
+def _config(cloud: Cloud, host: Host) -> str:
+    region = cloud.region_of(host)
+    members = cloud.hosts_of("mariadb", host.region)
+    server: dict[str, Any] = {
+        "bind_address": host.address,
+        "port": PORT,
+        "skip_name_resolve": "ON",
+        "character_set_server": "utf8mb4",
+        "collation_server": "utf8mb4_general_ci",
+        "max_connections": 2000,
+        "max_connect_errors": 1000000,
+        "default_storage_engine": "InnoDB",
+        "innodb_autoinc_lock_mode": 2,
+        "innodb_flush_log_at_trx_commit": 1,
+        "innodb_buffer_pool_size": "256M",
+        "binlog_format": "ROW",
+        "log_warnings": 2,
+        "wsrep_on": "ON",
+        "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
+        "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
+        "wsrep_cluster_name": f"{cloud.name}-{region.name}",
+        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in members),
+        "wsrep_node_name": host.name,
+        "wsrep_node_address": host.address,
+        "wsrep_slave_threads": 4,
+        "wsrep_sst_method": "mariabackup",
+        "wsrep_sst_auth": "mysql:",
+    }
+    return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
+
+
+def _provider_options(t: Timers, host: Host) -> str:
+    options = {
+        "evs.keepalive_period": _iso(t.evs_keepalive),
+        "evs.inactive_check_period": _iso(t.evs_keepalive / 2),
+        "evs.suspect_timeout": _iso(t.evs_suspect),
+        "evs.inactive_timeout": _iso(t.evs_inactive),
+        "evs.install_timeout": _iso(t.evs_install),
+        "gmcast.listen_addr": f"tcp://{host.address}:4567",
+        "ist.recv_addr": f"{host.address}:4568",
+        "gcache.size": GCACHE,
+        # The group-communication thread must not wait behind queries: a scheduling stall looks like a dead node.
+        "gcomm.thread_prio": "rr:2",
+        # Who bootstraps is galera-start's decision alone; a second mechanism with its own memory could contradict it.
+        "pc.recovery": "FALSE",
+    }
+    return ";".join(f"{name}={value}" for name, value in options.items())
+
+
+def _iso(seconds: float) -> str:
+    return f"PT{seconds:g}S"
+
+
+#: The package makes the system tables, but not again on a disk that was replaced or an image that was stripped.
+INSTALLED = Task(
+    name="mariadb data directory",
+    check="test -d /var/lib/mysql/mysql && echo ok",
+    script=(
+        "mariadb-install-db --user=mysql --auth-root-authentication-method=socket --skip-test-db --skip-log-bin"
+        " > /run/fournines/mariadb-install-db.log 2>&1 || { cat /run/fournines/mariadb-install-db.log >&2; exit 1; }"
+    ),
+)
+
+#: Read and written by the health agents; its one row names the node that is written through.
+WRITER_TABLE = Task(
+    name="database fournines",
+    check="mariadb -N -e \"select 'ok' from information_schema.tables"
+    " where table_schema = 'fournines' and table_name = 'writer'\"",
+    script="mariadb",
+    stdin=template("mariadb/writer.sql.j2"),
+)
+
+
+def _account(name: str, password: str, network: IPv4Network) -> Task:
+    # mysql_native_password's hash is SHA1(SHA1(password)): of 192 random bits, safe to compare by.
+    digest = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()  # noqa: S324
+    values = {"name": name, "digest": f"*{digest}", "host": f"{network.network_address}/{network.netmask}"}
+    return Task(
+        name=f"database {name}",
+        check=template("mariadb/account-check.sh.j2", **values),
+        script="mariadb",
+        stdin=template("mariadb/account.sql.j2", **values),
+    )
+
+
+def database_url(cloud: Cloud, region: Region, name: str) -> str:
+    """SQLAlchemy URL of database `name` through the internal VIP. Holds the password."""
+    t = timers(cloud)
+    query = (
+        f"charset=utf8mb4&connect_timeout={_whole(t.db_connect_timeout)}"
+        f"&read_timeout={_whole(t.db_read_timeout)}&write_timeout={_whole(t.db_read_timeout)}"
+    )
+    password = cloud.secrets.get(f"{name}.database")
+    return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"
+
+
+def _whole(seconds: float) -> int:
+    return max(1, round(seconds))  # SQLAlchemy passes these to PyMySQL as integers

@@ -1,0 +1,53 @@
+"""memcached on every controller: a cache, so nothing is replicated and losing one must cost milliseconds.
+
+That depends on the client: keystone uses oslo.cache's `memcache_pool`, whose socket timeout and dead-server retry work;
+with the usual `dogpile.cache.pymemcache` neither is applied and one dead node froze every worker for 67 s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services.render import flat, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Service
+
+UNIT = "memcached.service"
+PORT = 11211
+
+
+class Memcached(Service):
+    name: ClassVar[str] = "memcached"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        restart = (f"restart:{UNIT}",)
+        settings = {"-l": host.address, "-p": PORT, "-U": 0, "-u": "memcache", "-m": 256, "-c": 8192}
+        yield Package("memcached")
+        yield File(
+            "/etc/memcached.conf",
+            flat(settings, cloud.options("memcached", "memcached.conf"), separator=" "),
+            triggers=restart,
+        )
+        yield Directory(f"/etc/systemd/system/{UNIT}.d")
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield Unit(UNIT)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield Check(
+            "memcached answers",
+            host.name,
+            f'python3 -c \'import socket; s = socket.create_connection(("{host.address}", {PORT}), 2);'
+            ' s.sendall(b"version\\r\\n"); assert s.recv(64).startswith(b"VERSION")\'',
+            within=20,
+            unit=UNIT,
+        )
+
+
+def servers(cloud: Cloud, region: str) -> str:
+    """`address:port,…` of a region's members, as oslo.cache wants them."""
+    return ",".join(f"{h.address}:{PORT}" for h in cloud.hosts_of("memcached", region))

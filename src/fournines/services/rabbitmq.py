@@ -1,0 +1,166 @@
+"""RabbitMQ: a quorum of nodes, queues replicated by Raft.
+
+Clients hold the list of nodes, not a VIP: a client that loses its node goes to the next one in one reconnect, and a
+load balancer between them would only add a hop that can fail. Every queue is a quorum queue by default, so a node's
+loss moves leaders and loses no confirmed message. A node in a minority pauses itself (`pause_minority`).
+
+Nodes of a new cluster wait for one another, so they are started together and without blocking; alone, the first one
+would hold `systemctl start` for ten minutes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services.capabilities import UsesMessaging, present
+from fournines.services.render import flat, template
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.timing import timers
+
+UNIT = "rabbitmq-server.service"
+PORT = 5672
+MANAGEMENT_PORT = 15672
+ADMIN = "fournines"
+DEFINITIONS = "/etc/fournines/rabbitmq.json"
+SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
+
+
+class Rabbitmq(Service):
+    name: ClassVar[str] = "rabbitmq"
+    pattern: ClassVar[HaPattern] = HaPattern.QUORUM
+    needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    rolling: ClassVar[Rolling] = "one-by-one"
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        restart = (f"restart:{UNIT}",)
+        yield Package("rabbitmq-server")
+        yield File(
+            "/var/lib/rabbitmq/.erlang.cookie",
+            cloud.secrets.get("rabbitmq.cookie"),
+            mode=0o400,  # any other mode, and the node runs on but neither rabbitmqctl nor the next boot works
+            owner="rabbitmq",
+            group="rabbitmq",
+            secret=True,
+            triggers=restart,
+        )
+        yield File("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", triggers=restart)
+        yield File("/etc/rabbitmq/rabbitmq-env.conf", f"NODENAME={node(host)}\n", triggers=restart)
+        yield File(
+            "/etc/rabbitmq/rabbitmq.conf",
+            _config(cloud, host),
+            mode=0o640,
+            group="rabbitmq",
+            secret=True,
+            triggers=restart,
+        )
+        for unit, drop_in in ((UNIT, "rabbitmq/unit.conf.j2"), ("epmd.socket", "rabbitmq/epmd.conf.j2")):
+            yield Directory(f"/etc/systemd/system/{unit}.d")
+            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", template(drop_in, address=host.address))
+        yield Unit(UNIT, block=False)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            yield from _definitions(cloud, host)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        members = len(cloud.hosts_of(self.name, host.region))
+        yield Check(
+            "RabbitMQ runs with all members",
+            host.name,
+            f"rabbitmqctl -q --timeout 20 await_online_nodes {members}",
+            within=180,
+            unit=UNIT,
+        )
+
+
+def node(host: Host) -> str:
+    return f"rabbit@{host.name}"
+
+
+def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
+    """Vhosts (and accounts of the same name) that the services of `region` ask for."""
+    return tuple(name for s in present(cloud, region) if isinstance(s, UsesMessaging) for name in s.vhosts)
+
+
+def urls(cloud: Cloud, region: Region, name: str) -> tuple[str, ...]:
+    """AMQP URLs of vhost `name`, one a node. They hold the password."""
+    password = cloud.secrets.get(f"{name}.messaging")
+    return tuple(f"amqp://{name}:{password}@{h.address}:{PORT}/{name}" for h in cloud.hosts_of("rabbitmq", region.name))
+
+
+def _config(cloud: Cloud, host: Host) -> str:
+    t = timers(cloud)
+    members = cloud.hosts_of("rabbitmq", host.region)
+    settings: dict[str, Any] = {
+        "cluster_name": f"{cloud.name}-{host.region}",
+        "cluster_formation.peer_discovery_backend": "classic_config",
+        **{f"cluster_formation.classic_config.nodes.{i}": node(m) for i, m in enumerate(members, 1)},
+        "cluster_partition_handling": "pause_minority",
+        "net_ticktime": math.ceil(t.net_ticktime),
+        # Raft's own failure detector: how soon a queue elects a leader when a node is silent without a closed socket.
+        "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 8)),
+        "default_queue_type": "quorum",
+        "queue_leader_locator": "balanced",
+        "listeners.tcp.1": f"{host.address}:{PORT}",
+        "distribution.listener.interface": host.address,
+        "tcp_listen_options.backlog": 4096,
+        "tcp_listen_options.nodelay": True,
+        "tcp_listen_options.keepalive": True,
+        "heartbeat": math.ceil(t.amqp_heartbeat),
+        "management.tcp.ip": host.address,
+        "management.tcp.port": MANAGEMENT_PORT,
+        "management.rates_mode": "none",
+        # The account that the first boot makes, instead of guest.
+        "default_user": ADMIN,
+        "default_pass": cloud.secrets.get("rabbitmq.admin"),
+        "default_user_tags.administrator": True,
+        "log.file": False,
+        "log.console": True,
+        "log.console.level": "warning",
+    }
+    return flat(settings, cloud.options("rabbitmq", "rabbitmq.conf"))
+
+
+def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
+    """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
+    would start an Erlang VM."""
+    names = accounts(cloud, host.region)
+    wanted = {
+        "url": f"http://{host.address}:{MANAGEMENT_PORT}/api/definitions",
+        "user": ADMIN,
+        "password": cloud.secrets.get("rabbitmq.admin"),
+        "definitions": {
+            "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
+            "users": [
+                {
+                    "name": n,
+                    "password_hash": _password_hash(n, cloud.secrets.get(f"{n}.messaging")),
+                    "hashing_algorithm": "rabbit_password_hashing_sha256",
+                    "tags": [],
+                }
+                for n in names
+            ],
+            "permissions": [{"user": n, "vhost": n, "configure": ".*", "write": ".*", "read": ".*"} for n in names],
+        },
+    }
+    yield File(SCRIPT, template("rabbitmq/definitions.py.j2"), mode=0o755)
+    yield File(DEFINITIONS, json.dumps(wanted, indent=2) + "\n", mode=0o600, secret=True)
+    yield Task(
+        name="rabbitmq accounts",
+        check=f"{SCRIPT} check",
+        script=f"rabbitmqctl -q --timeout 150 await_startup\n{SCRIPT} apply",
+        timeout=200,
+    )
+
+
+def _password_hash(name: str, password: str) -> str:
+    """RabbitMQ's SHA-256 format: 4 bytes of salt, digest. The salt follows from the name, so that two runs agree; the
+    passwords are random, so that it has nothing to protect."""
+    salt = hashlib.sha256(name.encode()).digest()[:4]
+    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()
