@@ -79,8 +79,8 @@ def duration(value: object) -> float:
 
 def _detect(value: object) -> float:
     seconds = duration(value)
-    if not 0.2 <= seconds <= 60:
-        raise ValueError(f"{seconds:g} s is outside 200ms..60s")
+    if not 0.2 <= seconds <= 10:
+        raise ValueError(f"{seconds:g} s is outside 200ms..10s")
     return seconds
 
 

@@ -63,15 +63,17 @@ def _without(data: Any, path: Path) -> Any:
             del copy[head]
         else:
             copy[head] = child
-    elif head in _STAND_INS and not rest:
+    elif not rest:
+        if head not in _STAND_INS:
+            return None
         copy[head] = _STAND_INS[head]
-    else:
-        return None
     return copy
 
 
 def _problem(detail: ErrorDetails, path: Path, places: Places) -> Problem:
     value = detail["input"]
+    if detail["type"] != "missing" and path not in places:
+        path = path[:-1]  # the field that a short form stands for
     match detail["type"]:
         case "extra_forbidden":
             hint = suggest(str(path[-1]), _model(path[:-1]).model_fields)

@@ -1,0 +1,177 @@
+"""Named sets of timers: two of our own, derived from one number, and what the peers ship, as baselines.
+
+`detect` is how long a failure of any part may stay unnoticed, in seconds. `lan` asks for 1 s, `wan` for 4 s. What waits
+for detection scales with it, down to a floor below which load alone looks like failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import ceil
+
+from fournines.timing.timers import Timers
+
+#: Our own profiles and their `detect`.
+DETECT: Mapping[str, float] = {"lan": 1.0, "wan": 4.0}
+
+#: A Galera node that a busy host does not run for a second must not be suspected: with 1 s, two survivors suspected
+#: each other while the third was dead, and the cluster stayed non-Primary (measured on a saturated machine).
+SAFE_EVS_SUSPECT = 1.5
+
+
+def derive(detect: float) -> Timers:
+    """Our timers for one failure-detection budget."""
+
+    def scaled(at_one_second: float, floor: float) -> float:
+        return round(max(at_one_second * detect, floor), 3)
+
+    def whole(at_one_second: float, floor: int) -> int:
+        return max(ceil(at_one_second * detect), floor)
+
+    suspect = scaled(1.5, SAFE_EVS_SUSPECT)
+    return Timers(
+        # A backup takes over after 3 adverts + skew; the lease ends before that, one heartbeat's delay included.
+        vrrp_advert=scaled(0.15, 0.05),
+        vip_lease=scaled(0.35, 0.12),
+        agent_heartbeat=scaled(0.05, 0.02),
+        # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
+        check_inter=scaled(0.5, 0.25),
+        check_fastinter=scaled(0.25, 0.1),
+        check_timeout=scaled(1.0, 1.0),
+        check_fall=2,
+        check_rise=1,
+        connect_timeout=scaled(1.0, 1.0),
+        client_timeout=scaled(15.0, 60.0),
+        server_timeout=scaled(15.0, 60.0),
+        queue_timeout=10.0,
+        retries=3,
+        retry_on="conn-failure empty-response response-timeout 502 503",
+        shutdown_sessions=True,
+        # Galera takes keepalive up to suspect/3, and install between 2*keepalive and inactive.
+        evs_keepalive=round(suspect / 5, 3),
+        evs_suspect=suspect,
+        evs_inactive=2 * suspect,
+        evs_install=2 * suspect,
+        # An idle connection to a dead peer ends after time + interval*probes: 6 s.
+        tcp_keepalive_time=whole(3, 3),
+        tcp_keepalive_interval=whole(1, 1),
+        tcp_keepalive_probes=3,
+        tcp_retries2=_retries2(10.0 * detect),
+        tcp_syn_retries=2,
+        tcp_user_timeout=scaled(5.0, 3.0),
+        # Erlang notices a silent node after 0.75 to 1.25 ticktimes.
+        net_ticktime=scaled(8.0, 5.0),
+        amqp_heartbeat=scaled(10.0, 6.0),
+        amqp_reconnect_delay=scaled(0.5, 0.25),
+        rpc_response_timeout=scaled(7.5, 30.0),
+        db_pool_recycle=280,
+        db_max_retries=10,
+        db_retry_interval=1.0,
+        db_read_timeout=scaled(10.0, 10.0),
+        db_connect_timeout=scaled(2.0, 2.0),
+        memcache_socket_timeout=scaled(0.25, 0.25),
+        memcache_dead_retry=30.0,
+        report_interval=scaled(5.0, 5.0),
+        service_down=scaled(20.0, 20.0),
+        agent_down=scaled(20.0, 20.0),
+        database_check="agent",
+        vip_quorum=True,
+    )
+
+
+def _retries2(seconds: float) -> int:
+    """Retransmissions, doubling from 200 ms, that keep unacknowledged data alive for at least so long (tcp(7))."""
+    return next(n for n in range(3, 16) if 0.2 * (2 ** (n + 1) - 1) >= seconds or n == 15)
+
+
+def _peer(  # noqa: PLR0917 - one row of the table below
+    vrrp_advert: float,
+    vip_lease: float,
+    check_inter: float,
+    check_fall: int,
+    check_rise: int,
+    check_timeout: float,
+    client_server: float,
+    queue_timeout: float,
+    *,
+    tcp_retries2: int = 15,
+    db_pool_recycle: int,
+    db_max_retries: int,
+    service_down: float = 60.0,
+    agent_down: float = 75.0,
+    database_check: str = "agent",
+    vip_quorum: bool = False,
+) -> Timers:
+    """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging and oslo.cache."""
+    return Timers(
+        vrrp_advert=vrrp_advert,
+        vip_lease=vip_lease,
+        agent_heartbeat=vip_lease / 10,
+        check_inter=check_inter,
+        check_fastinter=check_inter,  # HAProxy's default
+        check_timeout=check_timeout,
+        check_fall=check_fall,
+        check_rise=check_rise,
+        connect_timeout=10.0,
+        client_timeout=client_server,
+        server_timeout=client_server,
+        queue_timeout=queue_timeout,
+        retries=3,
+        retry_on="",
+        shutdown_sessions=False,
+        evs_keepalive=1.0,
+        evs_suspect=5.0,
+        evs_inactive=15.0,
+        evs_install=7.5,
+        tcp_keepalive_time=7200,
+        tcp_keepalive_interval=75,
+        tcp_keepalive_probes=9,
+        tcp_retries2=tcp_retries2,
+        tcp_syn_retries=6,
+        tcp_user_timeout=0.0,
+        net_ticktime=60.0,
+        amqp_heartbeat=60.0,
+        amqp_reconnect_delay=1.0,
+        rpc_response_timeout=60.0,
+        db_pool_recycle=db_pool_recycle,
+        db_max_retries=db_max_retries,
+        db_retry_interval=10.0,
+        db_read_timeout=0.0,
+        db_connect_timeout=10.0,  # PyMySQL's default
+        memcache_socket_timeout=1.0,
+        memcache_dead_retry=300.0,
+        report_interval=10.0,
+        service_down=service_down,
+        agent_down=agent_down,
+        database_check=database_check,
+        vip_quorum=vip_quorum,
+    )
+
+
+#: As shipped. Where a peer's mechanism is not ours, the value is the one that favours the peer:
+#: kolla-ansible's ProxySQL takes 17 to 27 s to leave a dead database, here it gets its load balancer's 10 s;
+#: the HA guide's Pacemaker moves a VIP after corosync's token of 10 s, here VRRP's three adverts take as long;
+#: openstack-ansible sets no `timeout check` and no `timeout queue`: HAProxy then takes `inter` and `timeout connect`.
+PEERS: Mapping[str, Timers] = {
+    "kolla-22.2": _peer(1.0, 2.5, 2.0, 5, 2, 10.0, 60.0, 60.0, db_pool_recycle=10, db_max_retries=-1),
+    "osa-33": _peer(
+        1.0, 2.5, 12.0, 3, 3, 12.0, 50.0, 10.0,
+        tcp_retries2=8, db_pool_recycle=600, db_max_retries=10,
+        service_down=120.0, agent_down=120.0, database_check="tcp",
+    ),
+    "ha-guide": _peer(
+        10 / 3, 8.5, 2.0, 5, 2, 10.0, 60.0, 60.0,
+        db_pool_recycle=3600, db_max_retries=-1, vip_quorum=True,
+    ),
+}  # fmt: skip
+
+NAMES = (*DETECT, *PEERS)
+
+
+def profile(name: str, detect: float | None = None) -> Timers:
+    """The timers of one profile. `detect` (seconds) scales our own. Raises KeyError: unknown, or a peer scaled."""
+    if name in DETECT:
+        return derive(DETECT[name] if detect is None else detect)
+    if detect is not None:
+        raise KeyError(name)
+    return PEERS[name]

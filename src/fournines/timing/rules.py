@@ -1,0 +1,226 @@
+"""Timers that contradict one another.
+
+Each rule is an arithmetic condition between timers of different daemons, which none of the daemons can see. Where a
+daemon itself refuses the combination, the bound is from its own source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fournines.timing.timers import Timers
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """`timers` are the fields that disagree, the one to change first. `fatal`: a daemon or the design breaks."""
+
+    timers: tuple[str, ...]
+    what: str
+    why: str
+    change: str
+    fatal: bool = True
+
+
+def contradictions(t: Timers) -> Iterator[Contradiction]:
+    """Everything in `t` that does not fit together."""
+    for rule in (_vip, _checks, _patience, _galera, _bus, _kernel, _agents):
+        yield from rule(t)
+
+
+def takeover(t: Timers) -> float:
+    """Seconds after which the keenest backup claims the VIP: three adverts; its skew is close to nothing (RFC 5798)."""
+    return 3 * t.vrrp_advert
+
+
+def frozen_backend(t: Timers) -> float:
+    """Seconds until HAProxy leaves a backend that accepts connections and never answers, at worst."""
+    return t.check_inter + t.check_fall * t.check_timeout + (t.check_fall - 1) * t.check_fastinter
+
+
+def idle_connection(t: Timers) -> float:
+    """Seconds until the kernel ends a connection to a dead peer on which nothing is being sent."""
+    return float(t.tcp_keepalive_time + t.tcp_keepalive_interval * t.tcp_keepalive_probes)
+
+
+def _vip(t: Timers) -> Iterator[Contradiction]:
+    if t.vip_quorum and t.vip_lease + t.agent_heartbeat >= takeover(t):
+        yield Contradiction(
+            ("vip_lease", "vrrp_advert"),
+            f"the VIP's lease ends {t.vip_lease + t.agent_heartbeat:g} s after the last heartbeat, but a backup takes "
+            f"the VIP over after {takeover(t):g} s",
+            "in a partition two hosts would hold the VIP at the same time, and both would serve",
+            f"vip_lease below {takeover(t) - t.agent_heartbeat:g}, or a longer vrrp_advert",
+        )
+    if t.vip_lease < 3 * t.agent_heartbeat:
+        yield Contradiction(
+            ("vip_lease", "agent_heartbeat"),
+            f"the VIP's lease of {t.vip_lease:g} s spans fewer than three heartbeats of {t.agent_heartbeat:g} s",
+            "one lost packet would move the VIP",
+            f"vip_lease of at least {3 * t.agent_heartbeat:g}, or more frequent heartbeats",
+        )
+
+
+def _checks(t: Timers) -> Iterator[Contradiction]:
+    if t.check_timeout < 1.0:
+        yield Contradiction(
+            ("check_timeout",),
+            f"a health check has {t.check_timeout:g} s to answer",
+            "a busy host takes longer, so load alone would take healthy backends out, all of them at once",
+            "check_timeout of at least 1",
+        )
+    elif t.check_timeout <= t.check_inter:
+        yield Contradiction(
+            ("check_timeout", "check_inter"),
+            f"check_timeout ({t.check_timeout:g} s) is not longer than check_inter ({t.check_inter:g} s)",
+            "what bounds an answer is then how often one asks: a slow backend counts as a dead one",
+            "check_timeout above check_inter",
+            fatal=False,
+        )
+    if frozen_backend(t) >= t.server_timeout:
+        yield Contradiction(
+            ("check_timeout", "check_fall", "check_inter", "server_timeout"),
+            f"a frozen backend is noticed after {frozen_backend(t):g} s, its requests time out after "
+            f"{t.server_timeout:g} s",
+            "the check is slower than the timeout above it: every request to the backend fails before it is left",
+            "a smaller check_timeout or check_fall",
+        )
+    if t.check_fall < 2:
+        yield Contradiction(
+            ("check_fall",),
+            f"check_fall is {t.check_fall}",
+            "one lost packet takes a backend out",
+            "check_fall of at least 2",
+            fatal=False,
+        )
+
+
+def _patience(t: Timers) -> Iterator[Contradiction]:
+    """Whoever waits for another must wait longer than the other needs to answer or to fail."""
+    waits = [
+        ("client_timeout", t.client_timeout, "server_timeout", t.server_timeout,
+         "HAProxy drops the client while the backend still works on its request"),
+        ("server_timeout", t.server_timeout, "queue_timeout", t.queue_timeout,
+         "a request that waited for a free backend is given up by its client before it gets one"),
+        ("server_timeout", t.server_timeout, "db_read_timeout", t.db_read_timeout,
+         "a request is cut before the API learns that its database connection is dead"),
+    ]  # fmt: skip
+    for patient, longer, busy, shorter, why in waits:
+        if longer < shorter:
+            yield Contradiction(
+                (patient, busy),
+                f"{patient} ({longer:g} s) is shorter than {busy} ({shorter:g} s)",
+                why,
+                f"{patient} of at least {shorter:g}",
+            )
+    if t.rpc_response_timeout >= t.server_timeout:
+        yield Contradiction(
+            ("rpc_response_timeout", "server_timeout"),
+            f"rpc_response_timeout ({t.rpc_response_timeout:g} s) is not shorter than server_timeout "
+            f"({t.server_timeout:g} s)",
+            "the client gets a 504 from the load balancer before the API can say which call failed",
+            f"rpc_response_timeout below {t.server_timeout:g}",
+        )
+    if 0 < t.db_read_timeout <= t.evs_inactive + t.evs_install:
+        yield Contradiction(
+            ("db_read_timeout", "evs_inactive", "evs_install"),
+            f"a query is given up after {t.db_read_timeout:g} s; Galera may need "
+            f"{t.evs_inactive + t.evs_install:g} s to form a new view",
+            "the client gives up before its server does: a commit that is about to succeed becomes an unknown one",
+            f"db_read_timeout above {t.evs_inactive + t.evs_install:g}",
+        )
+    if t.db_read_timeout == 0 and idle_connection(t) > t.server_timeout:
+        yield Contradiction(
+            ("db_read_timeout", "tcp_keepalive_time"),
+            f"a query that was in flight through a dead load balancer hangs for {idle_connection(t):g} s",
+            "nothing is left to send, so neither a reset nor tcp_retries2 ends it, only kernel keepalive does",
+            "a db_read_timeout, or a shorter tcp_keepalive_time",
+        )
+
+
+def _galera(t: Timers) -> Iterator[Contradiction]:
+    if t.evs_suspect <= 1.0:
+        yield Contradiction(
+            ("evs_suspect",),
+            f"Galera suspects a node after {t.evs_suspect:g} s of silence",
+            "a scheduling stall on a busy host lasts that long; survivors of a failure then suspect one another, and "
+            "the whole cluster stops (measured at 1 s)",
+            "evs_suspect of at least 1.5",
+        )
+    bounds = [
+        ("evs_keepalive", t.evs_keepalive, "evs_suspect / 3", 0.1, t.evs_suspect / 3),
+        ("evs_install", t.evs_install, "evs_inactive", 2 * t.evs_keepalive, t.evs_inactive),
+    ]
+    for name, value, upper, low, high in bounds:
+        if not low <= value <= high + 1e-9:
+            yield Contradiction(
+                (name,),
+                f"{name} ({value:g} s) is outside {low:g}..{high:g} s ({upper})",
+                "Galera refuses to start with it",
+                f"{name} between {low:g} and {high:g}",
+            )
+    if t.evs_inactive <= t.evs_suspect:
+        yield Contradiction(
+            ("evs_inactive", "evs_suspect"),
+            f"evs_inactive ({t.evs_inactive:g} s) is not longer than evs_suspect ({t.evs_suspect:g} s)",
+            "a node would be expelled before the others could agree that it is silent",
+            f"evs_inactive of {2 * t.evs_suspect:g}",
+        )
+
+
+def _bus(t: Timers) -> Iterator[Contradiction]:
+    noticed = min(t.amqp_heartbeat, t.tcp_user_timeout or t.amqp_heartbeat)
+    if noticed >= t.rpc_response_timeout:
+        yield Contradiction(
+            ("amqp_heartbeat", "rpc_response_timeout"),
+            f"a dead broker is noticed after {noticed:g} s, an RPC gives up after {t.rpc_response_timeout:g} s",
+            "every call in flight fails, where a reconnect in time would have delivered its reply",
+            f"amqp_heartbeat or tcp_user_timeout below {t.rpc_response_timeout:g}",
+        )
+    if t.amqp_heartbeat < t.net_ticktime:
+        yield Contradiction(
+            ("amqp_heartbeat", "net_ticktime"),
+            f"amqp_heartbeat ({t.amqp_heartbeat:g} s) is shorter than net_ticktime ({t.net_ticktime:g} s)",
+            "clients leave a silent broker before the brokers themselves know that it is gone",
+            f"amqp_heartbeat of at least {t.net_ticktime:g}",
+            fatal=False,
+        )
+    if t.net_ticktime < 4:
+        yield Contradiction(
+            ("net_ticktime",),
+            f"net_ticktime is {t.net_ticktime:g} s",
+            "a busy Erlang node misses its ticks: the brokers declare a partition where there is none",
+            "net_ticktime of at least 4",
+        )
+
+
+def _kernel(t: Timers) -> Iterator[Contradiction]:
+    if t.memcache_socket_timeout >= t.check_timeout:
+        yield Contradiction(
+            ("memcache_socket_timeout", "check_timeout"),
+            f"memcache_socket_timeout ({t.memcache_socket_timeout:g} s) is not shorter than check_timeout "
+            f"({t.check_timeout:g} s)",
+            "one dead memcached makes the APIs fail their health checks",
+            f"memcache_socket_timeout below {t.check_timeout:g}",
+        )
+    connecting = t.connect_timeout * (t.retries + 1)
+    if connecting > t.client_timeout:
+        yield Contradiction(
+            ("connect_timeout", "retries", "client_timeout"),
+            f"{t.retries + 1} connects of {t.connect_timeout:g} s take longer than client_timeout "
+            f"({t.client_timeout:g} s)",
+            "the client is dropped before the last backend has been tried",
+            f"connect_timeout below {t.client_timeout / (t.retries + 1):g}",
+        )
+
+
+def _agents(t: Timers) -> Iterator[Contradiction]:
+    for name, down in (("service_down", t.service_down), ("agent_down", t.agent_down)):
+        if down < 2 * t.report_interval:
+            yield Contradiction(
+                (name, "report_interval"),
+                f"{name} ({down:g} s) is less than two report_interval ({t.report_interval:g} s)",
+                "one late report declares a healthy agent dead, and its work is moved",
+                f"{name} of at least {2 * t.report_interval:g}",
+            )
