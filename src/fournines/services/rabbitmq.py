@@ -131,7 +131,7 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
     would start an Erlang VM."""
     names = accounts(cloud, host.region)
-    wanted = {
+    wanted: dict[str, Any] = {
         "url": f"http://{host.address}:{MANAGEMENT_PORT}/api/definitions",
         "user": ADMIN,
         "password": cloud.secrets.get("rabbitmq.admin"),

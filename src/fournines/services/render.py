@@ -9,10 +9,10 @@ repeats the option once per element.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -29,11 +29,15 @@ def overlay(ours: Sections, operators: Sections) -> dict[str, dict[str, Any]]:
     return merged
 
 
+def _many(value: Any) -> Sequence[Any]:
+    if value is None:
+        return ()
+    return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,)
+
+
 def _lines(options: Mapping[str, Any], true: str, false: str) -> Iterator[tuple[str, str]]:
     for name, value in options.items():
-        for single in value if isinstance(value, list | tuple) else [value]:
-            if single is None:
-                continue
+        for single in _many(value):
             yield name, true if single is True else false if single is False else str(single)
 
 
@@ -71,7 +75,7 @@ def blocks(ours: Sections, operators: Sections) -> str:
         body = ""
         for name, value in options.items():
             if isinstance(value, list | tuple):
-                inner = "".join(f"        {line}\n" for line in value)
+                inner = "".join(f"        {line}\n" for line in _many(value))
                 body += f"    {name} {{\n{inner}    }}\n"
             elif value is not None and value is not False:
                 body += f"    {name} {'' if value is True else value}".rstrip() + "\n"
