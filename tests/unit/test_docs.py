@@ -1,0 +1,128 @@
+"""Documents that cannot go stale unseen: their commands parse, their links resolve, their addresses are known."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import pytest
+
+from fournines.cli.main import cli
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+#: Where a reader may be sent. Places that software is fetched from differ from site to site and are not among them.
+KNOWN_HOSTS = {
+    "www.apache.org",
+    "keepachangelog.com",
+    "semver.org",
+    "docs.openstack.org",
+    "jepsen.io",
+    "mariadb.com",
+    "www.rabbitmq.com",
+    "www.keepalived.org",
+    "docs.haproxy.org",
+}
+
+_FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
+_INLINE = re.compile(r"`(?:sudo )?(fournines [^`…]+)`")
+_PROMPT = re.compile(r"^\s*(?:\$ )?(?:sudo )?(?:\.venv/bin/)?(fournines(?: .*)?)$")
+_LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+def commands(text: str) -> list[str]:
+    """`fournines …` lines of a page's shell blocks (continued lines joined), and those in its running text."""
+    found: list[str] = []
+    for block in _FENCE.finditer(text):
+        if block["language"] in ("sh", "console"):
+            lines = block["body"].replace("\\\n", " ").splitlines()
+            found += [m[1] for line in lines if (m := _PROMPT.match(line))]
+    return found + _INLINE.findall(_FENCE.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """As the common renderers make them from headings."""
+    titles = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", t.replace("`", "").lower()).replace(" ", "-") for t in titles}
+
+
+def parse(words: list[str]) -> None:
+    """As click would, but for files that need not exist here. Raises click.UsageError."""
+    command: click.Command = cli
+    context = click.Context(cli, info_name="fournines")
+    while isinstance(command, click.Group):
+        if not words or words[0].startswith("-"):
+            break
+        name, *words = words
+        child = command.get_command(context, name)
+        if child is None:
+            raise click.UsageError(f"no command {name!r}")
+        command, context = child, click.Context(child, info_name=name, parent=context)
+    try:
+        command.make_context(command.name, words, parent=context.parent)
+    except click.exceptions.Exit:
+        pass  # --help, --version
+    except click.BadParameter as error:
+        if isinstance(error, click.MissingParameter) or not isinstance(error.param.type, click.Path | click.File):
+            raise
+
+
+EVERY_COMMAND = [(page, line) for page in PAGES for line in commands(page.read_text(encoding="utf-8"))]
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(EVERY_COMMAND) > 20
+
+
+@pytest.mark.parametrize(("page", "line"), EVERY_COMMAND, ids=[f"{p.name}: {c}" for p, c in EVERY_COMMAND])
+def test_commands_parse(page: Path, line: str) -> None:
+    words = shlex.split(line, comments=True)[1:]
+    cut = next((i for i, word in enumerate(words) if word in ("|", ">", "&&", ";", "||", "2>", "&")), len(words))
+    parse(words[:cut])
+
+
+@pytest.mark.parametrize("line", ["fournines frobnicate", "fournines check --frobnicate X", "fournines report"])
+def test_a_wrong_command_would_be_seen(line: str) -> None:
+    with pytest.raises(click.UsageError):
+        parse(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_resolve(page: Path) -> None:
+    broken: list[str] = []
+    for match in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8"))):
+        target = match["target"]
+        if urlsplit(target).scheme:
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text(encoding="utf-8"))):
+            broken.append(target)
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_addresses_are_known(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    hosts = {urlsplit(url).hostname for url in re.findall(r"https?://[^\s)`\"'>]+", text)}
+    assert {h for h in hosts if h and not h[0].isdigit()} <= KNOWN_HOSTS
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    seen: set[Path] = set()
+    todo = [ROOT / "README.md"]
+    while todo:
+        page = todo.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        for match in _LINK.finditer(page.read_text(encoding="utf-8")):
+            path = (page.parent / match["target"].partition("#")[0]).resolve()
+            if path.suffix == ".md" and path.exists():
+                todo.append(path)
+            elif path.is_dir():
+                todo += path.glob("*.md")
+    assert {p.relative_to(ROOT) for p in PAGES if p.name != "CHANGELOG.md"} <= {p.relative_to(ROOT) for p in seen}
