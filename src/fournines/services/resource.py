@@ -59,7 +59,7 @@ Step = Put | Run
 
 @runtime_checkable
 class Resource(Protocol):
-    """`key` is unique on its host. `triggers` name units: `restart:NAME` or `reload:NAME`, run once a stage and host."""
+    """`key` is unique on its host. `triggers` are `restart:UNIT` or `reload:UNIT`, each run once a stage and host."""
 
     @property
     def key(self) -> str: ...
@@ -94,8 +94,8 @@ class Package:
         return [Run(_INSTALL.replace("PACKAGE", shlex.quote(self.name)), timeout=900.0)]
 
 
-#: policy-rc.d keeps a package from starting an unconfigured daemon on 0.0.0.0; one that an interrupted run left is taken
-#: over, an operator's own is left alone. /var/lib/dpkg/updates holds what an interruption or a power cut left half done.
+#: policy-rc.d keeps a package from starting an unconfigured daemon on 0.0.0.0; one left by an interrupted run is taken
+#: over, an operator's own is left alone. /var/lib/dpkg/updates holds what an interruption or a power cut left undone.
 _INSTALL = """\
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d ours=/run/fournines/policy-rc.d

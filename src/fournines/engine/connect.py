@@ -1,0 +1,65 @@
+"""Connections to many hosts at once: the slow and the dead do not delay the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from fournines.cloud.model import Host
+from fournines.engine.ssh import SshOptions, connect_host
+from fournines.engine.transport import ManagedHost
+from fournines.errors import HostError
+
+_AT_ONCE = 64  # handshakes: more only queue in this process, and then run into their own timeout
+
+
+class Connected(dict[str, ManagedHost]):
+    """Host name -> host, of those that answered. `failures`: name -> why, of the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: dict[str, HostError] = {}
+
+    def require_all(self) -> None:
+        """Raises one `HostError` for all hosts that did not answer."""
+        if not self.failures:
+            return
+        first, *others = self.failures.values()
+        if not others:
+            raise first
+        raise HostError(
+            f"{len(self.failures)} hosts cannot be reached",
+            where=", ".join(self.failures),
+            why="\n        ".join(f"{e.what}{f' ({e.why})' if e.why else ''}" for e in self.failures.values()),
+            next=first.next,
+        )
+
+
+@asynccontextmanager
+async def connect(
+    hosts: Iterable[Host],
+    options: SshOptions | None = None,
+    *,
+    failed: Callable[[str, HostError], None] = lambda host, error: None,
+) -> AsyncGenerator[Connected]:
+    """Yields all hosts that can be reached; `failed` is told of each other one at once."""
+    options = options or SshOptions()
+    limit = asyncio.Semaphore(_AT_ONCE)
+    connected = Connected()
+
+    async def reach(host: Host) -> None:
+        async with limit:
+            try:
+                connected[host.name] = await connect_host(host, options)
+            except HostError as error:
+                connected.failures[host.name] = error
+                failed(host.name, error)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for host in hosts:
+                group.create_task(reach(host))
+        yield connected
+    finally:
+        await asyncio.gather(*(h.close() for h in connected.values()), return_exceptions=True)
