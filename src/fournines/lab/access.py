@@ -1,0 +1,26 @@
+"""How fournines reaches the hosts of a lab: as any others, over SSH, with the lab's own key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fournines.cloud.model import Cloud, Ssh
+from fournines.lab.state import LABS, exists
+
+
+def ssh(cloud: str) -> Ssh:
+    """Key and known hosts of the lab named `cloud`."""
+    directory = LABS / cloud / "ssh"
+    return Ssh(user="root", key=directory / "id_ed25519", known_hosts=directory / "known_hosts")
+
+
+def access(cloud: Cloud) -> Cloud:
+    """`cloud` with each host's `ssh` set for its lab; unchanged when no lab of its name is up."""
+    if not exists(cloud.name):
+        return cloud
+    entry = ssh(cloud.name)
+    regions = {
+        name: replace(region, hosts=tuple(replace(host, ssh=entry) for host in region.hosts))
+        for name, region in cloud.regions.items()
+    }
+    return replace(cloud, regions=regions)

@@ -1,0 +1,103 @@
+"""A lab's processes, held by cgroup: found, counted and killed without a process id that may be someone else's by now.
+
+<cgroup2>/fournines/<cloud>/hosts/<host>/{payload,supervisor}      made by systemd-nspawn below the host's group
+<cgroup2>/fournines/<cloud>/redfish
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from functools import cache
+from pathlib import Path
+
+from fournines.errors import LabError
+
+
+@cache
+def mount() -> Path:
+    """Where cgroup v2 is mounted: /sys/fs/cgroup, or below it where v1 is there too. Raises LabError when nowhere."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, *_ = line.split()
+        if kind == "cgroup2":
+            return Path(where)
+    raise LabError(
+        "cgroup v2 is not mounted",
+        next="boot with systemd.unified_cgroup_hierarchy=1, or mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified",
+    )
+
+
+def top() -> Path:
+    return mount() / "fournines"
+
+
+def of_lab(cloud: str) -> Path:
+    return top() / cloud
+
+
+def of_host(cloud: str, host: str) -> Path:
+    return top() / cloud / "hosts" / host
+
+
+def of_redfish(cloud: str) -> Path:
+    return top() / cloud / "redfish"
+
+
+def make(group: Path) -> None:
+    """Makes `group`, with every controller that its parents may pass on (none where v1 has them all)."""
+    group.mkdir(parents=True, exist_ok=True)
+    for parent in reversed(group.relative_to(mount()).parents):
+        controllers = (mount() / parent / "cgroup.controllers").read_text().split()
+        for controller in controllers:
+            # A controller that cannot be passed on costs the hosts their accounting, nothing else.
+            with contextlib.suppress(OSError):
+                (mount() / parent / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def populated(group: Path) -> bool:
+    """Whether any process lives in `group` or below."""
+    try:
+        return "populated 1" in (group / "cgroup.events").read_text()
+    except OSError:
+        return False
+
+
+def processes(group: Path) -> list[int]:
+    """Ids of all processes in `group` and below."""
+    pids: list[int] = []
+    for directory, _, _ in os.walk(group):
+        with contextlib.suppress(OSError):
+            pids += [int(p) for p in (Path(directory) / "cgroup.procs").read_text().split()]
+    return pids
+
+
+def kill(group: Path, timeout: float = 10.0) -> None:
+    """SIGKILL to everything in `group` and below, at one instant; returns when all of it is gone.
+
+    Raises LabError when something survives `timeout` seconds (a process stuck in the kernel).
+    """
+    if not group.is_dir():
+        return
+    (group / "cgroup.kill").write_text("1")
+    deadline = time.monotonic() + timeout
+    while populated(group):
+        if time.monotonic() > deadline:
+            raise LabError(
+                "Processes survive SIGKILL",
+                where=str(group),
+                why=f"process ids {processes(group)}",
+                next="look at dmesg",
+            )
+        time.sleep(0.005)
+
+
+def remove(group: Path) -> None:
+    """Removes the empty `group` with all below it. Raises LabError when a process is left in it."""
+    for directory, _, _ in os.walk(group, topdown=False):
+        try:
+            Path(directory).rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise LabError("A cgroup cannot be removed", where=directory, why=str(error)) from None

@@ -1,0 +1,196 @@
+"""The image that every host of a lab is a layer on: Debian, built by mmdebstrap, named after what went into it."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from fournines.cloud.model import Cloud
+from fournines.errors import LabError
+from fournines.lab import machine, sources
+from fournines.lab.lock import locked
+from fournines.lab.shell import run
+from fournines.lab.state import IMAGES, LABS, readable
+
+#: What a host needs to be one: an init, a way in, and what the engine's probes and the lab's faults call.
+BASE = (
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "python3",
+    "iproute2",
+    "iputils-ping",
+    "nftables",
+    "procps",
+    "less",
+    "sudo",
+    "curl",
+    "socat",
+    "ca-certificates",
+    "openssl",
+)
+#: Not read by a daemon, and a third of the unpacking.
+_EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_CUSTOMIZE = Path(__file__).with_name("customize.sh")
+
+Say = Callable[[str], None]
+
+
+_EXPECTED = (
+    "mariadb-server",
+    "mariadb-client",
+    "galera-4",
+    "mariadb-backup",
+    "rsync",
+    "rabbitmq-server",
+    "memcached",
+    "haproxy",
+    "keepalived",
+    "keystone",
+    "python3-pymysql",
+    "python3-memcache",
+    "python3-pymemcache",
+    "uwsgi-core",
+    "uwsgi-plugin-python3",
+)
+
+
+def packages(cloud: Cloud) -> tuple[str, ...]:
+    """Names of the packages that the hosts of `cloud` will want, sorted: so that `apply` has none left to fetch."""
+    return tuple(sorted(set(BASE) | set(_EXPECTED)))
+
+
+def image_for(cloud: Cloud, say: Say, *, mirror: str = "", rebuild: bool = False) -> Path:
+    """The root directory of the image for the hosts of `cloud`, built if need be."""
+    machine.require_root()
+    return IMAGES / ensure(packages(cloud), say, mirror=mirror, rebuild=rebuild) / "root"
+
+
+def digest(wanted: Iterable[str]) -> str:
+    """The image's name: of its packages, its suite and the script that prepares it."""
+    text = "\n".join([sources.SUITE, *sorted(wanted), *_EXCLUDED])
+    return hashlib.sha256(text.encode() + _CUSTOMIZE.read_bytes()).hexdigest()[:16]
+
+
+def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool = False) -> str:
+    """The digest of an image with the packages `wanted`; built when there is none yet, which takes a minute or two.
+
+    Atomic: an image is there completely or not at all. Two callers at once: one builds, the other waits.
+    Raises LabError when no mirror is known, or with mmdebstrap's last words.
+    """
+    names = tuple(sorted(wanted))
+    name = digest(names)
+    if not rebuild and (IMAGES / name).is_dir():
+        return name
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with locked(IMAGES):
+        if (IMAGES / name).is_dir():
+            if not rebuild:
+                return name
+            _refuse_used(name)
+        _clear(keep=name)
+        building = IMAGES / f".building-{name}"
+        _build(building, names, say, mirror or os.environ.get("FOURNINES_DEBIAN_MIRROR", ""))
+        _remove(IMAGES / name)
+        building.rename(IMAGES / name)
+    return name
+
+
+def _refuse_used(name: str) -> None:
+    used = [lab.cloud for lab in readable() if lab.image == name]
+    if used:
+        raise LabError(f"The image is in use by {', '.join(used)}", next=f"fournines lab down {used[0]}")
+
+
+def _clear(keep: str) -> None:
+    """Removes what a killed build left, and images that no lab is made from."""
+    used = {lab.image for lab in readable()} if LABS.is_dir() else set[str]()
+    for path in IMAGES.iterdir():
+        if path.name.startswith(".building-") or (len(path.name) == 16 and path.name not in used | {keep}):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        # By rename first: a half-removed tree must not pass for an image.
+        doomed = path.with_name(f".building-removed-{path.name.lstrip('.')}")
+        path.rename(doomed)
+        shutil.rmtree(doomed)
+
+
+def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> None:
+    started = time.monotonic()
+    building.mkdir()
+    root = building / "root"
+    listed = building / "sources.list"
+    listed.write_text("\n".join(sources.debian(sources.read(), mirror)) + "\n")
+    argv = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(names)}"]
+    argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
+    argv += ["--dpkgopt=force-unsafe-io"]  # a torn image is never renamed into place
+    argv += [f"--aptopt={option}" for option in ('APT::Install-Recommends "false"', *_apt_options())]
+    argv += [f'--customize-hook=sh {_CUSTOMIZE} "$1"', sources.SUITE, str(root), str(listed)]
+    say(f"building the hosts' image: Debian {sources.SUITE}, {len(names)} packages and what they need")
+    _follow(argv, building / "build.log", say)
+    listed.unlink()
+    record = {
+        "suite": sources.SUITE,
+        "packages": names,
+        "built_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "built_in_s": round(time.monotonic() - started, 1),
+        "versions": _versions(root),
+    }
+    (building / "image.json").write_text(json.dumps(record, indent=1) + "\n")
+    say(f"image built in {record['built_in_s']} s")
+
+
+def _apt_options() -> list[str]:
+    """The machine's proxies, certificates and retries, as apt options; only what says how to reach a mirror."""
+    wanted = ("Acquire::http", "Acquire::https", "Acquire::Retries", "Acquire::ForceIPv", "Acquire::Check-Valid-Until")
+    return [
+        line.removesuffix(";")
+        for line in run(["apt-config", "dump"]).splitlines()
+        if line.startswith(wanted) and not line.endswith(' "";')
+    ]
+
+
+def _follow(argv: list[str], log: Path, say: Say) -> None:
+    """Runs mmdebstrap; its `I:` lines are said, all of it goes to `log`."""
+    try:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    except FileNotFoundError:
+        raise LabError("mmdebstrap is not installed", next="sudo apt-get install mmdebstrap") from None
+    with process, log.open("w") as out:
+        assert process.stdout is not None
+        for line in process.stdout:
+            out.write(line)
+            if line.startswith("I: "):
+                say("  " + line[3:].rstrip())
+    if process.returncode != 0:
+        last = [x for x in log.read_text().splitlines() if x.startswith(("E: ", "Err:"))] or ["(it said nothing)"]
+        raise LabError(
+            "The hosts' image could not be built",
+            where=str(log),
+            why="\n        ".join(last[:6]),
+            next="check the machine's own apt: sudo apt-get update",
+        )
+
+
+def _versions(root: Path) -> dict[str, str]:
+    listed = run(["dpkg-query", f"--admindir={root}/var/lib/dpkg", "--show", "--showformat=${Package} ${Version}\\n"])
+    return dict(line.split(" ", 1) for line in listed.splitlines())
+
+
+def versions(name: str) -> dict[str, str]:
+    """Package -> version of everything in the image."""
+    found: dict[str, str] = json.loads((IMAGES / name / "image.json").read_text())["versions"]
+    return found

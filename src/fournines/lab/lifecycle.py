@@ -1,0 +1,171 @@
+"""`lab up` and `lab down`: from whatever is there to all of it, or to nothing.
+
+Neither looks at how far an earlier run came. `up` makes what is missing, `down` removes what is there, and both find
+things by their names, so a run that was killed at any moment is continued or cleaned by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fournines.cloud.model import Cloud
+from fournines.errors import LabError
+from fournines.lab import cgroup, image, machine, network, redfish, seed, state
+from fournines.lab.lock import locked
+from fournines.lab.power import is_on, leader, resume
+from fournines.lab.shell import run
+from fournines.lab.state import LABS, Lab, LabHost
+
+Say = Callable[[str], None]
+
+_BOOT_TIMEOUT = 90.0  # seconds; three hosts take about five on two idle cores
+
+
+def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
+    """Hosts on this machine for `cloud`, on, reachable over SSH and on all their networks. Idempotent.
+
+    Hosts that the cloud file no longer has are removed; those that it still has keep their data.
+    Raises LabError when the machine cannot, when networks clash, when a host does not boot.
+    """
+    machine.require(hosts=len(cloud.hosts))
+    before = _readable(cloud.name)
+    name = before.image if before else image.ensure(image.packages(cloud), say, mirror=mirror)
+    lab = state.design(cloud, name)
+    LABS.mkdir(parents=True, exist_ok=True)
+    with locked(LABS, lambda: say("waiting for another lab up or down")):
+        network.refuse_overlaps(lab, state.readable())
+        state.save(lab)
+        _forget(before, lab)
+        seed.keys(lab)
+        network.connect(lab)
+        for host in lab.hosts:
+            seed.seed(lab, host)
+        seed.known_hosts(lab)
+        for host in lab.hosts:
+            if not is_on(lab.cloud, host.name):
+                say(f"{host.name}: power on")
+        resume(lab.cloud)
+        redfish.start(lab)
+    _await_ssh(lab, say)
+    _try_networks(lab)
+    return lab
+
+
+def _readable(cloud: str) -> Lab | None:
+    """The lab as an earlier `up` recorded it, unless that record or its image is gone."""
+    with contextlib.suppress(LabError):
+        lab = state.load(cloud)
+        if lab.root_image.is_dir():
+            return lab
+    return None
+
+
+def _forget(before: Lab | None, lab: Lab) -> None:
+    """Removes hosts and bridges that the lab had and has no more."""
+    if before is None:
+        return
+    kept = {host.name for host in lab.hosts}
+    for host in before.hosts:
+        if host.name not in kept:
+            _remove_host(lab.cloud, host.name)
+    network.delete({b.device for b in before.bridges} - {b.device for b in lab.bridges})
+
+
+def _remove_host(cloud: str, host: str) -> None:
+    group = cgroup.of_host(cloud, host)
+    cgroup.kill(group)
+    cgroup.remove(group)
+    shutil.rmtree(LABS / cloud / "hosts" / host, ignore_errors=True)
+
+
+def _await_ssh(lab: Lab, say: Say) -> None:
+    """Returns when every host's sshd has greeted."""
+    deadline = time.monotonic() + _BOOT_TIMEOUT
+    for host in lab.hosts:
+        while not answers(host):
+            if time.monotonic() > deadline or not is_on(lab.cloud, host.name):
+                raise LabError(
+                    f"{host.name} of lab {lab.cloud} does not boot",
+                    where=str(lab.host_directory(host.name) / "console.log"),
+                    why=_last_words(lab, host),
+                    next=f"fournines lab down {lab.cloud}, then up again",
+                )
+            time.sleep(0.05)
+        say(f"{host.name}: up")
+
+
+def _try_networks(lab: Lab) -> None:
+    """Raises LabError when a packet from one host does not arrive at another."""
+    first, *others = lab.hosts
+    inside = ["nsenter", f"--target={leader(lab.cloud, first.name)}", "--mount", "--net"]
+    for host in others:
+        for port in host.ports:
+            if port.network not in [p.network for p in first.ports if p.bridge == port.bridge]:
+                continue
+            try:
+                run([*inside, "ping", "-q", "-c", "3", "-i", "0.2", "-w", "3", str(port.address.ip)])
+            except LabError as error:
+                raise LabError(
+                    f"{first.name} cannot reach {host.name} on network {port.network} of lab {lab.cloud}",
+                    why="a packet filter of this machine may look into its bridges (Docker's does)"
+                    if _filtered()
+                    else error.why,
+                    next="sudo sysctl net.bridge.bridge-nf-call-iptables=0"
+                    if _filtered()
+                    else "look at nft list ruleset",
+                ) from None
+
+
+def _filtered() -> bool:
+    """Whether what hosts send one another passes this machine's packet filter (br_netfilter)."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/net/bridge/bridge-nf-call-iptables").read_text().strip() != "0"
+    return False
+
+
+def answers(host: LabHost, timeout: float = 1.0) -> bool:
+    """Whether the host's sshd greets within `timeout` seconds."""
+    with contextlib.suppress(OSError), socket.create_connection((str(host.address), 22), timeout) as connection:
+        return connection.recv(8).startswith(b"SSH-2.0")
+    return False
+
+
+def _last_words(lab: Lab, host: LabHost) -> str:
+    with contextlib.suppress(OSError):
+        console = (lab.host_directory(host.name) / "console.log").read_text(errors="replace")
+        return " / ".join(console.strip().splitlines()[-3:])
+    return "it wrote nothing to its console"
+
+
+def down(cloud: str) -> bool:
+    """Removes the lab named `cloud` with all its hosts' data. Whether there was anything to remove.
+
+    The image stays. What a crashed `up` left, recorded or not, goes too. Raises LabError when not root.
+    """
+    machine.require_root()
+    LABS.mkdir(parents=True, exist_ok=True)
+    with locked(LABS):
+        group = cgroup.of_lab(cloud)
+        there = group.is_dir() or (LABS / cloud).is_dir() or bool(network.links(cloud))
+        cgroup.kill(group)
+        cgroup.remove(group)
+        others = set(state.names()) - {cloud}
+        network.disconnect(cloud, last=not others)
+        shutil.rmtree(LABS / cloud, ignore_errors=True)
+        if not others:
+            cgroup.remove(cgroup.top())
+    return there
+
+
+def down_all() -> list[str]:
+    """Removes every lab on this machine; their names."""
+    machine.require_root()
+    found = set(state.names()) | {alias.split()[1] for alias in network.links().values()}
+    if cgroup.top().is_dir():
+        found |= {path.name for path in cgroup.top().iterdir() if path.is_dir()}
+    return [cloud for cloud in sorted(found) if down(cloud)]

@@ -1,0 +1,138 @@
+"""A lab's networks: a bridge each, a veth pair a host and network, and a route behind which nothing leaves the machine.
+
+Links carry an alias `fournines <cloud> …`, by which leftovers are found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv4Network
+
+from fournines.errors import LabError
+from fournines.lab.shell import run
+from fournines.lab.state import RANGE, Lab, LabHost, Port
+
+#: Worse than any route a bridge brings along, so that it only catches what no lab owns.
+_UNREACHABLE = ("unreachable", str(RANGE), "metric", "4294967294")
+_DISABLED, _FORWARDING = 0, 3  # states of a bridge port, linux/if_bridge.h
+
+
+def _batch(commands: Iterable[str], *, program: str = "ip", namespace_of: int = 0) -> None:
+    """One process for all `commands`. `namespace_of`: a process in whose network namespace they act."""
+    lines = list(commands)
+    if not lines:
+        return
+    enter = ["nsenter", f"--net=/proc/{namespace_of}/ns/net"] if namespace_of else []
+    run([*enter, program, "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+
+def links(cloud: str | None = None) -> dict[str, str]:
+    """Links that labs made: device -> alias. `cloud`: only that lab's."""
+    prefix = f"fournines {cloud} " if cloud else "fournines "
+    found: list[dict[str, str]] = json.loads(run(["ip", "-json", "link", "show"]) or "[]")
+    return {link["ifname"]: link["ifalias"] for link in found if link.get("ifalias", "").startswith(prefix)}
+
+
+def foreign_networks() -> dict[str, list[IPv4Network]]:
+    """Networks that the machine's own links are attached to: device -> networks."""
+    found = json.loads(run(["ip", "-json", "-4", "address", "show"]) or "[]")
+    ours = links()
+    return {
+        link["ifname"]: [IPv4Interface(f"{a['local']}/{a['prefixlen']}").network for a in link.get("addr_info", [])]
+        for link in found
+        if link.get("ifname") and link["ifname"] not in ours
+    }
+
+
+def refuse_overlaps(lab: Lab, others: Iterable[Lab]) -> None:
+    """Raises LabError when a network of `lab` overlaps another lab's, or one that the machine is attached to."""
+    taken = [
+        (f"lab {other.cloud}", bridge.address.network, f"take that lab down (fournines lab down {other.cloud})")
+        for other in others
+        if other.cloud != lab.cloud
+        for bridge in other.bridges
+    ]
+    taken += [
+        (f"the machine's device {device}", foreign, f"choose other addresses in {RANGE}")
+        for device, attached in foreign_networks().items()
+        for foreign in attached
+    ]
+    for bridge in lab.bridges:
+        for owner, network, remedy in taken:
+            if bridge.address.network.overlaps(network):
+                raise LabError(
+                    f"Network {bridge.network} of lab {lab.cloud} overlaps one of {owner}",
+                    where=f"{bridge.address.network}, {network}",
+                    next=f"{remedy}, or change the cloud file",
+                )
+
+
+def connect(lab: Lab) -> None:
+    """Makes the bridges that are missing, and the route behind them."""
+    run(["ip", "route", "replace", *_UNREACHABLE])
+    present = links(lab.cloud)
+    commands: list[str] = []
+    for bridge in lab.bridges:
+        if bridge.device not in present:
+            # A fixed address: a bridge otherwise takes one of its ports', and changes it when that host loses power.
+            commands += [
+                f"link add {bridge.device} address {bridge.mac} type bridge",
+                f'link set {bridge.device} addrgenmode none alias "fournines {lab.cloud} network {bridge.network}"',
+            ]
+        commands += [f"address replace {bridge.address} dev {bridge.device}", f"link set {bridge.device} up"]
+    _batch(commands)
+
+
+def plug(lab: Lab, host: LabHost, namespace_of: int) -> None:
+    """Cables from `host`, whose network namespace is that of process `namespace_of`, to its bridges."""
+    unplug(host)
+    machine_side: list[str] = []
+    inside = ["link set lo up"]
+    for port in host.ports:
+        alias = f"fournines {lab.cloud} host {host.name} {port.network}"
+        machine_side += [
+            f"link add {port.device} type veth peer name {port.interface} address {port.mac} netns {namespace_of}",
+            f'link set {port.device} addrgenmode none master {port.bridge} alias "{alias}"',
+            f"link set {port.device} up",
+        ]
+        inside += [f"address add {port.address} dev {port.interface}", f"link set {port.interface} up"]
+    _batch(machine_side)
+    _batch(inside, namespace_of=namespace_of)
+
+
+def unplug(host: LabHost) -> None:
+    """Removes the cables. The kernel does so itself some time after the host's last process ended."""
+    delete(port.device for port in host.ports)
+
+
+def delete(devices: Iterable[str]) -> None:
+    present = links()
+    _batch(f"link delete {device}" for device in devices if device in present)
+
+
+def cut(ports: Iterable[Port]) -> None:
+    """From now on the switch neither takes nor gives a packet on these ports; the carrier stays, as in a partition."""
+    _set_state(ports, _DISABLED)
+
+
+def join(ports: Iterable[Port]) -> None:
+    """Undoes `cut`; of no effect on ports that are not cut."""
+    _set_state(ports, _FORWARDING)
+
+
+def _set_state(ports: Iterable[Port], state: int) -> None:
+    present = links()
+    _batch((f"link set dev {p.device} state {state}" for p in ports if p.device in present), program="bridge")
+
+
+def is_cut(port: Port) -> bool:
+    found = json.loads(run(["bridge", "-json", "link", "show", "dev", port.device]) or "[]")
+    return any(link.get("state") == "disabled" for link in found)
+
+
+def disconnect(cloud: str, *, last: bool) -> None:
+    """Removes every link of the lab named `cloud`; with `last`, the route that all labs share."""
+    delete(links(cloud))
+    if last and run(["ip", "route", "show", *_UNREACHABLE[:2]]).strip():
+        run(["ip", "route", "delete", *_UNREACHABLE])

@@ -1,0 +1,123 @@
+"""A host's power switch, and the cables between it and its switches."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from pathlib import Path
+from typing import Literal
+
+from fournines.errors import LabError
+from fournines.lab import cgroup, network
+from fournines.lab.lock import locked
+from fournines.lab.state import Lab, LabHost, Port, load
+
+Action = Literal["on", "off", "reset"]
+
+
+def power(cloud: str, host: str, action: Action) -> None:
+    """Presses the button. `off` is the loss of power: no process ends by itself, no packet leaves any more.
+
+    `on` returns when the host boots, not when it is up. `reset` is off and on. Of no effect when already so.
+    Raises LabError when there is no such lab or host.
+    """
+    lab = load(cloud)
+    target = lab.host(host)
+    with locked(lab.host_directory(host)):
+        if action in ("off", "reset"):
+            _off(lab, target)
+        if action in ("on", "reset"):
+            _on(lab, target)
+
+
+def is_on(cloud: str, host: str) -> bool:
+    return cgroup.populated(cgroup.of_host(cloud, host))
+
+
+def memory(cloud: str, host: str) -> int:
+    """Bytes that the host's processes hold, pages shared with others counted in part; 0 while it is off."""
+    total = 0
+    for pid in cgroup.processes(cgroup.of_host(cloud, host)):
+        with contextlib.suppress(OSError):
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total
+
+
+def leader(cloud: str, host: str) -> int:
+    """The machine's id of the host's PID 1, for entering its namespaces. Raises LabError while the host is off."""
+    procs = cgroup.of_host(cloud, host) / "payload" / "init.scope" / "cgroup.procs"
+    with contextlib.suppress(OSError):
+        for pid in procs.read_text().split():
+            return int(pid)
+    raise LabError(
+        f"{host} of lab {cloud} is off or has only just been switched on", next=f"fournines lab status {cloud}"
+    )
+
+
+def isolate(cloud: str, host: str, network_name: str) -> None:
+    """The switch of `network_name` loses `host`: no packet either way, the carrier stays up. Idempotent."""
+    network.cut([_port(cloud, host, network_name)])
+
+
+def heal(cloud: str, host: str, network_name: str) -> None:
+    """Undoes `isolate`, exactly. Idempotent."""
+    network.join([_port(cloud, host, network_name)])
+
+
+def isolated(cloud: str, host: str) -> list[str]:
+    """Networks that `host` has been isolated from."""
+    return [p.network for p in load(cloud).host(host).ports if is_on(cloud, host) and network.is_cut(p)]
+
+
+def resume(cloud: str) -> None:
+    """Every host on, every port joined: what an interrupted campaign took away comes back."""
+    lab = load(cloud)
+    network.join(port for host in lab.hosts for port in host.ports)
+    for host in lab.hosts:
+        power(cloud, host.name, "on")
+
+
+def _port(cloud: str, host: str, network_name: str) -> Port:
+    ports = load(cloud).host(host).ports
+    for port in ports:
+        if port.network == network_name:
+            return port
+    raise LabError(
+        f"{host} of lab {cloud} is not on a network {network_name}",
+        next=f"choose one of: {', '.join(p.network for p in ports)}",
+    )
+
+
+def _off(lab: Lab, host: LabHost) -> None:
+    group = cgroup.of_host(lab.cloud, host.name)
+    if cgroup.populated(group):
+        # First the cables: dying processes close their connections, and a host without power sends no FIN.
+        network.cut(host.ports)
+        cgroup.kill(group)
+    network.unplug(host)
+    cgroup.remove(group)
+
+
+def _on(lab: Lab, host: LabHost) -> None:
+    group = cgroup.of_host(lab.cloud, host.name)
+    if (group / "payload").is_dir() and cgroup.populated(group):
+        return
+    _off(lab, host)
+    cgroup.make(group)
+    directory = lab.host_directory(host.name)
+    for name in ("upper", "work", "root"):
+        (directory / name).mkdir(exist_ok=True)
+    launcher = Path(__file__).with_name("launch.sh")
+    argv = ["setsid", "--fork", "unshare", "--mount", "--net", "--propagation=private", "sh", str(launcher)]
+    argv += [str(group), str(lab.root_image), str(directory), f"{host.name}.{lab.cloud}"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+    ) as process:
+        assert process.stdin is not None and process.stdout is not None
+        said = process.stdout.readline()
+        word, _, pid = said.partition(" ")
+        if word != "ready":
+            raise LabError(f"{host.name} of lab {lab.cloud} does not start", why=said + process.stdout.read())
+        network.plug(lab, host, int(pid))
+        process.stdin.write("go\n")
