@@ -218,7 +218,7 @@ def _says(series: Series, gap_s: float | None, origin: float) -> str:
     span = f", from {offset(begin - origin)} to {offset(end - origin)}" if end > begin else ""
     failed, unknown = sum(series.fail), sum(series.unknown)
     return (
-        f"{series.function}: longest gap between successes {seconds(gap_s)}{span}. "
+        f"{series.function.replace('_', ' ')}: longest gap between successes {seconds(gap_s)}{span}. "
         f"{plural(failed, 'request')} failed, {unknown} unknown."
     )
 

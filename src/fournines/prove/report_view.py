@@ -140,7 +140,7 @@ def _sentence(result: FaultResult) -> str:
     else:
         troubled = sum(f.fail for f in result.functions), sum(f.unknown for f in result.functions)
         outage = (
-            f"Longest gap between two successes: {seconds(struck.longest_gap_s)} ({struck.function}); "
+            f"Longest gap between two successes: {seconds(struck.longest_gap_s)} ({struck.function.replace('_', ' ')}); "
             f"{plural(troubled[0], 'request')} failed, {troubled[1]} ended unknown."
         )
     if result.redundant_again_s is None:

@@ -95,7 +95,7 @@ def test_every_fault_and_function_is_there(sample: Campaign, page: Page) -> None
     for result in sample.results:
         assert str(result.fault) in page.text
         for figures in result.functions:
-            assert figures.function in page.text
+            assert figures.function.replace("_", " ") in page.text
 
 
 def test_says_what_was_not_measured_and_why(page: Page) -> None:
