@@ -138,10 +138,11 @@ def _sentence(result: FaultResult) -> str:
     if struck is None:
         outage = "No function was probed."
     else:
-        troubled = sum(f.fail for f in result.functions), sum(f.unknown for f in result.functions)
+        failed, unknown = sum(f.fail for f in result.functions), sum(f.unknown for f in result.functions)
+        name = struck.function.replace("_", " ")
         outage = (
-            f"Longest gap between two successes: {seconds(struck.longest_gap_s)} ({struck.function.replace('_', ' ')}); "
-            f"{plural(troubled[0], 'request')} failed, {troubled[1]} ended unknown."
+            f"Longest gap between two successes: {seconds(struck.longest_gap_s)} ({name}); "
+            f"{plural(failed, 'request')} failed, {unknown} ended unknown."
         )
     if result.redundant_again_s is None:
         return f"{outage} Not back to full redundancy within the time watched."
