@@ -70,10 +70,13 @@ def up(cloud: Path, mirror: str) -> None:
 @click.argument("cloud", required=False)
 @click.option("--all", "everything", is_flag=True, help="Every lab on this machine.")
 def down(cloud: str | None, everything: bool) -> None:
-    """Remove the lab CLOUD (its name, or the cloud file) with all its data. The image stays."""
+    """Remove the lab CLOUD (its name, a pattern such as 'test-*', or the cloud file) with all its data.
+
+    The image stays.
+    """
     if everything == bool(cloud):
         raise UsageError("Say which lab, or --all", next="fournines lab down CLOUD")
-    gone = lab.down_all() if cloud is None else [name for name in [_name(cloud)] if lab.down(name)]
+    gone = lab.down_all(_name(cloud) if cloud else "*")
     for name in gone:
         _say(f"lab {name} is down")
     if not gone:

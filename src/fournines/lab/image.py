@@ -17,7 +17,7 @@ from fournines.errors import LabError
 from fournines.lab import machine, sources
 from fournines.lab.lock import locked
 from fournines.lab.shell import run
-from fournines.lab.state import IMAGES, LABS, readable
+from fournines.lab.state import IMAGES, readable
 
 #: What a host needs to be one: an init, a way in, and what the engine's probes and the lab's faults call.
 BASE = (
@@ -39,6 +39,7 @@ BASE = (
 )
 #: Not read by a daemon, and a third of the unpacking.
 _EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_FORGOTTEN = 86400.0  # seconds
 _CUSTOMIZE = Path(__file__).with_name("customize.sh")
 
 Say = Callable[[str], None]
@@ -88,19 +89,17 @@ def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool =
     """
     names = tuple(sorted(wanted))
     name = digest(names)
-    if not rebuild and (IMAGES / name).is_dir():
-        return name
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with locked(IMAGES):
-        if (IMAGES / name).is_dir():
-            if not rebuild:
-                return name
+    with locked(IMAGES, lambda: say("waiting for another build of an image")):
+        if rebuild:
             _refuse_used(name)
-        _clear(keep=name)
-        building = IMAGES / f".building-{name}"
-        _build(building, names, say, mirror or os.environ.get("FOURNINES_DEBIAN_MIRROR", ""))
-        _remove(IMAGES / name)
-        building.rename(IMAGES / name)
+        if rebuild or not (IMAGES / name).is_dir():
+            _clear(keep=name)
+            building = IMAGES / f".building-{name}"
+            _build(building, names, say, mirror or os.environ.get("FOURNINES_DEBIAN_MIRROR", ""))
+            _remove(IMAGES / name)
+            building.rename(IMAGES / name)
+        os.utime(IMAGES / name)  # used today
     return name
 
 
@@ -111,10 +110,11 @@ def _refuse_used(name: str) -> None:
 
 
 def _clear(keep: str) -> None:
-    """Removes what a killed build left, and images that no lab is made from."""
-    used = {lab.image for lab in readable()} if LABS.is_dir() else set[str]()
+    """Removes what a killed build left, and images that no lab is made from and nobody asked for today."""
+    used = {lab.image for lab in readable()} | {keep}
     for path in IMAGES.iterdir():
-        if path.name.startswith(".building-") or (len(path.name) == 16 and path.name not in used | {keep}):
+        forgotten = time.time() - path.stat().st_mtime > _FORGOTTEN
+        if path.name.startswith(".building-") or (forgotten and path.name not in used):
             _remove(path)
 
 

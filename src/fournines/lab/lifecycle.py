@@ -7,6 +7,7 @@ things by their names, so a run that was killed at any moment is continued or cl
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import shutil
 import socket
 import time
@@ -108,7 +109,7 @@ def _try_networks(lab: Lab) -> None:
             if port.network not in [p.network for p in first.ports if p.bridge == port.bridge]:
                 continue
             try:
-                run([*inside, "ping", "-q", "-c", "3", "-i", "0.2", "-w", "3", str(port.address.ip)])
+                run([*inside, "ping", "-q", "-c", "1", "-w", "3", str(port.address.ip)])
             except LabError as error:
                 raise LabError(
                     f"{first.name} cannot reach {host.name} on network {port.network} of lab {lab.cloud}",
@@ -162,10 +163,10 @@ def down(cloud: str) -> bool:
     return there
 
 
-def down_all() -> list[str]:
-    """Removes every lab on this machine; their names."""
+def down_all(pattern: str = "*") -> list[str]:
+    """Removes every lab on this machine whose name matches the shell pattern; their names."""
     machine.require_root()
     found = set(state.names()) | {alias.split()[1] for alias in network.links().values()}
     if cgroup.top().is_dir():
         found |= {path.name for path in cgroup.top().iterdir() if path.is_dir()}
-    return [cloud for cloud in sorted(found) if down(cloud)]
+    return [cloud for cloud in sorted(fnmatch.filter(found, pattern)) if down(cloud)]

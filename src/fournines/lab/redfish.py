@@ -141,13 +141,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.log_message("%s %s", host.name, wanted)
 
     def _send(self, status: int, resource: dict[str, Any] | None) -> None:
-        body = json.dumps(resource).encode() if resource is not None else b""
-        self.send_response(status if body else 204)
+        self.send_response(status if resource else 204)
+        self.send_header("OData-Version", "4.0")
         if status == 401:
             self.send_header("WWW-Authenticate", 'Basic realm="power"')
-        self.send_header("OData-Version", "4.0")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        body = b""
+        if resource:
+            body = json.dumps(resource).encode()
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 

@@ -1,0 +1,40 @@
+# sudo make demo     a control plane on this machine, and the seconds a client notices when a controller loses power
+# sudo make test     every test, on a real lab
+#      make check    what needs neither root nor a lab: lint, types, imports, unit tests
+
+BIN := .venv/bin
+PURE := cloud timing services plan
+
+.PHONY: demo test check lint unit bench lab-down clean
+
+demo:
+	@scripts/demo.sh
+
+test: .venv/.tests lint
+	$(BIN)/pytest tests
+
+check: .venv/.tests lint unit
+
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+unit:
+	$(BIN)/pytest tests/unit -n auto --cov-fail-under=95 $(PURE:%=--cov=fournines.%)
+
+bench:
+	@scripts/bootstrap.sh
+	$(BIN)/python -m benchmarks
+
+lab-down:
+	$(BIN)/fournines lab down --all
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis .import_linter_cache .coverage build
+
+# Costs nothing when everything is there.
+.PHONY: .venv/.tests
+.venv/.tests:
+	@scripts/bootstrap.sh tests

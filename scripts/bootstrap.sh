@@ -1,0 +1,72 @@
+#!/bin/sh
+# Installs what fournines needs on this machine: system packages by apt, Python packages into .venv. What is there already
+# is left alone; with nothing missing it takes no time and no network.
+#
+#   scripts/bootstrap.sh          what the commands need
+#   scripts/bootstrap.sh tests    and what the tests need
+#
+# PYTHON=/path/to/python3.x chooses the interpreter (3.11 or newer).
+set -eu
+cd "$(dirname "$0")/.."
+
+die() { printf 'bootstrap: %s\n' "$1" >&2; exit 1; }
+say() { printf '%s\n' "$1" >&2; }
+
+missing() { # of the packages named: those that are not installed
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null)" = installed ] || printf '%s ' "$package"
+    done
+}
+
+apt_install() {
+    wanted=$(missing "$@")
+    [ -n "$wanted" ] || return 0
+    [ "$(id -u)" = 0 ] || die "these packages are missing: $wanted- run the same command with sudo"
+    say "installing: $wanted"
+    [ -n "${updated:-}" ] || apt-get update -q > /dev/null || die "apt-get update failed: check /etc/apt and the network"
+    updated=yes
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $wanted > /dev/null
+}
+
+good_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; }
+
+find_python() { # the first interpreter that is new enough
+    for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+        if good_python "$candidate"; then command -v "$candidate"; return; fi
+    done
+}
+
+command -v apt-get > /dev/null || die "this is neither Debian nor Ubuntu: install the packages named in $0 by hand"
+
+lab="mmdebstrap debian-archive-keyring systemd-container iproute2 nftables openssh-client openssl util-linux procps"
+tests="nodejs chromium chromium-driver curl"
+# shellcheck disable=SC2086
+apt_install $lab
+if [ "${1:-}" = tests ]; then
+    for package in $tests; do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
+        case $(apt-cache policy "$package") in
+            *'Candidate: (none)'* | '') say "not in this machine's apt sources: $package" ;;
+            *) apt_install "$package" ;;
+        esac
+    done
+fi
+
+stamp=.venv/.installed
+if [ -x .venv/bin/python ] && [ -e "$stamp" ] && cmp -s requirements.lock "$stamp"; then exit 0; fi
+
+python=$(find_python)
+if [ -z "$python" ]; then
+    apt_install python3.11 python3.11-venv || die "Python 3.11 or newer is needed: install one and say PYTHON=/path/to/it"
+    python=$(find_python)
+fi
+version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+"$python" -c 'import ensurepip, venv' 2> /dev/null || apt_install "python$version-venv"
+
+say "installing Python packages into .venv ($("$python" --version))"
+good_python .venv/bin/python || { rm -rf .venv; "$python" -m venv .venv; }
+.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+cp requirements.lock "$stamp"
+# Under sudo, what lies in the working tree stays its owner's.
+chown -R --reference=. .venv ./*.egg-info src/*.egg-info 2> /dev/null || true
