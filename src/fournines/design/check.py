@@ -1,0 +1,108 @@
+"""`fournines check`: every rule over one cloud, and the refusal that `plan` and `apply` share with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path as FilePath
+
+from fournines.cloud import inspect
+from fournines.cloud.model import Cloud
+from fournines.cloud.names import suggest
+from fournines.cloud.source import dotted
+from fournines.design import addresses, options, placement, quorum, timers
+from fournines.design.finding import Finding, Flaw, Rule
+from fournines.errors import CloudFileError, Problem
+from fournines.timing.resolve import resolve
+
+#: What a wrong file is reported as; not a rule, for it has no cloud to look at.
+FILE = "file"
+
+
+def _unknown_rule(cloud: Cloud) -> Iterator[Flaw]:
+    acceptable = [r.id for r in DESIGN_RULES if r.acceptable]
+    for name in cloud.accept:
+        if name not in acceptable:
+            known = any(name == r.id for r in RULES)
+            what = f"{name} cannot be accepted" if known else f"there is no rule {name}"
+            why = "a cloud with such an error does not work" if known else "nothing would be accepted by it"
+            yield Flaw(("accept", name), "error", what, why, suggest(name, acceptable), key=True)
+
+
+#: They look at what the file says, not at what it amounts to: they hold for a file that is wrong elsewhere too.
+FILE_RULES = (
+    Rule("unknown-option", "options that the service does not know", options.unknown_option, acceptable=False),
+    Rule("timers", "timers that contradict one another", timers.contradiction, acceptable=False),
+    Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
+)
+DESIGN_RULES = (
+    Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
+    Rule("unused-role", "roles of your own that no host has", placement.unused_role),
+    Rule("single-copy", "services on one host alone", quorum.single_copy),
+    Rule("quorum-size", "quorums of two, or of an even number", quorum.size),
+    Rule("shared-zone", "a quorum's majority, or all copies of a service, in one zone", quorum.shared_zone),
+    Rule("shared-power", "the same on one power feed", quorum.shared_power),
+    Rule("shared-switch", "the same behind one switch", quorum.shared_switch),
+    Rule("vip-outside", "VIPs that are not in their network", addresses.vip_outside, acceptable=False),
+    Rule("vip-taken", "VIPs that a host or another VIP has", addresses.vip_taken, acceptable=False),
+    Rule("vip-unreachable", "hosts that may hold the VIPs without being on network public", addresses.vip_unreachable),
+    Rule("duplicate-address", "addresses that two hosts have", addresses.duplicate_address, acceptable=False),
+    Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
+    Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
+)
+RULES = (*FILE_RULES, *DESIGN_RULES)
+
+
+def check_file(path: str | FilePath) -> tuple[Cloud | None, tuple[Finding, ...]]:
+    """The cloud of the file at `path` (None when it holds none), and everything that is wrong with either.
+
+    While the file itself has errors, what its design amounts to is not judged. Raises CloudFileError: unreadable.
+    """
+    cloud, problems = inspect(path)
+    wrong = tuple(_from_problem(p) for p in problems)
+    if cloud is None:
+        return None, wrong
+    wrong += tuple(_from_problem(p) for p in resolve(cloud)[1])
+    return cloud, _sorted([*wrong, *_findings(cloud, FILE_RULES if wrong else RULES)])
+
+
+def findings(cloud: Cloud) -> tuple[Finding, ...]:
+    """What the rules find, errors first, then in file order."""
+    return _sorted(_findings(cloud, RULES))
+
+
+def require_valid(cloud: Cloud) -> None:
+    """Raises CloudFileError with every error that `check` reports: nothing is planned for a cloud that has one."""
+    resolution = resolve(cloud)[1]
+    wrong = resolution + tuple(f.problem for f in findings(cloud) if f.severity == "error")
+    if wrong:
+        file = cloud.places.file or cloud.name
+        count = f"{len(wrong)} errors" if len(wrong) > 1 else "1 error"
+        raise CloudFileError(f"{file} describes what cannot work: {count}", wrong, next=f"fournines check {file}")
+
+
+def _findings(cloud: Cloud, rules: Iterable[Rule]) -> Iterator[Finding]:
+    for rule in rules:
+        reason = cloud.accept.get(rule.id, "") if rule.acceptable else ""
+        for flaw in rule.flaws(cloud):
+            place = cloud.places.find(flaw.path, key=flaw.key)
+            yield Finding(
+                rule.id,
+                "warning" if reason else flaw.severity,
+                cloud.places.file,
+                place.line,
+                place.column,
+                dotted(flaw.path),
+                flaw.what,
+                flaw.why,
+                flaw.change,
+                reason,
+            )
+
+
+def _from_problem(problem: Problem) -> Finding:
+    p = problem
+    return Finding(FILE, "error", p.file, p.line, p.column, p.path, p.message, "", p.next)
+
+
+def _sorted(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda f: (f.severity, f.line, f.column)))

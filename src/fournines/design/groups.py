@@ -1,0 +1,48 @@
+"""Which hosts stand or fall together: the copies of each service, and the quorums among them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services.capabilities import present, quorum_group
+from fournines.services.service import HaPattern
+
+#: How findings call the agents' vote on who may hold the VIP.
+VOTE = "the VIP's vote"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Services (by name) whose copies are on exactly these hosts. `quorums` are those that need a majority of them."""
+
+    region: Region
+    hosts: tuple[Host, ...]
+    services: tuple[str, ...]
+    quorums: tuple[str, ...]
+
+    @property
+    def majority(self) -> int:
+        return len(self.hosts) // 2 + 1
+
+
+def groups(cloud: Cloud) -> Iterator[Group]:
+    """One group for each distinct set of hosts: what shares its hosts shares its findings."""
+    for region in cloud.regions.values():
+        alike: dict[tuple[str, ...], list[tuple[str, bool, tuple[Host, ...]]]] = {}
+        for name, is_quorum, hosts in _placed(cloud, region):
+            alike.setdefault(tuple(h.name for h in hosts), []).append((name, is_quorum, hosts))
+        for members in alike.values():
+            services = tuple(name for name, _, _ in members if name != VOTE)
+            quorums = tuple(name for name, is_quorum, _ in members if is_quorum)
+            yield Group(region, members[0][2], services, quorums)
+
+
+def _placed(cloud: Cloud, region: Region) -> Iterator[tuple[str, bool, tuple[Host, ...]]]:
+    """Service, whether it needs a majority, its hosts; the vote is one more."""
+    for service in present(cloud, region.name):
+        if service.pattern is not HaPattern.PER_HOST:
+            yield service.name, service.pattern is HaPattern.QUORUM, cloud.hosts_of(service.name, region.name)
+    if cloud.hosts_of("keepalived", region.name):
+        yield VOTE, True, quorum_group(cloud, region.name)
