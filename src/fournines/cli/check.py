@@ -1,0 +1,94 @@
+"""`fournines check`: what is wrong with a cloud file, and with the cloud that it describes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from fournines.cloud.model import Cloud
+from fournines.design import Finding, check_file
+
+HELP = """Check CLOUD, a cloud file, without touching a host.
+
+Reports every error of the file at once, and what its design amounts to: quorums that a single zone, power feed or
+switch can stop, single copies, addresses and router ids that clash, options that nothing reads, timers that contradict
+one another. `plan` and `apply` refuse a cloud that has errors.
+
+\b
+Exit code: 0 no errors (warnings are allowed), 1 errors.
+
+\b
+Examples:
+  fournines check examples/three-controllers.yaml
+  fournines check --json cloud.yaml | jq '.findings[] | select(.severity == "error")'
+"""
+
+
+@click.command(help=HELP)
+@click.argument("cloud", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(cloud: Path, as_json: bool) -> None:
+    made, findings = check_file(cloud)
+    if as_json:
+        click.echo(json.dumps(_document(cloud, findings), indent=2, ensure_ascii=False))
+    else:
+        _show(Console(highlight=False, width=None if sys.stdout.isatty() else 1000), cloud, made, findings)
+    sys.exit(1 if _count(findings, "error") else 0)
+
+
+def _count(findings: Sequence[Finding], severity: str) -> int:
+    return sum(f.severity == severity for f in findings)
+
+
+def _document(path: Path, findings: Sequence[Finding]) -> dict[str, object]:
+    return {
+        "file": str(path),
+        "errors": _count(findings, "error"),
+        "warnings": _count(findings, "warning"),
+        "findings": [dataclasses.asdict(f) for f in findings],
+    }
+
+
+def _show(console: Console, path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        style = "bold red" if finding.severity == "error" else "yellow"
+        console.print(
+            Text.assemble(
+                (finding.severity, style),
+                f"  {finding.file}:{finding.line}:{finding.column}  ",
+                (finding.path, "cyan"),
+                (f"  [{finding.rule}]", "dim"),
+            ),
+            soft_wrap=True,
+        )
+        lines = [(finding.what, "bold"), (finding.why, ""), ("→ " + finding.change if finding.change else "", "green")]
+        if finding.accepted:
+            lines[2] = ("accepted: " + finding.accepted, "dim")
+        for text, look in lines:
+            if text:
+                console.print(Padding(Text(text, style=look), (0, 0, 0, 4), expand=False))
+        console.print()
+    console.print(_verdict(path, cloud, findings), soft_wrap=True)
+
+
+def _verdict(path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> Text:
+    errors, warnings = _count(findings, "error"), _count(findings, "warning")
+    counts = ", ".join(
+        f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n
+    )
+    if errors or cloud is None:
+        return Text.assemble(f"{path}: ", (counts, "bold red"))
+    regions = ", ".join(cloud.regions)
+    zones = {(r.name, z) for r in cloud.regions.values() for z in r.zones}
+    size = f"{len(cloud.hosts):,} hosts in {len(zones)} zones of {regions}"
+    return Text.assemble(
+        f"{cloud.name}: {size}: ", (counts, "yellow") if counts else ("nothing to report", "bold green")
+    )
