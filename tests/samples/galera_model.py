@@ -21,7 +21,8 @@ Choose = Callable[[tuple[str, ...], Mapping[str, Report]], Choice]
 
 @dataclass(frozen=True)
 class Node:
-    """log: writes received; what lies beyond `durable` is lost by a crash. mine: own UUID in the last view."""
+    """log: writes received; what lies beyond `durable` is lost by a crash. mine: own UUID in the last view. begins: how
+    many writes came before that view; noted: its agent learned that in time."""
 
     up: bool = False
     waiting: bool = False
@@ -30,6 +31,8 @@ class Node:
     synced: bool = False
     uuid: str = ""
     view: View | None = None
+    begins: int = 0
+    noted: bool = False
     mine: str = ""
     component: frozenset[str] = frozenset()
     log: tuple[int, ...] = ()
@@ -100,6 +103,8 @@ def _install(world: World, members: frozenset[str]) -> World:
             primary=True,
             synced=True,
             view=view,
+            begins=len(log),
+            noted=False,
             mine=node.uuid,
             component=members,
             log=log,
@@ -167,10 +172,19 @@ def _act(world: World, name: str, block: frozenset[str]) -> World:
 
 
 def start(world: World, name: str) -> Node:
-    node = world[name]
-    # pc.recovery: a node that crashed takes its old UUID again.
-    uuid = node.mine if node.view else f"{name}{world.counter + 1}"
-    return replace(node, up=True, waiting=False, uuid=uuid, synced=False, component=frozenset({name}), clean=False)
+    """galera-start forgets the last Primary view before mysqld starts, so the UUID is a new one."""
+    return replace(
+        world[name],
+        up=True,
+        waiting=False,
+        uuid=f"{name}{world.counter + 1}",
+        view=None,
+        noted=False,
+        mine="",
+        synced=False,
+        component=frozenset({name}),
+        clean=False,
+    )
 
 
 def report(node: Node) -> Report:
@@ -188,6 +202,7 @@ def report(node: Node) -> Report:
         seqno=seqno,
         node=node.mine,
         view=node.view,
+        view_seqno=node.begins if node.noted else -1,
         clean=node.clean,
         last=node.last,
         component=node.component,
@@ -214,6 +229,7 @@ def stop(world: World, name: str) -> World:
         synced=False,
         durable=len(node.log),
         view=None,
+        noted=False,
         mine="",
         component=frozenset(),
         clean=True,
@@ -259,6 +275,8 @@ def events(world: World, choose: Choose, writes: int) -> Iterator[tuple[str, Wor
             yield f"thaw {name}", world.put(**{name: replace(node, frozen=False)})
         if node.live and node.durable < len(node.log):
             yield f"commit {name}", world.put(**{name: replace(node, durable=len(node.log))})
+        if node.live and node.primary and not node.noted and node.durable >= node.begins:
+            yield f"note {name}", world.put(**{name: replace(node, noted=True)})
         if len(world.acked) < writes and any(name in v for v in world.committing()):
             yield f"write {name}", write(world, name)
     if all(n.up for _, n in world.nodes):
@@ -285,3 +303,12 @@ def violation(world: World) -> str:
             if missing:
                 return f"{name} is Primary without acknowledged writes {sorted(missing)}"
     return ""
+
+
+def all_back(world: World, choose: Choose) -> World:
+    """Network whole, nothing frozen, every host on: what has become of it once agents and Galera had their time."""
+    world = replace(world, blocks=(frozenset(world.names),))
+    for _ in range(6):
+        idle = {n: replace(x, frozen=False, waiting=not x.up) for n, x in world.nodes}
+        world = agents(settle(world.put(**idle)), choose)
+    return settle(world)
