@@ -19,16 +19,16 @@ from fournines.prove.model import (
 )
 
 WIDTH = 0.1
-FUNCTIONS = (  # name, kind, idempotent, usual latency in ms
-    ("authenticate", "read", False, 38.0),
-    ("authenticate_password", "read", False, 310.0),
-    ("validate", "read", True, 7.0),
-    ("list_projects", "read", True, 11.0),
-    ("create_project", "write", False, 24.0),
-    ("read_row", "read", True, 2.0),
-    ("write_row", "write", False, 5.0),
-    ("publish", "write", False, 4.0),
-    ("consume", "read", False, 5.0),
+FUNCTIONS = (  # name, kind, idempotent, usual latency in ms, interval in s
+    ("authenticate", "read", False, 38.0, 0.5),
+    ("authenticate_password", "read", False, 310.0, 2.0),
+    ("validate", "read", True, 7.0, 0.1),
+    ("list_projects", "read", True, 11.0, 0.2),
+    ("create_project", "write", False, 24.0, 0.5),
+    ("read_row", "read", True, 2.0, 0.1),
+    ("write_row", "write", False, 5.0, 0.1),
+    ("publish", "write", False, 4.0, 0.1),
+    ("consume", "read", False, 5.0, 0.1),
 )
 
 
@@ -47,7 +47,7 @@ class Shape:
     moves_vip: bool = False
 
 
-def _series(shape: Shape, name: str, kind: str, usual: float, dice: random.Random) -> Series:
+def _series(shape: Shape, name: str, kind: str, usual: float, interval: float, dice: random.Random) -> Series:
     injected, ended = 12.0, 12.0 + shape.heal_after + (shape.again or 40.0) + 6
     buckets = round(ended / WIDTH)
     outage = (shape.read if kind == "read" else shape.write) * dice.uniform(0.8, 1.0)
@@ -56,7 +56,7 @@ def _series(shape: Shape, name: str, kind: str, usual: float, dice: random.Rando
         begin = injected + shape.heal_after + 1.5
         spans.append((begin, begin + shape.after_heal * dice.uniform(0.5, 1)))
     ok, fail, unknown, ms = ([0] * buckets for _ in range(4))
-    for i in range(buckets):
+    for i in range(0, buckets, round(interval / WIDTH)):
         at = i * WIDTH
         span = next((s for s in spans if s[0] <= at < s[1]), None)
         if span is None:
@@ -67,17 +67,17 @@ def _series(shape: Shape, name: str, kind: str, usual: float, dice: random.Rando
             fail[i], ms[i] = 1, round(dice.uniform(1, 300), 1)
         else:
             unknown[i], ms[i] = 1, round(dice.uniform(500, 2000), 1)
-    gap = max(spans, key=lambda s: s[1] - s[0], default=(injected, injected + 0.11))
+    gap = max(spans, key=lambda s: s[1] - s[0], default=(injected, injected + interval + 0.01))
     return Series(name, 0.0, WIDTH, tuple(ok), tuple(fail), tuple(unknown), tuple(ms), tuple(spans), gap)
 
 
-def _figures(series: Series, kind: str, idempotent: bool, usual: float) -> FunctionFigures:
+def _figures(series: Series, kind: str, idempotent: bool, usual: float, interval: float) -> FunctionFigures:
     outage = sum(b - a for a, b in series.outages)
     longest = series.gap[1] - series.gap[0]
     return FunctionFigures(
         function=series.function,
-        interval_s=WIDTH,
-        longest_gap_s=max(longest, WIDTH + usual / 1000),
+        interval_s=interval,
+        longest_gap_s=max(longest, interval + usual / 1000),
         unavailable_s=outage,
         ok=sum(series.ok),
         fail=sum(series.fail),
@@ -88,7 +88,7 @@ def _figures(series: Series, kind: str, idempotent: bool, usual: float) -> Funct
         mttr_s=outage * 1.3,
         kind="read" if kind == "read" else "write",
         idempotent=idempotent,
-        gap_by_connection={"fresh": 0.8 * longest, "kept": max(longest, WIDTH + usual / 1000)},
+        gap_by_connection={"fresh": 0.8 * longest, "kept": max(longest, interval + usual / 1000)},
     )
 
 
@@ -120,10 +120,8 @@ def _result(shape: Shape, profile: str, scale: float, seed: int) -> FaultResult:
         shape.after_heal,
         shape.moves_vip and scale == 1,
     )
-    series = tuple(_series(scaled, name, kind, usual, dice) for name, kind, _, usual in FUNCTIONS)
-    figures = tuple(
-        _figures(s, kind, again, usual) for s, (_, kind, again, usual) in zip(series, FUNCTIONS, strict=True)
-    )
+    series = tuple(_series(scaled, name, kind, usual, every, dice) for name, kind, _, usual, every in FUNCTIONS)
+    figures = tuple(_figures(s, *rest) for s, (_, *rest) in zip(series, FUNCTIONS, strict=True))
     healed = 12.0 + scaled.heal_after
     lost = scale > 1 and "rabbitmq" in shape.fault.service
     bad = shape.again is None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fournines.prove.model import FaultResult
+from fournines.prove.model import FaultResult, FunctionFigures
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,17 @@ def pass_marks(result: FaultResult, baseline: FaultResult | None = None) -> tupl
     return (*_gaps(result), *_requests(result), *_writes(result), *_redundancy(result), *_ratio(result, baseline))
 
 
-def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> float | None:
-    """Seconds; None when no function of these kinds was probed.
+def service_gap(figures: FunctionFigures) -> float:
+    """The longest gap, in seconds, as a light probe would have seen it.
 
     Between two probes 2 s apart every gap is at least 2 s: what an interval has over a light probe's is taken off.
     """
-    gaps = (f.longest_gap_s - max(0.0, f.interval_s - LIGHT_S) for f in result.functions if f.kind in kinds)
-    return max(gaps, default=None)
+    return figures.longest_gap_s - max(0.0, figures.interval_s - LIGHT_S)
+
+
+def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> float | None:
+    """Of all functions of these kinds, seconds; None when none was probed."""
+    return max((service_gap(f) for f in result.functions if f.kind in kinds), default=None)
 
 
 def _gaps(result: FaultResult) -> Iterator[PassMark]:

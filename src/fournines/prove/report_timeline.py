@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from fournines.prove.model import FaultResult, Series
+from fournines.prove.model import FaultResult, FunctionFigures, Series
 from fournines.prove.report_text import offset, plural, seconds
 
 HEIGHT = 24
@@ -126,8 +126,8 @@ def _close_up(result: FaultResult, whole: Window) -> Window:
 
 
 def _panel(title: str, result: FaultResult, window: Window) -> Panel:
-    gaps = {f.function: f.longest_gap_s for f in result.functions}
-    lanes = tuple(_lane(s, gaps.get(s.function), window, result.injected) for s in result.series)
+    figures = {f.function: f for f in result.functions}
+    lanes = tuple(_lane(s, figures[s.function], window, result.injected) for s in result.series)
     return Panel(
         title=title,
         lanes=lanes,
@@ -186,16 +186,17 @@ def _ticks(window: Window, origin: float) -> tuple[Tick, ...]:
     return tuple(Tick(window.percent(origin + n * step), offset(n * step)) for n in range(first, last + 1))
 
 
-def _lane(series: Series, gap_s: float | None, window: Window, origin: float) -> Lane:
+def _lane(series: Series, figures: FunctionFigures, window: Window, origin: float) -> Lane:
     first = max(0, math.floor((window.start - series.start) / series.width))
     last = min(len(series.ok), math.ceil((window.end - series.start) / series.width))
-    group = max(1, math.ceil((last - first) / COLUMNS))
+    # A column is never narrower than the time between two probes: else it would look as if every other one failed.
+    group = max(1, math.ceil((last - first) / COLUMNS), round(figures.interval_s / series.width))
     columns = [_merge(series, i, min(i + group, last)) for i in range(first, last, group)]
     start, step = series.start + first * series.width, group * series.width
     return Lane(
         function=series.function,
-        gap=seconds(gap_s),
-        says=_says(series, gap_s, origin),
+        gap=seconds(figures.longest_gap_s),
+        says=_says(series, figures, origin),
         svg=_svg(columns, series.outages, start, step, window),
         start=round(start - origin, 3),
         step=round(step, 3),
@@ -212,14 +213,13 @@ def _merge(series: Series, begin: int, end: int) -> Column:
     )
 
 
-def _says(series: Series, gap_s: float | None, origin: float) -> str:
+def _says(series: Series, figures: FunctionFigures, origin: float) -> str:
     """What the lane shows, for those who do not see it."""
     begin, end = series.gap
     span = f", from {offset(begin - origin)} to {offset(end - origin)}" if end > begin else ""
-    failed, unknown = sum(series.fail), sum(series.unknown)
     return (
-        f"{series.function.replace('_', ' ')}: longest gap between successes {seconds(gap_s)}{span}. "
-        f"{plural(failed, 'request')} failed, {unknown} unknown."
+        f"{series.function.replace('_', ' ')}: longest gap between successes {seconds(figures.longest_gap_s)}{span}. "
+        f"{plural(figures.fail, 'request')} failed, {figures.unknown} unknown."
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fournines.prove.model import Campaign, FaultResult, FunctionFigures, Verdict
-from fournines.prove.pass_marks import PassMark, pass_marks, worst_gap
+from fournines.prove.pass_marks import PassMark, pass_marks, service_gap, worst_gap
 from fournines.prove.report_text import count, plural, seconds
 from fournines.prove.report_timeline import Panel, panels
 
@@ -134,14 +134,14 @@ def _headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
 
 def _sentence(result: FaultResult) -> str:
     """One fault in two short sentences: the outage, then the way back."""
-    struck = max(result.functions, key=lambda f: f.longest_gap_s, default=None)
+    struck = max(result.functions, key=service_gap, default=None)
     if struck is None:
         outage = "No function was probed."
     else:
         failed, unknown = sum(f.fail for f in result.functions), sum(f.unknown for f in result.functions)
         name = struck.function.replace("_", " ")
         outage = (
-            f"Longest gap between two successes: {seconds(struck.longest_gap_s)} ({name}); "
+            f"Longest gap between two successes: {seconds(service_gap(struck))} ({name}); "
             f"{plural(failed, 'request')} failed, {unknown} ended unknown."
         )
     if result.redundant_again_s is None:

@@ -5,13 +5,13 @@ import dataclasses
 import pytest
 
 from fournines.prove.model import Fault, FaultResult, FunctionFigures, Writes
-from fournines.prove.pass_marks import pass_marks
+from fournines.prove.pass_marks import pass_marks, worst_gap
 from samples.campaign import campaign
 
 
 def result(name: str = "host.power_off", target: str = "vip", read: float = 0.9, write: float = 0.9, **changes: object):
     base = next(r for r in campaign().results if r.profile == "lan")
-    usual: FunctionFigures = base.functions[0]
+    usual: FunctionFigures = next(f for f in base.functions if f.function == "validate")
     functions = (
         dataclasses.replace(usual, function="r", kind="read", longest_gap_s=read, fail=0, unknown=0),
         dataclasses.replace(usual, function="w", kind="write", longest_gap_s=write, idempotent=False),
@@ -68,3 +68,8 @@ def test_a_busy_machine_is_only_held_to_what_must_never_happen() -> None:
 
 def test_what_was_not_measured_has_no_marks() -> None:
     assert pass_marks(result(not_measured="no netem")) == ()
+
+
+def test_a_slow_probe_is_not_blamed_for_its_interval() -> None:
+    slow = dataclasses.replace(result().functions[0], interval_s=2.0, longest_gap_s=2.3)
+    assert worst_gap(dataclasses.replace(result(), functions=(slow,))) == pytest.approx(0.4)

@@ -163,7 +163,7 @@ def test_a_campaign_without_results(sample: Campaign) -> None:
 
 def flat(buckets: int, **changes: tuple[int, ...]) -> Series:
     nothing = (0,) * buckets
-    series = Series("read", 0.0, 0.1, (1,) * buckets, nothing, nothing, (5.0,) * buckets)
+    series = Series("validate", 0.0, 0.1, (1,) * buckets, nothing, nothing, (5.0,) * buckets)
     return dataclasses.replace(series, **changes)
 
 
