@@ -10,7 +10,6 @@ from typing import Any, cast
 import click
 from ruamel.yaml import YAML
 
-from fournines import lab
 from fournines.cloud import json_schema, load
 from fournines.cloud.model import Cloud, Host
 from fournines.errors import FourninesError
@@ -32,6 +31,14 @@ def command() -> None:
 def schema() -> None:
     """The JSON Schema of the cloud file, for editors and other tools."""
     click.echo(json.dumps(json_schema(), indent=2))
+
+
+@command.command()
+def reference() -> None:
+    """The reference of the cloud file, as Markdown."""
+    from fournines.cli.reference import reference as render
+
+    click.echo(render(), nl=False)
 
 
 @command.command("clouds.yaml")
@@ -58,8 +65,10 @@ def clouds_yaml(cloud: Path) -> None:
 @click.argument("cloud", type=click.Path(path_type=Path))
 def ansible_inventory(cloud: Path) -> None:
     """The hosts of CLOUD as an Ansible inventory: a group each for region, zone, role and service."""
+    from fournines import lab
+
     yaml = cast(Any, YAML())
-    yaml.default_flow_style = False
+    yaml.width = 4096
     yaml.dump(inventory(lab.access(load(cloud))), sys.stdout)
 
 

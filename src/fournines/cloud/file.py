@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema
+
 from fournines.cloud.model import Cloud
 from fournines.cloud.resolve import resolve
 from fournines.cloud.schema import CloudFile
@@ -48,8 +50,15 @@ def inspect(path: str | Path) -> tuple[Cloud | None, list[Problem]]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of the cloud file, for editors and other tools."""
-    schema = CloudFile.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    schema = CloudFile.model_json_schema(schema_generator=_Untitled)
+    return {"$schema": _Untitled.schema_dialect, **schema, "title": "fournines cloud file"}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Without a title per key, which only repeats the key."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
 
 
 def _text(path: Path) -> str:

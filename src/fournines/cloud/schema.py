@@ -149,9 +149,11 @@ class Timing(Part):
     profile: str = Field(
         default="lan", description="lan, wan, or a peer's shipped timers: kolla-22.2, osa-33, ha-guide"
     )
-    detect: Detect | None = Field(default=None, description="how fast a failure must be noticed; lan: 1s, wan: 4s")
+    detect: Detect | None = Field(
+        default=None, description="how fast a failure must be noticed; default: the profile's, lan 1s, wan 4s"
+    )
     overrides: dict[str, Scalar] = Field(
-        default_factory=dict[str, Any], description="timer -> value, see Timers; last resort, still checked"
+        default_factory=dict[str, Any], description="timer → value, see [Timers](#timers); checked like the rest"
     )
 
 
@@ -186,8 +188,8 @@ class Ssh(Part):
 
     user: str | None = Field(default=None, min_length=1, description="default root; another user needs sudo")
     port: int | None = Field(default=None, ge=1, le=65535, description="default 22")
-    key: str | None = Field(default=None, min_length=1, description="private key; default: the SSH agent and ~/.ssh")
-    known_hosts: str | None = Field(default=None, min_length=1, description="default: ~/.ssh/known_hosts")
+    key: str | None = Field(default=None, min_length=1, description="private key; default: the SSH agent and `~/.ssh`")
+    known_hosts: str | None = Field(default=None, min_length=1, description="default: `~/.ssh/known_hosts`")
 
 
 class Host(Part):
@@ -198,7 +200,7 @@ class Host(Part):
     roles: list[str] = Field(min_length=1, description="shipped roles, or your own")
     addresses: dict[str, MaybeAddress] = Field(
         default_factory=dict[str, Start | None],
-        description="network -> address; default: the offset that `address` has in `management`; null: not attached",
+        description="network → address; default: the offset that `address` has in `management`; null: not attached",
     )
     ssh: Ssh = Field(default_factory=Ssh, description="only what differs from the cloud's")
 
@@ -213,7 +215,7 @@ class Region(Part):
     zones: dict[Name, Annotated[Zone, BeforeValidator(_empty, json_schema_input_type=Zone | None)]] = Field(
         description="failure domains"
     )
-    hosts: dict[HostPattern, Host] = Field(description="name or range -> host; the order is the tie-break")
+    hosts: dict[HostPattern, Host] = Field(description="name or range → host; the order is the tie-break")
 
 
 class Service(Part):
@@ -221,7 +223,7 @@ class Service(Part):
 
     options: dict[str, dict[str, Option]] = Field(
         default_factory=dict[str, dict[str, Any]],
-        description="file -> section -> option -> value (file -> option -> value where the file has no sections)",
+        description="file → section → option → value (file → option → value where the file has no sections)",
     )
 
 
@@ -231,7 +233,7 @@ class Tls(Part):
     certificate: str | None = Field(default=None, min_length=1, description="PEM, the chain included")
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
-        default=None, min_length=1, description="PEM, what clients verify with; default: the system's"
+        default=None, min_length=1, description="PEM, what clients verify with; default: the certificate itself"
     )
 
 
@@ -243,13 +245,13 @@ class CloudFile(Part):
     pattern: Pattern = Field(default_factory=Pattern)
     timing: Timing = Field(default_factory=Timing)
     regions: dict[Name, Region]
-    roles: dict[Name, list[str]] = Field(default_factory=dict[str, list[str]], description="your own: role -> services")
+    roles: dict[Name, list[str]] = Field(default_factory=dict[str, list[str]], description="your own: role → services")
     services: dict[str, Annotated[Service, BeforeValidator(_empty, json_schema_input_type=Service | None)]] = Field(
-        default_factory=dict[str, Service], description="service -> its options"
+        default_factory=dict[str, Service], description="service → its options"
     )
     ssh: Ssh = Field(default_factory=Ssh)
     tls: Tls = Field(default_factory=Tls)
     accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict[str, str],
-        description="rule of `check` -> why this cloud lives with it; its errors become warnings",
+        description="rule of `check` → why this cloud lives with it; its errors become warnings",
     )

@@ -71,9 +71,9 @@ def derive(detect: float) -> Timers:
         db_connect_timeout=scaled(2.0, 2.0),
         memcache_socket_timeout=scaled(0.25, 0.25),
         memcache_dead_retry=30.0,
-        report_interval=scaled(5.0, 5.0),
-        service_down=scaled(20.0, 20.0),
-        agent_down=scaled(20.0, 20.0),
+        report_interval=5.0,
+        service_down=20.0,
+        agent_down=20.0,
         database_check="agent",
         vip_quorum=True,
     )

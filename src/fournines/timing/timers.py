@@ -1,63 +1,64 @@
 """Every timer of every daemon, derived from one number: how fast a failure must be noticed.
 
 All values are seconds unless the name says otherwise. `timing.profiles` holds the named sets, `timing.rules` the
-contradictions that are refused.
+contradictions that are refused. What stands beside a field is its line in the reference of the cloud file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 
 @dataclass(frozen=True, slots=True)
 class Timers:
     # VIP
-    vrrp_advert: float  # keepalived advert_int; a backup takes over after 3 adverts + skew
-    vip_lease: float  # a holder that has not heard a majority of agents for so long gives the VIP up
-    agent_heartbeat: float  # UDP between health agents
+    vrrp_advert: Annotated[float, "keepalived `advert_int`; a backup takes over after 3 adverts + skew"]
+    vip_lease: Annotated[float, "a holder that has not heard a majority of agents for so long gives the VIP up"]
+    agent_heartbeat: Annotated[float, "UDP between health agents"]
     # Load balancer
-    check_inter: float
-    check_fastinter: float
-    check_timeout: float  # HAProxy `timeout check`; never equal to inter: load alone must not take a backend out
-    check_fall: int
-    check_rise: int
-    connect_timeout: float
-    client_timeout: float
-    server_timeout: float
-    queue_timeout: float
-    retries: int
-    retry_on: str  # HAProxy `retry-on` for idempotent requests, "" for none
-    shutdown_sessions: bool  # `on-marked-down shutdown-sessions`
+    check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
+    check_fastinter: Annotated[float, "HAProxy `fastinter`, once a check has failed"]
+    check_timeout: Annotated[float, "HAProxy `timeout check`, for the answer; never equal to `inter`"]
+    check_fall: Annotated[int, "failed checks until a backend is down"]
+    check_rise: Annotated[int, "good checks until it is up again"]
+    connect_timeout: Annotated[float, "HAProxy `timeout connect`"]
+    client_timeout: Annotated[float, "HAProxy `timeout client`"]
+    server_timeout: Annotated[float, "HAProxy `timeout server`"]
+    queue_timeout: Annotated[float, "HAProxy `timeout queue`"]
+    retries: Annotated[int, "HAProxy `retries`, with redispatch"]
+    retry_on: Annotated[str, "HAProxy `retry-on` of requests that may be repeated; empty: none"]
+    shutdown_sessions: Annotated[bool, "cut the sessions of a backend that is marked down"]
     # Galera
-    evs_keepalive: float
-    evs_suspect: float
-    evs_inactive: float
-    evs_install: float
+    evs_keepalive: Annotated[float, "`evs.keepalive_period`"]
+    evs_suspect: Annotated[float, "`evs.suspect_timeout`: a silent node is suspected"]
+    evs_inactive: Annotated[float, "`evs.inactive_timeout`: a silent node is out"]
+    evs_install: Annotated[float, "`evs.install_timeout`: to agree on a new view"]
     # Kernel
-    tcp_keepalive_time: int
-    tcp_keepalive_interval: int
-    tcp_keepalive_probes: int
-    tcp_retries2: int
-    tcp_syn_retries: int
-    tcp_user_timeout: float
+    tcp_keepalive_time: Annotated[int, "`net.ipv4.tcp_keepalive_time`"]
+    tcp_keepalive_interval: Annotated[int, "`net.ipv4.tcp_keepalive_intvl`"]
+    tcp_keepalive_probes: Annotated[int, "`net.ipv4.tcp_keepalive_probes`, a count"]
+    tcp_retries2: Annotated[int, "`net.ipv4.tcp_retries2`, a count"]
+    tcp_syn_retries: Annotated[int, "`net.ipv4.tcp_syn_retries`, a count"]
+    tcp_user_timeout: Annotated[float, "TCP_USER_TIMEOUT of bus connections; 0: the kernel's"]
     # Bus
-    net_ticktime: float
-    amqp_heartbeat: float
-    amqp_reconnect_delay: float
-    rpc_response_timeout: float
+    net_ticktime: Annotated[float, "Erlang: a silent broker is down after 0.75 to 1.25 of it"]
+    amqp_heartbeat: Annotated[float, "oslo.messaging `heartbeat_timeout_threshold`"]
+    amqp_reconnect_delay: Annotated[float, "oslo.messaging `kombu_reconnect_delay`"]
+    rpc_response_timeout: Annotated[float, "oslo.messaging `rpc_response_timeout`"]
     # Database clients
-    db_pool_recycle: int
-    db_max_retries: int  # -1: for ever
-    db_retry_interval: float
-    db_read_timeout: float
-    db_connect_timeout: float
+    db_pool_recycle: Annotated[int, "oslo.db `connection_recycle_time`"]
+    db_max_retries: Annotated[int, "oslo.db `max_retries`, a count; -1: for ever"]
+    db_retry_interval: Annotated[float, "oslo.db `retry_interval`"]
+    db_read_timeout: Annotated[float, "PyMySQL `read_timeout`; 0: none"]
+    db_connect_timeout: Annotated[float, "PyMySQL `connect_timeout`"]
     # Cache
-    memcache_socket_timeout: float
-    memcache_dead_retry: float
+    memcache_socket_timeout: Annotated[float, "oslo.cache `memcache_socket_timeout`"]
+    memcache_dead_retry: Annotated[float, "oslo.cache `memcache_dead_retry`"]
     # Agents of services
-    report_interval: float
-    service_down: float
-    agent_down: float
+    report_interval: Annotated[float, "Nova's and Neutron's `report_interval`"]
+    service_down: Annotated[float, "Nova `service_down_time`"]
+    agent_down: Annotated[float, "Neutron `agent_down_time`"]
     # Which mechanisms the profile uses; a peer's baseline switches off what the peer does not ship
-    database_check: str  # "agent" (Primary and Synced, one writer) | "tcp"
-    vip_quorum: bool  # the VIP is given up on loss of quorum
+    database_check: Annotated[str, "`agent`: Primary and Synced, one writer; `tcp`: the port is open"]
+    vip_quorum: Annotated[bool, "the VIP is given up on loss of quorum"]
