@@ -1,9 +1,15 @@
 """Carries a plan out on hosts. Knows SSH, files and units; knows nothing of OpenStack.
 
-async with connect(cloud.hosts) as hosts: ...      # {name: ManagedHost}, and .failures
+async with connect(cloud.hosts) as hosts:               # {name: ManagedHost}, and .failures
+    found = await survey(cloud, registry(), hosts)      # .plan, and .failures
+    await apply(found.plan, hosts)
 """
 
+from fournines.engine.apply import apply
 from fournines.engine.connect import Connected, connect
+from fournines.engine.lock import local_lock
+from fournines.engine.observe import observe
 from fournines.engine.ssh import SshOptions
+from fournines.engine.survey import Survey, survey
 
-__all__ = ["Connected", "SshOptions", "connect"]
+__all__ = ["Connected", "SshOptions", "Survey", "apply", "connect", "local_lock", "observe", "survey"]

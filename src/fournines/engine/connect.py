@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fournines.cloud.model import Host
 from fournines.engine.ssh import SshOptions, connect_host
+from fournines.engine.together import merged
 from fournines.engine.transport import ManagedHost
 from fournines.errors import HostError
 
@@ -23,17 +24,8 @@ class Connected(dict[str, ManagedHost]):
 
     def require_all(self) -> None:
         """Raises one `HostError` for all hosts that did not answer."""
-        if not self.failures:
-            return
-        first, *others = self.failures.values()
-        if not others:
-            raise first
-        raise HostError(
-            f"{len(self.failures)} hosts cannot be reached",
-            where=", ".join(self.failures),
-            why="\n        ".join(f"{e.what}{f' ({e.why})' if e.why else ''}" for e in self.failures.values()),
-            next=first.next,
-        )
+        if self.failures:
+            raise merged(list(self.failures.values()))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ anything that can start a process (`ssh`, `local`); `fake.FakeHost` implements t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,7 +52,7 @@ class ManagedHost(Transport, Protocol):
         """The reply to every fact, in one round trip."""
         ...
 
-    def perform(self, steps: Sequence[Step], *, keep_going: bool = False) -> AsyncIterator[Done]:
+    def perform(self, steps: Sequence[Step], *, keep_going: bool = False) -> AsyncGenerator[Done]:
         """One `Done` a step, as it ends; ends early after the first that fails, unless `keep_going`."""
         ...
 

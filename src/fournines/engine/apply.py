@@ -1,0 +1,110 @@
+"""Carries a plan out: stage after stage, wave after wave, each host's changes in one go, a gate after each wave.
+
+It can end at any point, by an error, Ctrl-C or a power cut. What is left to do is told by the hosts (see
+`plan.actions`), so the next plan continues.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+from fournines.engine import gate
+from fournines.engine.diagnose import explain
+from fournines.engine.events import ChangesDone, ChangeStarted, Report, StageDone, StageStarted, silent
+from fournines.engine.lock import owner
+from fournines.engine.observe import observe
+from fournines.engine.together import merged, together
+from fournines.engine.transport import ManagedHost
+from fournines.errors import HostError, PlanError
+from fournines.plan.actions import marker, steps_of
+from fournines.plan.make import digest
+from fournines.plan.model import Change, Plan, Stage
+from fournines.services.resource import Put, Run
+
+
+async def apply(plan: Plan, hosts: Mapping[str, ManagedHost], report: Report = silent) -> None:
+    """Does exactly what `plan` says, holding every host that it looked at.
+
+    Raises `LockedError` when another run holds one, `PlanError` when the hosts are not what they were when the plan was
+    made, `HostError` and `GateError` when a change or a check fails.
+    """
+    if missing := [name for name in plan.facts if name not in hosts]:
+        raise HostError("the plan's hosts do not all answer", where=", ".join(missing))
+    async with AsyncExitStack() as locks:
+        me = owner()
+        await together(locks.enter_async_context(hosts[name].lock(me)) for name in plan.facts)
+        await _require_same_world(plan, hosts)
+        for number, stage in enumerate(plan.stages, 1):
+            moving = tuple(name for wave in stage.waves for name in wave)
+            report(StageStarted(stage.name, number, len(plan.stages), moving))
+            began = time.monotonic()
+            await _carry_out(stage, hosts, report)
+            report(StageDone(stage.name, time.monotonic() - began))
+
+
+async def _require_same_world(plan: Plan, hosts: Mapping[str, ManagedHost]) -> None:
+    seen = await observe({name: hosts[name] for name in plan.facts}, plan.facts)
+    if seen.failures:
+        raise merged(list(seen.failures.values()))
+    if digest(seen.replies, plan.facts) != plan.world:
+        raise PlanError(
+            "the hosts are not what they were when this plan was made",
+            why="something changed on them since, so the plan may no longer be right",
+            next="plan again, and look at what differs",
+        )
+
+
+async def _carry_out(stage: Stage, hosts: Mapping[str, ManagedHost], report: Report) -> None:
+    """Hosts that are not well move first: that takes nothing away. The gate asks for those that have moved, and for
+    those that were well before: one that stays ill must not keep the others from being mended."""
+    by_host: dict[str, list[Change]] = {}
+    for change in stage.changes:
+        by_host.setdefault(change.host, []).append(change)
+    ill: set[str] = set()
+    if len(stage.waves) > 1:
+        ill = {check.host for check in await gate.failing(hosts, stage.gate)}
+    moved: set[str] = set()
+    for wave in _ill_first(stage.waves, ill):
+        changing = {name: by_host[name] for name in wave if name in by_host}
+        await together(_change(hosts[name], stage, changes, report) for name, changes in changing.items())
+        moved |= set(wave)
+        asked = [check for check in stage.gate if check.host in moved or check.host not in ill]
+        await gate.wait(hosts, stage.name, asked, report)
+        if stage.gate:
+            held = Run(f"rm -f {marker('gate', stage.name)}")
+            await together(_plain(hosts[name], held) for name in changing)
+
+
+def _ill_first(waves: Sequence[tuple[str, ...]], ill: set[str]) -> list[tuple[str, ...]]:
+    first = tuple(name for wave in waves for name in wave if name in ill)
+    rest = (tuple(name for name in wave if name not in ill) for wave in waves)
+    return [wave for wave in (first, *rest) if wave]
+
+
+async def _change(host: ManagedHost, stage: Stage, changes: Sequence[Change], report: Report) -> None:
+    """All changes of one host in one stage, over one channel."""
+    began = time.monotonic()
+    mark = [Put(marker("gate", stage.name), b"", 0o600, "root", "root")] if stage.gate else []
+    planned = [(number, step) for number, change in enumerate(changes) for step in steps_of(change)]
+    steps = [*mark, *(step for _, step in planned)]
+    numbers = [*(0 for _ in mark), *(number for number, _ in planned)]
+    told = -1
+    async with aclosing(host.perform(steps)) as running:
+        for number in numbers:
+            change = changes[number]
+            if number > told:
+                told = number
+                where = (stage.name, host.host, number + 1, len(changes))
+                report(ChangeStarted(*where, change.kind, change.resource.key))
+            done = await anext(running)
+            if done.status:
+                raise await explain(host, change, done)
+    report(ChangesDone(stage.name, host.host, len(changes), time.monotonic() - began))
+
+
+async def _plain(host: ManagedHost, step: Run) -> None:
+    async for done in host.perform([step]):
+        if done.status:
+            raise HostError(f"{host.host}: {step.script} failed", where=host.host, why=done.output)

@@ -1,0 +1,119 @@
+"""A host made of dictionaries, for tests: files, units, and the few commands that the engine's own steps use."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fournines.engine.transport import Completed, Done
+from fournines.errors import HostError, LockedError
+from fournines.plan.actions import PENDING, PENDING_FACT
+from fournines.services.resource import Fact, Put, Step
+
+
+@dataclass
+class FakeHost:
+    """`files`: path -> (content, mode). `units`: name -> [active, enabled]. `started_with`: unit -> all files as they were
+    when the unit last read them. `before_step` may raise, to cut the run there. `scripts` answers other scripts: exit
+    status by text."""
+
+    host: str
+    files: dict[str, tuple[bytes, int]] = field(default_factory=dict[str, tuple[bytes, int]])
+    directories: set[str] = field(default_factory=set[str])
+    units: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    started_with: dict[str, dict[str, bytes]] = field(default_factory=dict[str, dict[str, bytes]])
+    scripts: dict[str, int] = field(default_factory=dict[str, int])
+    before_step: Callable[[FakeHost, Step], None] = lambda host, step: None
+    unreachable: bool = False
+    holder: str = ""
+    log: list[str] = field(default_factory=list[str])
+
+    async def run(self, script: str, *, stdin: str = "", timeout: float = 60.0) -> Completed:
+        return Completed(self._script(script), "", "")
+
+    async def put(self, path: str, content: bytes, *, mode: int, owner: str, group: str, timeout: float = 60.0) -> None:
+        self.files[path] = content, mode
+
+    async def close(self) -> None:
+        pass
+
+    async def probe(self, facts: Sequence[Fact], *, timeout: float = 30.0) -> dict[Fact, str]:
+        if self.unreachable:
+            raise HostError(f"{self.host} does not answer", where=self.host)
+        return {fact: self._reply(fact) for fact in facts}
+
+    async def perform(self, steps: Sequence[Step], *, keep_going: bool = False) -> AsyncGenerator[Done]:
+        for step in steps:
+            self.before_step(self, step)
+            if isinstance(step, Put):
+                self.files[step.path] = step.content, step.mode
+                status = 0
+            else:
+                status = self._script(step.script)
+            yield Done(status, "it failed" if status else "")
+            if status and not keep_going:
+                return
+
+    @asynccontextmanager
+    async def lock(self, owner: str) -> AsyncGenerator[None]:
+        if self.holder:
+            raise LockedError(f"another run holds {self.host}", where=self.host, why=self.holder)
+        self.holder = owner
+        try:
+            yield
+        finally:
+            self.holder = ""
+
+    def _reply(self, fact: Fact) -> str:
+        if fact == PENDING_FACT:
+            return " ".join(sorted(p.removeprefix(f"{PENDING}/") for p in self.files if p.startswith(PENDING)))
+        if fact.kind == "unit":
+            return " ".join(self.units.get(fact.subject, ["inactive", "not-found"]))
+        if fact.kind == "path" and fact.subject in self.directories:
+            return "dir 755 root root"
+        if fact.kind in ("path", "text") and fact.subject in self.files:
+            content, mode = self.files[fact.subject]
+            if fact.kind == "text":
+                return f"text {content.decode()}"
+            return f"file {mode:o} root root {hashlib.sha256(content).hexdigest()}"
+        return "absent"
+
+    def _script(self, script: str) -> int:
+        if script in self.scripts:
+            return self.scripts[script]
+        for line in script.splitlines():
+            self._command(shlex.split(re.sub(r"\|\|.*|2?>.*|; then$", "", line)))
+        return 0
+
+    def _command(self, words: list[str]) -> None:
+        names = [word for word in words[1:] if not word.startswith("-")]
+        match words[0] if words else "":
+            case "systemctl":
+                self._systemctl(names[0], names[1:], "--now" in words)
+            case "rm":
+                for name in names:
+                    self.files.pop(name, None)
+            case "install":
+                self.directories.add(names[-1])
+            case "rmdir":
+                self.directories.discard(names[-1])
+            case _:
+                pass
+
+    def _systemctl(self, verb: str, units: list[str], now: bool) -> None:
+        for name in units:
+            unit = self.units.setdefault(name, ["inactive", "disabled"])
+            if verb == "start" or (verb.startswith("try-") and unit[0] == "active"):
+                self.log.append(f"{verb} {name}")
+                unit[0] = "active"
+                self.started_with[name] = {path: content for path, (content, _) in self.files.items()}
+            elif verb == "enable":
+                unit[1] = "enabled"
+            elif verb == "disable":
+                unit[1] = "disabled"
+            if now or verb == "stop":
+                unit[0] = "inactive"

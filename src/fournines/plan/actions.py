@@ -1,0 +1,141 @@
+"""What a plan does of its own, beside the resources of services: restart, finish what was cut off, remove, remember.
+
+All that must survive an interruption lives on the host itself, in two places:
+
+- the *manifest* lists what fournines manages there, so that what is no longer wanted can be removed;
+- a *pending marker* says that something changed and that what must follow (a restart, a gate) has not yet happened.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fournines.errors import PlanError
+from fournines.plan.model import Action, Change
+from fournines.services.resource import Fact, File, Put, Run, Step
+
+MANIFEST = "/var/lib/fournines/manifest"
+PENDING = "/var/lib/fournines/pending"
+MANIFEST_FACT = Fact("text", MANIFEST)
+PENDING_FACT = Fact("shell", f"ls {PENDING} 2>/dev/null | tr '\\n' ' '")
+BOOKKEEPING = (MANIFEST_FACT, PENDING_FACT)
+
+#: key -> its triggers, in the order in which the keys were made.
+Manifest = Mapping[str, tuple[str, ...]]
+
+
+def manifest_file(entries: Manifest) -> File:
+    """One JSON list a line: the key, then its triggers."""
+    lines = [json.dumps([key, *triggers], ensure_ascii=False) for key, triggers in entries.items()]
+    return File(MANIFEST, "".join(f"{line}\n" for line in lines), mode=0o600)
+
+
+def read_manifest(host: str, reply: str) -> Manifest:
+    """From the reply to `MANIFEST_FACT`."""
+    try:
+        lines = [json.loads(line) for line in reply.removeprefix("text ").splitlines() if reply != "absent"]
+        return {key: tuple(triggers) for key, *triggers in lines}
+    except ValueError as error:
+        raise PlanError(
+            "the list of what fournines manages is damaged",
+            where=f"{host}:{MANIFEST}",
+            why=str(error),
+            next="remove that file: what it listed and is no longer wanted is then left where it is",
+        ) from error
+
+
+def marker(waits: str, subject: str) -> str:
+    """Path of the marker that says: `subject` (a unit, a service) still `waits` for restart, reload or gate."""
+    return f"{PENDING}/{subject}.{waits}"
+
+
+def read_pending(reply: str) -> set[str]:
+    """From the reply to `PENDING_FACT`: `restart:UNIT`, `reload:UNIT`, `gate:SERVICE`."""
+    if reply == "absent":
+        return set()
+    return {f"{waits}:{subject}" for subject, _, waits in (name.rpartition(".") for name in reply.split())}
+
+
+def steps_of(change: Change) -> list[Step]:
+    """What carries out `change`. Markers first: an interruption after any step leaves behind what must still follow."""
+    marks = [Put(marker(*trigger.split(":", 1)), b"", 0o600, "root", "root") for trigger in change.resource.triggers]
+    return [*marks, *change.resource.steps()]
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Restarts or reloads a unit because something that it reads has changed. A unit that is down stays down: its own
+    resource starts it. A restart is also a reload."""
+
+    verb: str  # restart | reload
+    unit: str
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.verb}:{self.unit}"
+
+    def steps(self) -> Sequence[Step]:
+        verb = "try-restart" if self.verb == "restart" else "try-reload-or-restart"
+        done = ["restart", "reload"] if self.verb == "restart" else ["reload"]
+        markers = " ".join(shlex.quote(marker(waits, self.unit)) for waits in done)
+        unit = shlex.quote(self.unit)
+        return [Run(f"systemctl daemon-reload\nsystemctl {verb} {unit}\nrm -f {markers}", timeout=180.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Changes nothing: a run ended before this service's checks held, so the next one waits for them."""
+
+    service: str
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"gate:{self.service}"
+
+    def steps(self) -> Sequence[Step]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Takes away what fournines once put there. Directories only when empty; packages, data and tasks never."""
+
+    key: str
+    triggers: tuple[str, ...] = ()
+
+    def steps(self) -> Sequence[Step]:
+        kind, _, name = self.key.partition(":")
+        script = _REMOVE.get(kind)
+        return [Run(script.replace("NAME", shlex.quote(name)), timeout=180.0)] if script else ()
+
+
+_REMOVE = {
+    "file": "rm -f NAME",
+    "directory": "if [ -d NAME ]; then rmdir --ignore-fail-on-non-empty NAME; fi",
+    # Of a unit whose file is gone there is nothing to stop.
+    "unit": "if systemctl cat NAME >/dev/null 2>&1; then\n  systemctl disable -q --now NAME\nfi",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An action out of a saved plan: exactly the steps that were planned, whatever this version would do today."""
+
+    key: str
+    triggers: tuple[str, ...]
+    recorded: tuple[Step, ...]
+
+    def steps(self) -> Sequence[Step]:
+        return self.recorded
+
+
+def removals(old: Manifest, wanted: Iterable[str]) -> list[Action]:
+    """What `old` lists and nobody wants, last made first: a unit is stopped before its files go."""
+    kept = set(wanted)
+    gone = [Removal(key, triggers) for key, triggers in old.items() if key not in kept]
+    return [removal for removal in reversed(gone) if removal.steps()]
