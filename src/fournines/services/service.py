@@ -45,6 +45,8 @@ class Service(ABC):
     #: How a *change* to hosts that already run it is rolled; a first start follows `first_start`.
     rolling: ClassVar[Rolling] = "by-zone"
     first_start: ClassVar[Rolling] = "together"
+    #: Routes clients to the services that need it: where it already runs, it is changed after those behind it.
+    fronts: ClassVar[bool] = False
     #: Units on a host, main one first: what a fault acts on, what `status` watches.
     units: ClassVar[tuple[str, ...]] = ()
 
