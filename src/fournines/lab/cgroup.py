@@ -72,16 +72,14 @@ def processes(group: Path) -> list[int]:
     return pids
 
 
-def kill(group: Path, timeout: float = 10.0) -> None:
-    """SIGKILL to everything in `group` and below, at one instant; returns when all of it is gone.
+def destroy(group: Path, timeout: float = 10.0) -> None:
+    """SIGKILL to everything in `group` and below, at one instant; returns when all of it and the group are gone.
 
     Raises LabError when something survives `timeout` seconds (a process stuck in the kernel).
     """
-    if not group.is_dir():
-        return
-    (group / "cgroup.kill").write_text("1")
     deadline = time.monotonic() + timeout
-    while populated(group):
+    # Again and again: a launcher whose parent was killed may still move in, until it notices.
+    while not _removed(group):
         if time.monotonic() > deadline:
             raise LabError(
                 "Processes survive SIGKILL",
@@ -89,15 +87,18 @@ def kill(group: Path, timeout: float = 10.0) -> None:
                 why=f"process ids {processes(group)}",
                 next="look at dmesg",
             )
-        time.sleep(0.005)
+        with contextlib.suppress(OSError):
+            (group / "cgroup.kill").write_text("1")
+        time.sleep(0.002)
 
 
-def remove(group: Path) -> None:
-    """Removes the empty `group` with all below it. Raises LabError when a process is left in it."""
+def _removed(group: Path) -> bool:
+    """Removes `group` with all below it, unless a process is in it."""
     for directory, _, _ in os.walk(group, topdown=False):
         try:
             Path(directory).rmdir()
         except FileNotFoundError:
             continue
-        except OSError as error:
-            raise LabError("A cgroup cannot be removed", where=directory, why=str(error)) from None
+        except OSError:
+            return False
+    return True

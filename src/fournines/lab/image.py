@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -18,6 +19,8 @@ from fournines.lab import machine, sources
 from fournines.lab.lock import locked
 from fournines.lab.shell import run
 from fournines.lab.state import IMAGES, readable
+from fournines.services import registry
+from fournines.services.resource import Package
 
 #: What a host needs to be one: an init, a way in, and what the engine's probes and the lab's faults call.
 BASE = (
@@ -45,28 +48,17 @@ _CUSTOMIZE = Path(__file__).with_name("customize.sh")
 Say = Callable[[str], None]
 
 
-_EXPECTED = (
-    "mariadb-server",
-    "mariadb-client",
-    "galera-4",
-    "mariadb-backup",
-    "rsync",
-    "rabbitmq-server",
-    "memcached",
-    "haproxy",
-    "keepalived",
-    "keystone",
-    "python3-pymysql",
-    "python3-memcache",
-    "python3-pymemcache",
-    "uwsgi-core",
-    "uwsgi-plugin-python3",
-)
-
-
 def packages(cloud: Cloud) -> tuple[str, ...]:
     """Names of the packages that the hosts of `cloud` will want, sorted: so that `apply` has none left to fetch."""
-    return tuple(sorted(set(BASE) | set(_EXPECTED)))
+    services = registry()
+    wanted = {
+        resource.name
+        for host in cloud.hosts
+        for service in host.services
+        for resource in services[service].desired(cloud, host)
+        if isinstance(resource, Package)
+    }
+    return tuple(sorted(wanted.union(BASE)))
 
 
 def image_for(cloud: Cloud, say: Say, *, mirror: str = "", rebuild: bool = False) -> Path:
@@ -162,7 +154,7 @@ def _apt_options() -> list[str]:
 
 
 def _follow(argv: list[str], log: Path, say: Say) -> None:
-    """Runs mmdebstrap; its `I:` lines are said, all of it goes to `log`."""
+    """Runs mmdebstrap; its steps are said, all of it goes to `log`."""
     try:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -173,8 +165,8 @@ def _follow(argv: list[str], log: Path, say: Say) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             out.write(line)
-            if line.startswith("I: "):
-                say("  " + line[3:].rstrip())
+            if step := re.match(r"I: ((downloading|extracting|installing) .*?)\.*$", line):
+                say(f"  {step[1]}")
     if process.returncode != 0:
         last = [x for x in log.read_text().splitlines() if x.startswith(("E: ", "Err:"))] or ["(it said nothing)"]
         raise LabError(

@@ -34,8 +34,12 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     Raises LabError when the machine cannot, when networks clash, when a host does not boot.
     """
     machine.require(hosts=len(cloud.hosts))
-    before = _readable(cloud.name)
-    name = before.image if before else image.ensure(image.packages(cloud), say, mirror=mirror)
+    before = _recorded(cloud.name)
+    name = (
+        before.image
+        if before and before.root_image.is_dir()
+        else image.ensure(image.packages(cloud), say, mirror=mirror)
+    )
     lab = state.design(cloud, name)
     LABS.mkdir(parents=True, exist_ok=True)
     with locked(LABS, lambda: say("waiting for another lab up or down")):
@@ -57,12 +61,10 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     return lab
 
 
-def _readable(cloud: str) -> Lab | None:
-    """The lab as an earlier `up` recorded it, unless that record or its image is gone."""
+def _recorded(cloud: str) -> Lab | None:
+    """The lab as an earlier `up` recorded it; None when there is no record that can be read."""
     with contextlib.suppress(LabError):
-        lab = state.load(cloud)
-        if lab.root_image.is_dir():
-            return lab
+        return state.load(cloud)
     return None
 
 
@@ -78,9 +80,7 @@ def _forget(before: Lab | None, lab: Lab) -> None:
 
 
 def _remove_host(cloud: str, host: str) -> None:
-    group = cgroup.of_host(cloud, host)
-    cgroup.kill(group)
-    cgroup.remove(group)
+    cgroup.destroy(cgroup.of_host(cloud, host))
     shutil.rmtree(LABS / cloud / "hosts" / host, ignore_errors=True)
 
 
@@ -153,13 +153,12 @@ def down(cloud: str) -> bool:
     with locked(LABS):
         group = cgroup.of_lab(cloud)
         there = group.is_dir() or (LABS / cloud).is_dir() or bool(network.links(cloud))
-        cgroup.kill(group)
-        cgroup.remove(group)
+        cgroup.destroy(group)
         others = set(state.names()) - {cloud}
-        network.disconnect(cloud, last=not others)
+        network.disconnect(cloud, _recorded(cloud), last=not others)
         shutil.rmtree(LABS / cloud, ignore_errors=True)
         if not others:
-            cgroup.remove(cgroup.top())
+            cgroup.destroy(cgroup.top())
     return there
 
 

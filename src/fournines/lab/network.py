@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv4Network
+from pathlib import Path
 
 from fournines.errors import LabError
 from fournines.lab.shell import run
@@ -25,6 +26,12 @@ def _batch(commands: Iterable[str], *, program: str = "ip", namespace_of: int = 
         return
     enter = ["nsenter", f"--net=/proc/{namespace_of}/ns/net"] if namespace_of else []
     run([*enter, program, "-batch", "-"], stdin="\n".join(lines) + "\n")
+
+
+def _present(devices: Iterable[str]) -> list[str]:
+    """Those of `devices` that exist."""
+    there = {path.name for path in Path("/sys/class/net").iterdir()}
+    return [device for device in devices if device in there]
 
 
 def links(cloud: str | None = None) -> dict[str, str]:
@@ -71,16 +78,18 @@ def refuse_overlaps(lab: Lab, others: Iterable[Lab]) -> None:
 def connect(lab: Lab) -> None:
     """Makes the bridges that are missing, and the route behind them."""
     run(["ip", "route", "replace", *_UNREACHABLE])
-    present = links(lab.cloud)
+    present = _present(bridge.device for bridge in lab.bridges)
     commands: list[str] = []
     for bridge in lab.bridges:
         if bridge.device not in present:
             # A fixed address: a bridge otherwise takes one of its ports', and changes it when that host loses power.
-            commands += [
-                f"link add {bridge.device} address {bridge.mac} type bridge",
-                f'link set {bridge.device} addrgenmode none alias "fournines {lab.cloud} network {bridge.network}"',
-            ]
-        commands += [f"address replace {bridge.address} dev {bridge.device}", f"link set {bridge.device} up"]
+            commands.append(f"link add {bridge.device} address {bridge.mac} type bridge")
+        alias = f"fournines {lab.cloud} network {bridge.network}"
+        commands += [
+            f'link set {bridge.device} addrgenmode none alias "{alias}"',
+            f"address replace {bridge.address} dev {bridge.device}",
+            f"link set {bridge.device} up",
+        ]
     _batch(commands)
 
 
@@ -107,8 +116,15 @@ def unplug(host: LabHost) -> None:
 
 
 def delete(devices: Iterable[str]) -> None:
-    present = links()
-    _batch(f"link delete {device}" for device in devices if device in present)
+    """Removes those of `devices` that exist. Raises LabError when one resists."""
+    wanted = list(devices)
+    lines = "".join(f"link delete {device}\n" for device in _present(wanted))
+    try:
+        run(["ip", "-force", "-batch", "-"], stdin=lines)
+    except LabError:
+        # A dying namespace takes its cables along, perhaps just now.
+        if _present(wanted):
+            raise
 
 
 def cut(ports: Iterable[Port]) -> None:
@@ -122,8 +138,8 @@ def join(ports: Iterable[Port]) -> None:
 
 
 def _set_state(ports: Iterable[Port], state: int) -> None:
-    present = links()
-    _batch((f"link set dev {p.device} state {state}" for p in ports if p.device in present), program="bridge")
+    present = _present(port.device for port in ports)
+    _batch((f"link set dev {device} state {state}" for device in present), program="bridge")
 
 
 def is_cut(port: Port) -> bool:
@@ -131,8 +147,12 @@ def is_cut(port: Port) -> bool:
     return any(link.get("state") == "disabled" for link in found)
 
 
-def disconnect(cloud: str, *, last: bool) -> None:
-    """Removes every link of the lab named `cloud`; with `last`, the route that all labs share."""
-    delete(links(cloud))
+def disconnect(cloud: str, lab: Lab | None, *, last: bool) -> None:
+    """Removes every link of the lab named `cloud`, `lab` if its record can be read; with `last`, what all labs share.
+
+    By record and by alias: an interrupted `connect` has made links that have no alias yet.
+    """
+    recorded = [bridge.device for bridge in lab.bridges] if lab else []
+    delete({*recorded, *links(cloud)})
     if last and run(["ip", "route", "show", *_UNREACHABLE[:2]]).strip():
         run(["ip", "route", "delete", *_UNREACHABLE])
