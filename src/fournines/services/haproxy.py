@@ -39,11 +39,9 @@ class Haproxy(Service):
         yield Package("haproxy")
         yield from sysctl("61-fournines-haproxy.conf", {"net.ipv4.ip_nonlocal_bind": 1}, {})
         yield File(CERTIFICATE, server_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
-        yield File("/etc/tmpfiles.d/fournines-haproxy.conf", "d /run/haproxy 0755 haproxy haproxy -\n")
-        yield Directory("/run/haproxy", owner="haproxy", group="haproxy")
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
         yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
@@ -71,7 +69,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             "log": "stdout format raw local0 notice",
             "user": "haproxy",
             "group": "haproxy",
-            "maxconn": 20000,
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
             # An old process keeps serving its sessions after a reload but no longer checks its backends.

@@ -33,7 +33,7 @@ class Keepalived(Service):
         yield Package("keepalived")
         yield File("/etc/keepalived/keepalived.conf", _config(cloud, host), triggers=(f"reload:{UNIT}",))
         yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

@@ -15,6 +15,7 @@ Nodes are started in any order, together: `galera-start` asks the peers' agents 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from ipaddress import IPv4Network
 from typing import Any, ClassVar
@@ -63,7 +64,7 @@ class Mariadb(Service):
             "Galera is Primary and Synced with all members",
             host.name,
             "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
-            " 'wsrep_local_state_comment')\" | cut -f2 | tr '\\n' ' ' | grep -qx "
+            " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -qx "
             f"'{members} Primary Synced '",
             within=180,
             unit=UNIT,
@@ -119,6 +120,8 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
+        # The first member is the usual writer: asked last. The comma at the end allows any other.
+        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
     }
     return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
 
@@ -133,8 +136,6 @@ def _provider_options(t: Timers, host: Host) -> str:
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
-        # The group-communication thread must not wait behind queries: a scheduling stall looks like a dead node.
-        "gcomm.thread_prio": "rr:2",
         # Who bootstraps is galera-start's decision alone; a second mechanism with its own memory could contradict it.
         "pc.recovery": "FALSE",
     }
@@ -180,13 +181,12 @@ def _account(name: str, password: str, network: IPv4Network) -> Task:
 def database_url(cloud: Cloud, region: Region, name: str) -> str:
     """SQLAlchemy URL of database `name` through the internal VIP. Holds the password."""
     t = timers(cloud)
-    query = (
-        f"charset=utf8mb4&connect_timeout={_whole(t.db_connect_timeout)}"
-        f"&read_timeout={_whole(t.db_read_timeout)}&write_timeout={_whole(t.db_read_timeout)}"
-    )
+    timeouts = {
+        "connect_timeout": t.db_connect_timeout,
+        "read_timeout": t.db_read_timeout,
+        "write_timeout": t.db_read_timeout,
+    }
+    # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
+    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
     password = cloud.secrets.get(f"{name}.database")
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"
-
-
-def _whole(seconds: float) -> int:
-    return max(1, round(seconds))  # SQLAlchemy passes these to PyMySQL as integers

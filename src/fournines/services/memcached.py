@@ -34,7 +34,7 @@ class Memcached(Service):
             triggers=restart,
         )
         yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("restart.conf.j2"))
+        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

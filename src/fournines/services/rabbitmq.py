@@ -154,7 +154,7 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     yield Task(
         name="rabbitmq accounts",
         check=f"{SCRIPT} check",
-        script=f"rabbitmqctl -q --timeout 150 await_startup\n{SCRIPT} apply",
+        script=f"{SCRIPT} apply",
         timeout=200,
     )
 
