@@ -1,4 +1,4 @@
-"""`fournines report`: a stored proof as one HTML file."""
+"""`fournines report`: a stored proof as one HTML file, or its figures as a table."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fournines import cloud
 from fournines.errors import ProveError
 from fournines.prove import store
 from fournines.prove.report import render
+from fournines.prove.report_table import table
 
 HELP = """Render a stored proof as one HTML file that opens offline.
 
@@ -20,14 +21,19 @@ Examples:
   fournines report examples/three-controllers.yaml
   fournines report examples/three-controllers.yaml -o /tmp/proof.html
   fournines report examples/.fournines/acme/runs/20261121T003102
+  fournines report examples/three-controllers.yaml --markdown
 """
 
 
 @click.command(help=HELP)
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run]")
-def command(source: Path, output: Path | None) -> None:
+@click.option("--markdown", is_flag=True, help="Print the figures as a Markdown table instead.")
+def command(source: Path, output: Path | None, markdown: bool) -> None:
     run = _run(source)
+    if markdown:
+        click.echo(table(store.load(run)), nl=False)
+        return
     path = output or (run if run.is_dir() else run.parent) / "report.html"
     page = render(store.load(run))
     try:

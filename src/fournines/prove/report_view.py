@@ -36,8 +36,12 @@ class FaultView:
     rows: tuple[FunctionRow, ...]
 
     @property
-    def audit_holds(self) -> bool:
-        return all(f.ok for f in self.result.audit)
+    def worst_read_s(self) -> float | None:
+        return worst_gap(self.result, ["read"])
+
+    @property
+    def worst_write_s(self) -> float | None:
+        return worst_gap(self.result, ["write"])
 
     @property
     def saturated(self) -> bool:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from fournines.prove import report_text
 from fournines.prove.model import Campaign, FaultResult, Finding, Series, Sighting, Writes
 from fournines.prove.report import render
+from fournines.prove.report_table import table
 from fournines.prove.report_timeline import COLUMNS, panels
 from fournines.prove.report_view import Scale, view
 from samples.campaign import campaign
@@ -154,6 +155,19 @@ def test_whatever_a_host_says_is_escaped(noise: str) -> None:
 )
 def test_a_fault_with_little_to_tell(sample: Campaign, changes: dict[str, object]) -> None:
     assert Page(render(one(sample, **changes))).problems == []
+
+
+def test_the_table_has_a_row_a_fault(sample: Campaign) -> None:
+    lines = [line for line in table(sample).splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + sum(r.profile == "lan" for r in sample.results)
+    assert len({line.count("|") for line in lines}) == 1
+    assert "not measured: the kernel has no netem" in lines[-1]
+
+
+def test_the_table_survives_pipes(sample: Campaign) -> None:
+    odd = one(sample, not_measured="a | b")
+    lines = [line for line in table(odd).splitlines() if line.startswith("|")]
+    assert "a \\| b" in lines[-1]
 
 
 def test_a_campaign_without_results(sample: Campaign) -> None:
