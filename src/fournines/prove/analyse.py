@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from fournines.errors import ProveError
 from fournines.prove import history, machine
 from fournines.prove.checkers import Access, check_queue, check_register, check_set
 from fournines.prove.figures import Phases, figures
@@ -33,7 +34,9 @@ def analyse(directory: Path) -> FaultResult:
 
 def result_of(past: History) -> FaultResult:
     """The result, without its verdict."""
-    began = next(past.of("began"))
+    began = next(past.of("began"), None)
+    if began is None:
+        raise ProveError("the history ends before the fault's measurement began", next="run the campaign again")
     said = began.data
     skipped = next(past.of("not_measured"), None)
     phases = _phases(past, began.at)

@@ -11,16 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fournines.engine.transport import Transport
-from fournines.errors import HostError
+from fournines.errors import HostError, ProveError
+from fournines.prove.faults import KINDS
 from fournines.prove.model import Fault
+from fournines.prove.reach import Reach
 
 #: The network that `network.isolate` cuts.
 NETWORK = "management"
-
-
-class CannotInject(Exception):  # noqa: N818 — not an error: the fault is reported as not measured
-    """Says why, in the words of the report."""
 
 
 class ServiceInjector(Protocol):
@@ -44,33 +41,33 @@ class NoPower:
     """Of hosts whose power nobody here can switch."""
 
     async def off(self, host: str) -> None:
-        raise CannotInject(f"nothing here can switch the power of {host}")
+        raise ProveError("nothing here can switch a host's power", where=host)
 
     async def on(self, host: str) -> None:
-        raise CannotInject(f"nothing here can switch the power of {host}")
+        raise ProveError("nothing here can switch a host's power", where=host)
 
     async def reset(self, host: str) -> None:
-        raise CannotInject(f"nothing here can switch the power of {host}")
+        raise ProveError("nothing here can switch a host's power", where=host)
 
 
 class NoNetwork:
     """Of hosts whose network ports nobody here can cut."""
 
     async def isolate(self, host: str, network: str) -> None:
-        raise CannotInject(f"nothing here can cut {host} off network {network}")
+        raise ProveError("nothing here can cut a host's network", where=f"{host}, {network}")
 
     async def heal(self, host: str, network: str) -> None:
-        raise CannotInject(f"nothing here can cut {host} off network {network}")
+        raise ProveError("nothing here can cut a host's network", where=f"{host}, {network}")
 
 
 class UnitSignals:
-    """`systemctl kill` over each host's transport. `--kill-whom=all` reaches the whole cgroup, never a name."""
+    """`systemctl kill` on the host. `--kill-whom=all` reaches the unit's whole cgroup, never a name."""
 
-    def __init__(self, transports: Mapping[str, Transport]) -> None:
-        self._transports = transports
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
 
     async def signal(self, host: str, unit: str, signal: str) -> None:
-        done = await self._transports[host].run(f"systemctl kill --kill-whom=all -s {signal} {unit}", timeout=10.0)
+        done = await self._reach.run(host, f"systemctl kill --kill-whom=all -s {signal} {unit}", timeout=10.0)
         if done.status:
             raise HostError(f"cannot send SIG{signal} to {unit}", where=host, why=done.stderr.strip())
 
@@ -109,8 +106,18 @@ STRIKES: dict[str, tuple[Strike, Strike]] = {
 }
 
 
+def lacking(by: Injectors, fault: Fault) -> str:
+    """Why `fault` cannot be injected here, "" if it can."""
+    on = KINDS[fault.name].on
+    if on == "power" and isinstance(by.power, NoPower):
+        return "nothing here can switch a host's power"
+    if on == "network" and isinstance(by.network, NoNetwork):
+        return "nothing here can cut a host's network"
+    return ""
+
+
 async def inject(by: Injectors, fault: Fault, hosts: tuple[str, ...]) -> None:
-    """Strikes all `hosts` at once. Raises CannotInject or HostError; what was struck until then is for `heal`."""
+    """Strikes all `hosts` at once. Raises the first FourninesError; what was struck is for `heal`."""
     strike, _ = STRIKES[fault.name]
     ended = await asyncio.gather(*(strike(by, fault, host) for host in hosts), return_exceptions=True)
     for end in ended:

@@ -127,7 +127,7 @@ class Pressure:
 class Sighting:
     """From `at` on, until the next one of the same `vip`: the hosts that answered ARP for it, seen from the client.
 
-    `serving`: of several holders, those that also accepted a connection. A MAC that is no known host's stands as itself.
+    `serving`: of several holders, those that also accepted a connection. An unknown MAC stands for itself.
     """
 
     at: float

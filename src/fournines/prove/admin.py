@@ -1,0 +1,103 @@
+"""The two administrative interfaces that a campaign prepares itself through: Keystone's and RabbitMQ's."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+import aiohttp
+
+from fournines.cloud.model import Cloud, Region
+from fournines.errors import ProveError
+from fournines.services import keystone, rabbitmq
+
+
+class Keystone:
+    """As the cloud's administrator, through the public VIP. Raises aiohttp.ClientError, TimeoutError, ProveError."""
+
+    def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, cafile: str) -> None:
+        self._password = cloud.secrets.get("keystone.admin")
+        self._url = keystone.public_url(region)
+        self._session = session
+        self.cafile = cafile
+        self._tls = ssl.create_default_context(cafile=cafile or None)
+        self.token = ""
+
+    async def log_in(self) -> None:
+        user = {"name": "admin", "domain": {"id": "default"}, "password": self._password}
+        identity = {"methods": ["password"], "password": {"user": user}}
+        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+        url = f"{self._url}/auth/tokens"
+        async with self._session.post(
+            url, json={"auth": {"identity": identity, "scope": scope}}, ssl=self._tls
+        ) as answer:
+            await _must_be(answer, 201)
+            self.token = answer.headers["X-Subject-Token"]
+
+    async def create_domain(self, name: str) -> str:
+        """Its id."""
+        body = await self._call("POST", "/domains", 201, {"domain": {"name": name, "description": "a running proof"}})
+        return body["domain"]["id"]
+
+    async def remove_domains(self, prefix: str) -> None:
+        """Every domain whose name begins with `prefix`, and the projects in it."""
+        for domain in (await self._call("GET", "/domains", 200))["domains"]:
+            if domain["name"].startswith(prefix):
+                await self._call("PATCH", f"/domains/{domain['id']}", 200, {"domain": {"enabled": False}})
+                await self._call("DELETE", f"/domains/{domain['id']}", 204)
+
+    async def _call(self, method: str, path: str, status: int, body: dict[str, Any] | None = None) -> Any:
+        headers = {"X-Auth-Token": self.token}
+        async with self._session.request(method, self._url + path, json=body, headers=headers, ssl=self._tls) as answer:
+            await _must_be(answer, status)
+            return await answer.json() if status != 204 else None
+
+
+class Management:
+    """One vhost with an account of the same name, through the first management API that answers."""
+
+    def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str) -> None:
+        self._session = session
+        self._auth = aiohttp.encode_basic_auth(rabbitmq.ADMIN, cloud.secrets.get("rabbitmq.admin"))
+        hosts = cloud.hosts_of("rabbitmq", region.name)
+        self._urls = [f"http://{h.address}:{rabbitmq.MANAGEMENT_PORT}/api" for h in hosts]
+        self._vhost = vhost
+
+    async def create(self, password: str) -> None:
+        name = self._vhost
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        await self._call("PUT", f"/vhosts/{name}", {"default_queue_type": "quorum"})
+        await self._call("PUT", f"/users/{name}", {"password": password, "tags": ""})
+        await self._call("PUT", f"/permissions/{name}/{name}", everything)
+
+    async def remove(self) -> None:
+        await self._call("DELETE", f"/vhosts/{self._vhost}")
+        await self._call("DELETE", f"/users/{self._vhost}")
+
+    async def leader(self, queue: str) -> str:
+        """Name of the host that leads `queue`; "" when there is none."""
+        found: dict[str, Any] = await self._call("GET", f"/queues/{self._vhost}/{queue}") or {}
+        return str(found.get("leader") or "").partition("@")[2]
+
+    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        refused: Exception | None = None
+        for url in self._urls:
+            try:
+                async with self._session.request(
+                    method, url + path, json=body, headers={"Authorization": self._auth}
+                ) as answer:
+                    if answer.status in (201, 204, 404):
+                        return None
+                    await _must_be(answer, 200)
+                    return await answer.json()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                refused = error
+        raise ProveError("no RabbitMQ node answers its management API", where=", ".join(self._urls), why=str(refused))
+
+
+async def _must_be(answer: aiohttp.ClientResponse, status: int) -> None:
+    if answer.status != status:
+        said = (await answer.text())[:200]
+        raise ProveError(
+            "the cloud refused a request of the campaign", where=str(answer.url), why=f"{answer.status} {said}"
+        )

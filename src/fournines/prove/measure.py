@@ -1,0 +1,218 @@
+"""One fault, from a quiet baseline to full redundancy, and what is read and looked at afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import aiohttp
+
+from fournines.errors import FourninesError
+from fournines.prove import inject, reads
+from fournines.prove.admin import Keystone
+from fournines.prove.analyse import analyse
+from fournines.prove.faults import Standing, aim, candidates
+from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
+from fournines.prove.load.control import LoadProcess
+from fournines.prove.load.spec import LoadSpec
+from fournines.prove.model import Fault, FaultResult
+from fournines.prove.probes import PROBES
+from fournines.prove.reads import Read
+from fournines.prove.site import Look, Site
+from fournines.prove.watch import watching
+from fournines.services import keystone
+
+#: What the health agents say may be a second old: redundancy counts when it was seen for so long without a break.
+STABLE_S = 3.0
+LOOK_EVERY_S = 1.0
+
+
+async def measure(site: Site, fault: Fault, directory: Path) -> FaultResult:
+    """Leaves the fault's history in `directory`. Heals in any case, also when it is cancelled.
+
+    Raises ProveError when the load cannot run.
+    """
+    with Log(directory / EVENTS) as log, Log(directory / OPERATIONS):
+        await Trial(site, fault, directory, log).run()
+    return analyse(directory)
+
+
+class Trial:
+    def __init__(self, site: Site, fault: Fault, directory: Path, log: Log) -> None:
+        self._site = site
+        self._fault = fault
+        self._directory = directory
+        self._log = log
+        self._prefix = directory.name.partition("-")[0]
+
+    async def run(self) -> None:
+        site, lengths = self._site, self._site.lengths
+        lacking = inject.lacking(site.injectors, self._fault)
+        if lacking:
+            self._skip(lacking)
+            return
+        struck = False
+        load = LoadProcess(self._spec(), site.reporter.counts)
+        try:
+            began = await load.start()
+            async with watching(site, self._log):
+                site.reporter.phase(f"baseline, {lengths.before:.0f} s")
+                await asyncio.sleep(lengths.before)
+                struck = await self._strike(began)
+                if struck:
+                    await self._await_redundancy()
+                    await asyncio.sleep(lengths.after)
+            self._event("ended")
+            site.reporter.phase("draining, then reading back what was acknowledged")
+            self._event("drained", left=await load.stop())
+        finally:
+            await load.kill()
+        if struck:
+            await self._check()
+
+    async def _strike(self, began: float) -> bool:
+        """Injects, waits, heals. False when there was nothing to strike, or it could not be struck."""
+        site, fault = self._site, self._fault
+        look = await site.health.look()
+        hosts = aim(fault, candidates(fault, site.cloud, site.region.name), look.standing)
+        self._begin(began, hosts, look.standing)
+        if not hosts:
+            self._event("not_measured", why=f"there is no host that is {fault.target}")
+            return False
+        pending = Pending(site, fault, hosts)
+        site.reporter.phase(f"strikes {', '.join(hosts)}" + (f" for {fault.duration:g} s" if fault.duration else ""))
+        pending.note()
+        try:
+            self._event("injecting")
+            await inject.inject(site.injectors, fault, hosts)
+            self._event("injected")
+            await asyncio.sleep(fault.duration)
+        except FourninesError as error:
+            self._event("not_measured", why=str(error))
+            return False
+        finally:
+            unhealed = await asyncio.shield(pending.heal())
+            self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
+        return True
+
+    async def _await_redundancy(self) -> None:
+        site = self._site
+        deadline = site.now() + site.lengths.redundant_within
+        whole_since: float | None = None
+        said: tuple[str, ...] | None = None
+        while site.now() < deadline:
+            look = await self._look()
+            if look.problems:
+                whole_since = None
+            elif whole_since is None:
+                whole_since = site.now()
+            elif site.now() - whole_since >= STABLE_S:
+                self._log.event(Event("redundant", whole_since))
+                return
+            if look.problems != said:
+                said = look.problems
+                site.reporter.phase("not yet redundant: " + said[0] if said else "redundant again, for now")
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look(self) -> Look:
+        try:
+            return await self._site.health.look()
+        except FourninesError as error:
+            return Look(Standing(), (str(error).splitlines()[0],))
+
+    async def _check(self) -> None:
+        site = self._site
+        async with aiohttp.ClientSession() as session:
+            admin = Keystone(site.cloud, site.region, session, site.grounds.cafile)
+            await admin.log_in()
+            for event in await reads.read_all(dict(self._readers(session, admin.token)), site.now):
+                self._log.event(event)
+        site.reporter.phase("audit")
+        for finding in await site.health.audit():
+            self._event("finding", **asdict(finding))
+
+    def _readers(self, session: aiohttp.ClientSession, token: str) -> Iterator[tuple[tuple[str, str], Read]]:
+        site, prefix = self._site, f"{self._prefix}-"
+        where = site.grounds
+        database = where.database(site.cloud, site.region)
+        for host in site.cloud.hosts_of("keystone", site.region.name):
+            url = f"http://{host.address}:{keystone.PORT}/v3"
+            read = reads.projects_of_backend(session, url, token, where.domain, prefix)
+            yield ("projects", f"keystone on {host.name}"), read
+        for host in site.cloud.hosts_of("mariadb", site.region.name):
+            address, node = str(host.address), f"database on {host.name}"
+            projects = "SELECT name FROM keystone.project WHERE name LIKE %s"
+            rows = "SELECT value FROM probe WHERE value LIKE %s"
+            yield ("projects", node), reads.values_of_node(address, database, projects, f"{prefix}%")
+            yield ("rows", node), reads.values_of_node(address, database, rows, f"{prefix}%")
+
+    def _spec(self) -> LoadSpec:
+        site, where = self._site, self._site.grounds
+        return LoadSpec(
+            epoch=site.epoch,
+            history=str(self._directory / OPERATIONS),
+            probes=tuple(PROBES),
+            timeout=site.lengths.timeout,
+            prefix=self._prefix,
+            identity=where.identity(site.cloud, site.region),
+            database=where.database(site.cloud, site.region),
+            broker=where.broker(site.cloud, site.region, f"probe-{self._prefix}"),
+        )
+
+    def _skip(self, why: str) -> None:
+        self._begin(self._site.now(), (), Standing())
+        self._event("not_measured", why=why)
+
+    def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
+        data = {
+            "fault": asdict(self._fault),
+            "profile": self._site.profile,
+            "hosts": hosts,
+            "roles": standing.roles(hosts),
+            "probes": list(PROBES),
+            "busy": self._site.busy,
+        }
+        self._log.event(Event("began", began, data))
+
+    def _event(self, name: str, **data: object) -> None:
+        self._log.event(Event(name, self._site.now(), dict(data)))
+
+
+class Pending:
+    """A fault that is to be healed, also by the next run if this one is killed: noted in the cloud's state."""
+
+    def __init__(self, site: Site, fault: Fault, hosts: tuple[str, ...]) -> None:
+        self._site = site
+        self._fault = fault
+        self._hosts = hosts
+        self._note = note(site.cloud.state_dir)
+
+    def note(self) -> None:
+        self._note.write_text(json.dumps({"fault": asdict(self._fault), "hosts": self._hosts}))
+
+    async def heal(self) -> tuple[str, ...]:
+        """What could not be healed; the note stays until all is."""
+        unhealed = await inject.heal(self._site.injectors, self._fault, self._hosts)
+        if not unhealed:
+            self._note.unlink(missing_ok=True)
+        return unhealed
+
+
+def note(state: Path) -> Path:
+    return state / "unhealed.json"
+
+
+async def heal_leftovers(injectors: inject.Injectors, state: Path) -> tuple[str, ...]:
+    """Heals what a killed campaign left. The hosts it healed. Raises nothing that a broken note could cause."""
+    path = note(state)
+    try:
+        left = json.loads(path.read_text())
+        fault, hosts = Fault(**left["fault"]), tuple(left["hosts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    await inject.heal(injectors, fault, hosts)
+    path.unlink(missing_ok=True)
+    return hosts

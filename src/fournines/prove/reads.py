@@ -1,0 +1,77 @@
+"""The final reads: what every API backend and every Galera node shows of the acknowledged writes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+import aiomysql
+import pymysql
+
+from fournines.prove.history import Event
+from fournines.prove.load.spec import Database
+
+#: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
+READ_WITHIN_S = 30.0
+RETRY_S = 1.0
+
+_mysql: Any = aiomysql  # ships no types
+Read = Callable[[], Awaitable[list[str]]]
+
+
+async def read_all(readers: Mapping[tuple[str, str], Read], now: Callable[[], float]) -> list[Event]:
+    """`readers`: (kind, reader) -> its read. One event each: what it shows, or why it does not say."""
+    return list(await asyncio.gather(*(_read(kind, who, read, now) for (kind, who), read in readers.items())))
+
+
+async def _read(kind: str, reader: str, read: Read, now: Callable[[], float]) -> Event:
+    deadline = now() + READ_WITHIN_S
+    while True:
+        try:
+            async with asyncio.timeout(10.0):
+                return Event("read", now(), {"kind": kind, "reader": reader, "values": await read()})
+        except (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError) as error:
+            if now() >= deadline:
+                return Event(
+                    "unread", now(), {"kind": kind, "reader": reader, "why": f"{type(error).__name__}: {error}"}
+                )
+        await asyncio.sleep(RETRY_S)
+
+
+def projects_of_backend(session: aiohttp.ClientSession, url: str, token: str, domain: str, prefix: str) -> Read:
+    """Through one Keystone, past the load balancer. `url` such as http://198.18.0.11:5000/v3."""
+
+    async def read() -> list[str]:
+        headers = {"X-Auth-Token": token}
+        async with session.get(f"{url}/projects?domain_id={domain}", headers=headers, raise_for_status=True) as answer:
+            body: dict[str, Any] = await answer.json()
+            return [p["name"] for p in body["projects"] if p["name"].startswith(prefix)]
+
+    return read
+
+
+def values_of_node(address: str, database: Database, query: str, argument: str) -> Read:
+    """The first column of `query` (one %s), from one Galera node, past the load balancer."""
+
+    async def read() -> list[str]:
+        connection = await _mysql.connect(
+            host=address,
+            port=database.port,
+            user=database.user,
+            password=database.password,
+            db=database.schema,
+            connect_timeout=5,
+            autocommit=True,
+        )
+        try:
+            cursor = await connection.cursor()
+            # The node first applies everything that the cluster had committed when it was asked.
+            await cursor.execute("SET SESSION wsrep_sync_wait = 1")
+            await cursor.execute(query, (argument,))
+            return [row[0] for row in await cursor.fetchall()]
+        finally:
+            connection.close()
+
+    return read

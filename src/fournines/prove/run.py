@@ -1,0 +1,137 @@
+"""A campaign: faults one after the other, under the cloud's own timing and then, if asked for, under a peer's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fournines.errors import FourninesError, ProveError
+from fournines.prove import machine, store
+from fournines.prove.analyse import analyse
+from fournines.prove.history import EVENTS
+from fournines.prove.measure import measure
+from fournines.prove.model import Campaign, Fault, FaultResult, Pressure
+from fournines.prove.site import Site
+from fournines.prove.verdict import baseline_of, judge, overall
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: on an unhealthy cloud too."""
+
+    faults: tuple[Fault, ...]
+    profile: str
+    baseline: str
+    force: bool
+    command: str
+    started_at: str
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+#: Applies a peer's timing to the cloud, yields the site as it is then, and restores the cloud's own in any case.
+UnderBaseline = Callable[[], AbstractAsyncContextManager[Site]]
+
+
+async def run(order: Order, site: Site, under_baseline: UnderBaseline) -> Campaign:
+    """Stores the campaign after every fault, so that an interrupted one can still be read.
+
+    Raises ProveError when the cloud is not healthy and `order.force` is not set; nothing was done then.
+    """
+    directory = store.run_directory(site.cloud.state_dir, order.started_at)
+    await _gate(site, order)
+    results: list[FaultResult] = []
+    await _measure_all(order, site, directory, results)
+    if order.baseline:
+        async with under_baseline() as peer:
+            await _measure_all(order, peer, directory, results)
+    return _save(order, site, directory, results)
+
+
+async def _gate(site: Site, order: Order) -> None:
+    problems = (await site.health.look()).problems
+    if problems and not order.force:
+        raise ProveError(
+            "the cloud is not healthy, so that a fault would not be the only thing wrong",
+            where=site.cloud.name,
+            why="; ".join(problems[:5]),
+            next="fournines status CLOUD; or go on with --force",
+        )
+
+
+async def _measure_all(order: Order, site: Site, directory: Path, results: list[FaultResult]) -> None:
+    for fault in order.faults:
+        number = len(results) + 1
+        site.reporter.begin(number, len(order.faults) * (2 if order.baseline else 1), fault, site.profile)
+        try:
+            await _gate(site, order)
+            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{fault}")
+        except FourninesError as error:
+            result = not_measured(fault, site, str(error).splitlines()[0])
+        results.append(result)
+        site.reporter.result(_save(order, site, directory, results).results[-1])
+
+
+def not_measured(fault: Fault, site: Site, why: str) -> FaultResult:
+    now = site.now()
+    return FaultResult(
+        fault=fault,
+        profile=site.profile,
+        hosts=(),
+        injected=now,
+        healed=now,
+        redundant_again_s=None,
+        functions=(),
+        writes={},
+        audit=(),
+        pressure=Pressure(0.0, 0.0, 0.0, 0.0),
+        verdict="unknown",
+        reasons=(f"not measured: {why}",),
+        not_measured=why,
+        began=now,
+        ended=now,
+    )
+
+
+def judged(campaign: Campaign) -> Campaign:
+    """With every verdict as it is now that a baseline may have been measured as well."""
+    results: list[FaultResult] = []
+    for result in campaign.results:
+        own = result.profile == campaign.profile
+        verdict, reasons = judge(result, baseline_of(campaign, result) if own else None)
+        results.append(replace(result, verdict=verdict, reasons=reasons))
+    return replace(campaign, results=tuple(results), verdict=overall(results, campaign.profile))
+
+
+def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResult]) -> Campaign:
+    campaign = Campaign(
+        cloud=site.cloud.name,
+        started_at=order.started_at,
+        command=order.command,
+        versions=dict(order.versions),
+        results=tuple(results),
+        verdict="unknown",
+        machine=machine.describe(),
+        profile=order.profile,
+        baseline=order.baseline,
+    )
+    campaign = judged(campaign)
+    store.save(directory, campaign)
+    return campaign
+
+
+def analyse_again(directory: Path) -> Campaign:
+    """The stored campaign of `directory`, with every result that has a history computed from it anew.
+
+    Raises ProveError when there is no campaign, or a history cannot be read.
+    """
+    campaign = store.load(directory)
+    results = list(campaign.results)
+    for i in range(len(results)):
+        for history in directory.glob(f"{i + 1:02d}-*/{EVENTS}"):
+            if not results[i].not_measured:
+                results[i] = analyse(history.parent)
+    campaign = judged(replace(campaign, results=tuple(results)))
+    store.save(directory, campaign)
+    return campaign

@@ -1,0 +1,66 @@
+"""What a campaign needs of the world, as one value: the cloud, who can strike it, and who tells how it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from fournines.cloud.model import Cloud, Region
+from fournines.prove.faults import Standing
+from fournines.prove.grounds import Grounds
+from fournines.prove.inject import Injectors
+from fournines.prove.load.control import Progress
+from fournines.prove.model import Fault, FaultResult, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the cloud. No `problems`: every service runs on all its hosts, every quorum has all members."""
+
+    standing: Standing
+    problems: tuple[str, ...] = ()
+
+
+class Health(Protocol):
+    async def look(self) -> Look: ...
+
+    async def audit(self) -> tuple[Finding, ...]:
+        """After a fault: one VIP, quorum, same UUID and seqno, queues with all members, configuration as planned."""
+        ...
+
+
+class Reporter(Protocol):
+    """Live progress: which fault of how many, its phases, the load's counts twice a second, what came of it."""
+
+    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None: ...
+    def phase(self, text: str) -> None: ...
+    def counts(self, progress: Progress) -> None: ...
+    def result(self, result: FaultResult) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Seconds. `redundant_within`: the deadline for full redundancy after the heal; `timeout`: of one request."""
+
+    before: float = 10.0
+    after: float = 5.0
+    redundant_within: float = 120.0
+    timeout: float = 10.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """`now`: the campaign's clock, seconds since its `epoch` on CLOCK_MONOTONIC."""
+
+    cloud: Cloud
+    region: Region
+    profile: str
+    injectors: Injectors
+    health: Health
+    grounds: Grounds
+    lengths: Lengths
+    reporter: Reporter
+    epoch: float
+    now: Callable[[], float]
+    busy: bool = False

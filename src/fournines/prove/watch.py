@@ -1,0 +1,104 @@
+"""What runs beside the load during a fault: who holds the VIPs, how idle the machine is, and, if asked for, burners."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fournines.prove import machine, vips
+from fournines.prove.history import Event, Log
+from fournines.prove.site import Site
+from fournines.services import keystone, mariadb
+
+#: VIP -> the network that it is on, and a port on which its holder serves.
+VIPS = {"internal": ("management", mariadb.PORT), "public": ("public", keystone.PORT)}
+#: Ends with the process that started it, however that ends.
+_BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(1000000))\n"
+
+
+@asynccontextmanager
+async def watching(site: Site, log: Log) -> AsyncGenerator[None, None]:
+    """Writes `machine`, `sighting` and `unwatched` events until it is left."""
+    async with AsyncExitStack() as stack:
+        for name in VIPS:
+            watch = await _vip_watch(site, log, name)
+            if watch:
+                await stack.enter_async_context(_running(watch.run()))
+        await stack.enter_async_context(_running(_sample(site, log)))
+        if site.busy:
+            await stack.enter_async_context(_burning())
+        yield
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[object, object, None]) -> AsyncGenerator[None, None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _vip_watch(site: Site, log: Log, name: str) -> vips.VipWatch | None:
+    """None, and an `unwatched` event, where ARP cannot be used."""
+    network, port = VIPS[name]
+    vip = getattr(site.region.vips, name)
+    why = "it is not on a network of this machine"
+    link = await vips.link_to(vip)
+    try:
+        if link:
+            addresses = {h.name: h.addresses[network] for h in site.region.hosts if network in h.addresses}
+            hosts = await vips.macs_of(addresses, link)
+            return vips.VipWatch(name, vip, port, link, _Sightings(site, log, hosts).seen)
+    except PermissionError:
+        why = "to ask by ARP needs root"
+    log.event(Event("unwatched", site.now(), {"vip": name, "why": why}))
+    return None
+
+
+class _Sightings:
+    """Writes an event whenever the answer is another one than before. `hosts`: MAC -> name."""
+
+    def __init__(self, site: Site, log: Log, hosts: dict[str, str]) -> None:
+        self._site = site
+        self._log = log
+        self._hosts = hosts
+        self._last: tuple[list[str], list[str]] | None = None
+
+    def seen(self, vip: str, holders: frozenset[str], serving: frozenset[str]) -> None:
+        answer = self._names(holders), self._names(serving)
+        if answer != self._last:
+            self._last = answer
+            data = {"vip": vip, "holders": answer[0], "serving": answer[1]}
+            self._log.event(Event("sighting", self._site.now(), data))
+
+    def _names(self, macs: frozenset[str]) -> list[str]:
+        return sorted(self._hosts.get(mac, mac) for mac in macs)
+
+
+async def _sample(site: Site, log: Log) -> None:
+    before = machine.read(site.now())
+    while True:
+        await asyncio.sleep(machine.SAMPLE_S)
+        now = machine.read(site.now())
+        log.event(machine.sample(before, now))
+        before = now
+
+
+@asynccontextmanager
+async def _burning() -> AsyncGenerator[None, None]:
+    """Every core kept busy by a process of ordinary priority."""
+    burners = [await asyncio.create_subprocess_exec(sys.executable, "-c", _BURN) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            with contextlib.suppress(ProcessLookupError):
+                burner.kill()
+            await burner.wait()

@@ -1,0 +1,122 @@
+"""What a fault is called, what it strikes by default, and which hosts a target means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fournines.cloud import load
+from fournines.cloud.model import Cloud
+from fournines.errors import ProveError
+from fournines.prove.faults import KINDS, SERVICES, Standing, aim, candidates, parse, seconds
+from fournines.prove.model import Fault
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Cloud:
+    return load(EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("host.power_off@vip", Fault("host.power_off", "", "vip", 20.0)),
+        ("host.power_off@ctl2/45s", Fault("host.power_off", "", "ctl2", 45.0)),
+        ("host.reset@rack1", Fault("host.reset", "", "rack1", 0.0)),
+        ("service.freeze@keystone", Fault("service.freeze", "keystone", "one", 20.0)),
+        ("service.freeze@haproxy", Fault("service.freeze", "haproxy", "vip", 20.0)),
+        ("service.kill@mariadb", Fault("service.kill", "mariadb", "writer", 0.0)),
+        ("service.kill@mariadb+all", Fault("service.kill", "mariadb", "all", 0.0)),
+        ("service.freeze@mariadb:one/2m", Fault("service.freeze", "mariadb", "one", 120.0)),
+        ("network.isolate@writer/500ms", Fault("network.isolate", "", "writer", 0.5)),
+    ],
+)
+def test_a_fault_as_it_is_written(cloud: Cloud, text: str, fault: Fault) -> None:
+    assert parse(text, cloud) == (fault,)
+
+
+def test_a_fault_reads_back_as_itself(cloud: Cloud) -> None:
+    for fault in parse("all", cloud):
+        assert parse(str(fault), cloud) == (fault,)
+
+
+def test_faults_keep_their_order_and_come_once(cloud: Cloud) -> None:
+    faults = parse(" host.reset@one, service.kill@keystone,host.reset@one ", cloud)
+    assert [str(f) for f in faults] == ["host.reset@one", "service.kill@keystone+one"]
+
+
+def test_the_same_fault_of_two_durations_is_two(cloud: Cloud) -> None:
+    assert len(parse("host.power_off@vip/5s,host.power_off@vip/60s", cloud)) == 2
+
+
+def test_a_common_duration_yields_to_the_suffix(cloud: Cloud) -> None:
+    durations = [
+        f.duration for f in parse("host.power_off@vip,host.power_off@one/5s,host.reset@vip", cloud, duration=7)
+    ]
+    assert durations == [7.0, 5.0, 0.0]
+
+
+def test_all_is_every_kind_of_every_service_in_every_target(cloud: Cloud) -> None:
+    names = {str(f) for f in parse("all", cloud)}
+    services = sum(k.on == "service" for k in KINDS.values()) * len(SERVICES)
+    others = sum(k.on != "service" for k in KINDS.values())
+    assert len(names) == 3 * (services + others) + 1
+    assert "service.kill@mariadb+all" in names
+    assert {str(f) for f in parse("each", cloud)} <= names
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no fault"),
+        ("host.power_off", "not readable"),
+        ("host.poweroff@vip", "did you mean host.power_off?"),
+        ("host.power_off@ctl9", "did you mean ctl"),
+        ("service.kill@keyston", "did you mean keystone?"),
+        ("service.kill@mariadb+writter", "did you mean writer?"),
+        ("service.kill@keystone/5s", "heals by itself"),
+        ("host.power_off@vip/soon", "duration"),
+    ],
+)
+def test_what_is_wrong_is_said(cloud: Cloud, text: str, said: str) -> None:
+    with pytest.raises(ProveError) as caught:
+        parse(text, cloud)
+    assert said in str(caught.value)
+
+
+def test_durations() -> None:
+    assert [seconds(t) for t in ("30", "30s", "500ms", "2m", "1.5s")] == [30, 30, 0.5, 120, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("target", "standing", "struck"),
+    [
+        ("vip", Standing(vip="ctl2"), ("ctl2",)),
+        ("vip", Standing(), ()),
+        ("writer", Standing(writer="ctl3"), ("ctl3",)),
+        ("leader", Standing(leader="ctl1"), ("ctl1",)),
+        ("one", Standing(vip="ctl1", writer="ctl2"), ("ctl3",)),
+        ("one", Standing(vip="ctl1", writer="ctl1"), ("ctl2",)),
+        ("all", Standing(), ("ctl1", "ctl2", "ctl3")),
+        ("minority", Standing(), ("ctl1",)),
+        ("majority", Standing(), ("ctl1", "ctl2")),
+        ("ctl2", Standing(), ("ctl2",)),
+        ("rack3", Standing(), ("ctl3",)),
+    ],
+)
+def test_a_target_means_hosts(cloud: Cloud, target: str, standing: Standing, struck: tuple[str, ...]) -> None:
+    fault = Fault("host.power_off", "", target, 1.0)
+    assert aim(fault, candidates(fault, cloud, "phx"), standing) == struck
+
+
+def test_where_every_host_is_something_one_is_any_but_the_vip_holder(cloud: Cloud) -> None:
+    fault = Fault("service.kill", "keystone", "one", 0.0)
+    two = candidates(fault, cloud, "phx")[:2]
+    assert aim(fault, two, Standing(vip="ctl1", writer="ctl2")) == ("ctl2",)
+
+
+def test_standing_says_what_a_host_was() -> None:
+    assert Standing(vip="a", writer="a", leader="b").roles(["a"]) == ("vip", "writer")
