@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from fournines.errors import FourninesError
@@ -28,7 +28,7 @@ async def together(jobs: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return good
 
 
-def merged(errors: list[FourninesError]) -> FourninesError:
+def merged(errors: Sequence[FourninesError]) -> FourninesError:
     """One error that says them all; of the first one's kind."""
     first, *others = errors
     if not others:

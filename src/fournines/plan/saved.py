@@ -16,6 +16,11 @@ from fournines.services.service import Check
 FORMAT = 1
 
 
+def is_saved(text: str) -> bool:
+    """Whether `text` was written by `dump`, rather than by a person: `load` is for those."""
+    return text.startswith('{"format": ')
+
+
 class _Table:
     """Equal entries are written once: many hosts get the same file."""
 

@@ -1,0 +1,127 @@
+"""`fournines apply`: bring the hosts to what the cloud file says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fournines.cli.progress import progress
+from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
+from fournines.cli.show import show, write_private
+from fournines.cloud.model import Cloud, Host
+from fournines.engine import SshOptions, apply, connect, local_lock, survey
+from fournines.engine.together import merged
+from fournines.errors import PlanError, UsageError
+from fournines.plan import render, saved
+from fournines.plan.model import Plan
+
+HELP = """Bring the hosts of a cloud file to what it says; or carry out a plan that was saved, exactly as it is.
+
+Stages follow one another as services need one another. Each ends when its checks hold. Interrupting is safe at any
+point: run the same command again and it continues. Nothing is changed unless every host answers (or --hosts).
+
+\b
+Exit code: 0 done or nothing to do, 1 failed.
+
+\b
+Examples:
+  fournines apply cloud.yaml
+  fournines apply cloud.yaml --yes --json
+  fournines apply change.plan
+  fournines apply cloud.yaml --hosts ctl1
+"""
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """`plan` is None when it is still to be made."""
+
+    cloud: Cloud
+    plan: Plan | None
+    hosts: Sequence[Host]
+
+
+@click.command(help=HELP)
+@click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD|PLAN")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document at the end.")
+@reach_options
+def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any) -> None:
+    reach = reach_of(options)
+    wish = _read(cloud, reach)
+    click.echo(f"asking {len(wish.hosts)} host{'s' * (len(wish.hosts) != 1)}", err=True)
+    if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
+        raise UsageError("apply asks before it changes anything, and nobody is here to answer", next="add --yes")
+    with local_lock(wish.cloud.state_dir):
+        plan = wish.plan or asyncio.run(_look(wish, reach.ssh()))
+        if not as_json:
+            show(plan)
+        if not (dry_run or plan.empty):
+            if not yes:
+                click.confirm("Apply?", abort=True, err=True)
+            wish.cloud.secrets.save()
+            asyncio.run(_carry_out(wish, plan, reach.ssh()))
+        if not dry_run:
+            _write_access(wish.cloud)
+    if as_json:
+        click.echo(json.dumps({"applied": not dry_run, **render.document(plan)}, indent=2))
+
+
+def _read(path: Path, reach: Reach) -> _Wish:
+    """A cloud file, or a plan that says which one it is for."""
+    from fournines.design import require_valid
+
+    text = path.read_text(errors="replace") if path.is_file() else ""
+    plan = saved.load(text, str(path)) if saved.is_saved(text) else None
+    cloud = load_cloud(Path(plan.source) if plan else path)
+    require_valid(cloud)
+    if plan is None:
+        return _Wish(cloud, None, reach.hosts(cloud))
+    if reach.names:
+        raise UsageError("a saved plan is for all of its hosts", next="plan again with --hosts")
+    if not plan.facts:
+        raise PlanError("this plan was made without asking the hosts", where=str(path), next="plan without --offline")
+    if gone := [name for name in plan.facts if name not in cloud.host_by_name]:
+        raise PlanError("the cloud file no longer has the plan's hosts", where=", ".join(gone), next="plan again")
+    return _Wish(cloud, plan, [cloud.host_by_name[name] for name in plan.facts])
+
+
+async def _look(wish: _Wish, ssh: SshOptions) -> Plan:
+    from fournines.services import registry
+
+    async with connect(wish.hosts, ssh) as hosts:
+        hosts.require_all()
+        found = await survey(wish.cloud, registry(), hosts)
+    if found.failures:
+        raise merged(list(found.failures.values()))
+    return found.plan
+
+
+async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions) -> None:
+    """With connections of its own: those of the look may have ended while the operator thought it over."""
+    async with connect(wish.hosts, ssh) as hosts:
+        hosts.require_all()
+        with progress() as report:
+            await apply(plan, hosts, report)
+
+
+def _write_access(cloud: Cloud) -> None:
+    """What a client needs, beside the cloud's other state."""
+    from fournines.services.keystone import clouds_yaml
+    from fournines.services.tls import ca_certificate
+
+    if "keystone.admin" not in cloud.secrets.names():
+        return
+    authority = cloud.state_dir / "ca.pem"
+    authority.write_text(ca_certificate(cloud))
+    access = cloud.state_dir / "clouds.yaml"
+    write_private(access, clouds_yaml(cloud, str(authority)))
+    click.echo(f"credentials: {access}", err=True)

@@ -1,0 +1,37 @@
+"""A plan on the terminal: colours where it is one, plain lines where it is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fournines.plan import render
+from fournines.plan.model import Plan
+
+_LOOK: dict[render.Style, dict[str, Any]] = {
+    "heading": {"bold": True},
+    "add": {"fg": "green"},
+    "update": {"fg": "yellow"},
+    "remove": {"fg": "red"},
+    "hunk": {"fg": "cyan"},
+    "note": {"dim": True},
+}
+
+
+def show(plan: Plan) -> None:
+    """To stdout."""
+    color = False if os.environ.get("NO_COLOR") else None
+    for style, line in render.lines(plan):
+        click.echo(click.style(line, **_LOOK[style]), color=color)
+
+
+def write_private(path: Path, text: str) -> None:
+    """What holds secrets is never readable by others, not even for a moment; whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    temporary.replace(path)
