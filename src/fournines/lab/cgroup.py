@@ -93,12 +93,21 @@ def destroy(group: Path, timeout: float = 10.0) -> None:
 
 
 def _removed(group: Path) -> bool:
-    """Removes `group` with all below it, unless a process is in it."""
-    for directory, _, _ in os.walk(group, topdown=False):
-        try:
-            Path(directory).rmdir()
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return False
+    """Removes `group` with all below it, in every hierarchy, unless a process is in it."""
+    name = group.relative_to(mount())
+    for hierarchy in (mount(), *_version_1()):
+        for directory, _, _ in os.walk(hierarchy / name, topdown=False):
+            try:
+                Path(directory).rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
     return True
+
+
+@cache
+def _version_1() -> tuple[Path, ...]:
+    """Mounts of cgroup v1, where there are any: systemd-nspawn repeats a host's groups in the one named systemd."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return tuple(Path(where) for _, where, kind, *_ in mounts if kind == "cgroup")

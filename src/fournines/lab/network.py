@@ -154,5 +154,5 @@ def disconnect(cloud: str, lab: Lab | None, *, last: bool) -> None:
     """
     recorded = [bridge.device for bridge in lab.bridges] if lab else []
     delete({*recorded, *links(cloud)})
-    if last and run(["ip", "route", "show", *_UNREACHABLE[:2]]).strip():
+    if last and str(RANGE) in run(["ip", "route", "show", "type", "unreachable"]):
         run(["ip", "route", "delete", *_UNREACHABLE])

@@ -1,0 +1,106 @@
+"""One real lab for the whole run, applied once, and small ones for tests that break theirs.
+
+Names begin with `test-` and addresses with 198.18.64: a lab of the person who runs the tests is left in peace.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fournines import lab
+from fournines.cloud import load
+from fournines.cloud.model import Cloud
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+_CLOUD = """\
+cloud: {name}
+release: "2025.1"
+regions:
+  one:
+    vips: {{internal: 198.18.{block}.100, public: 198.18.{next}.100}}
+    networks:
+      management: 198.18.{block}.0/24
+      public: 198.18.{next}.0/24
+    zones:
+      rack1: {{power: pdu-a, switch: tor-1}}
+      rack2: {{power: pdu-b, switch: tor-2}}
+      rack3: {{power: pdu-c, switch: tor-3}}
+    hosts:
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs no lab goes first: a mistake shows within seconds."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.lab)
+    items.sort(key=lambda item: here in item.path.parents)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _root() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("a lab needs root")
+
+
+def write_cloud(directory: Path, name: str, block: int, hosts: int) -> Path:
+    """A cloud file with `hosts` controllers on 198.18.`block`.0/24 and the network after it."""
+    lines = [
+        f"      {name[5]}{n}: {{zone: rack{n}, address: 198.18.{block}.{10 + n}, roles: [controller]}}\n"
+        for n in range(1, hosts + 1)
+    ]
+    path = directory / f"{name}.yaml"
+    path.write_text(_CLOUD.format(name=name, block=block, next=block + 1) + "".join(lines))
+    return path
+
+
+@pytest.fixture(scope="session")
+def fournines() -> Run:
+    """Runs the command line as a user does; `ok=False` to allow a status other than 0."""
+
+    def run(*words: str | Path, ok: bool = True, timeout: float = 600.0) -> subprocess.CompletedProcess[str]:
+        argv = [str(Path(sys.executable).with_name("fournines")), *map(str, words)]
+        done = subprocess.run(
+            argv, check=False, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL
+        )
+        if ok:
+            assert done.returncode == 0, f"{argv}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def cloud_file(tmp_path_factory: pytest.TempPathFactory, fournines: Run) -> Iterator[Path]:
+    """Three controllers, up and applied: the cloud `test-main`."""
+    path = write_cloud(tmp_path_factory.mktemp("main"), "test-main", 64, hosts=3)
+    lab.down("test-main")
+    fournines("lab", "up", path)
+    try:
+        fournines("apply", path, "--yes")
+        yield path
+    finally:
+        lab.down("test-main")
+
+
+@pytest.fixture
+def cloud(cloud_file: Path) -> Cloud:
+    """`cloud_file`, loaded, with the way in."""
+    return lab.access(load(cloud_file))
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Two bare hosts b1 and b2, not yet up: the cloud `test-bare`."""
+    path = write_cloud(tmp_path, "test-bare", 80, hosts=2)
+    lab.down("test-bare")
+    yield path
+    lab.down("test-bare")
