@@ -148,6 +148,8 @@ def _config(cloud: Cloud, host: Host) -> str:
             "pool_timeout": math.ceil(t.db_read_timeout),
         },
         "fernet_tokens": {"key_repository": KEYS, "max_active_keys": fernet.MAX_ACTIVE_KEYS},
+        # bcrypt hashes no more than 72 bytes; the default of 4096 only makes every login log that it was cut.
+        "identity": {"max_password_length": 72},
         "oslo_middleware": {"enable_proxy_headers_parsing": True},
         "token": {"provider": "fernet", "expiration": TOKEN_LIFETIME, "allow_expired_window": EXPIRED_WINDOW},
     }
