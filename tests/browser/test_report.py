@@ -165,8 +165,9 @@ def test_every_lane_says_in_words_what_it_shows(chrome: webdriver.Chrome, addres
 
 
 def test_prints_everything(chrome: webdriver.Chrome, address: str, tmp_path: Path) -> None:
-    emulate(chrome, scheme="dark", media="print")
+    emulate(chrome, width=1031, scheme="dark", media="print")  # A4 landscape less its margins, at 96 dpi
     chrome.get(address)
+    assert chrome.execute_script("return document.documentElement.scrollWidth") <= 1031
     assert luminance(style(chrome, "body", "backgroundColor")) > 0.9
     chrome.execute_script("dispatchEvent(new Event('beforeprint'))")
     assert chrome.execute_script("return [...document.querySelectorAll('details')].every(d => d.open)")
