@@ -31,6 +31,7 @@ class Haproxy(Service):
     name: ClassVar[str] = "haproxy"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
+    fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -54,7 +54,6 @@ class Mariadb(Service):
         yield Unit(UNIT, timeout=900)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
-            yield WRITER_TABLE
             for name in accounts(cloud, host.region):
                 yield _account(name, cloud.secrets.get(f"{name}.database"), network)
 
@@ -154,15 +153,6 @@ INSTALLED = Task(
         "mariadb-install-db --user=mysql --auth-root-authentication-method=socket --skip-test-db --skip-log-bin"
         " > /run/fournines/mariadb-install-db.log 2>&1 || { cat /run/fournines/mariadb-install-db.log >&2; exit 1; }"
     ),
-)
-
-#: Read and written by the health agents; its one row names the node that is written through.
-WRITER_TABLE = Task(
-    name="database fournines",
-    check="mariadb -N -e \"select 'ok' from information_schema.tables"
-    " where table_schema = 'fournines' and table_name = 'writer'\"",
-    script="mariadb",
-    stdin=template("mariadb/writer.sql.j2"),
 )
 
 
