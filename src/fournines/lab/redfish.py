@@ -41,12 +41,17 @@ def start(lab: Lab) -> None:
     group = cgroup.of_redfish(lab.cloud)
     if cgroup.populated(group):
         return
-    _credentials(lab)
-    _certificate(lab)
+    prepare(lab)
     cgroup.make(group)
     script = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@" < /dev/null > redfish.log 2>&1'
     argv = ["setsid", "--fork", "sh", "-c", script, "sh", str(group), sys.executable, "-m", "fournines.lab.redfish"]
     subprocess.run([*argv, lab.cloud], cwd=lab.directory, check=True, stdin=subprocess.DEVNULL)
+
+
+def prepare(lab: Lab) -> None:
+    """Makes what the endpoint of `lab` needs, where it is missing: user and password, certificate."""
+    _credentials(lab)
+    _certificate(lab)
 
 
 def _credentials(lab: Lab) -> None:
@@ -227,14 +232,14 @@ class _Server(ThreadingHTTPServer):
         print(f"{client_address[0]}: {sys.exc_info()[1]}", file=sys.stderr)
 
 
-def serve(cloud: str) -> None:
-    """Runs until it is killed."""
+def server(cloud: str) -> ThreadingHTTPServer:
+    """The endpoint of the lab named `cloud`, bound and not yet serving."""
     lab = load(cloud)
     record = json.loads((lab.directory / "redfish.json").read_text())
     token = base64.b64encode(f"{record['user']}:{record['password']}".encode()).decode()
     handler = cast("type[_Handler]", type("Handler", (_Handler,), {"cloud": cloud, "authorization": f"Basic {token}"}))
-    _Server((record["address"], record["port"]), handler, lab.directory / "tls").serve_forever()
+    return _Server((record["address"], record["port"]), handler, lab.directory / "tls")
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    server(sys.argv[1]).serve_forever()

@@ -28,12 +28,11 @@ def parse_list(text: str) -> list[Source]:
     """One-line style (sources.list(5)): `deb [options] URI SUITE COMPONENT…`."""
     found: list[Source] = []
     for line in text.splitlines():
-        match = re.match(r"\s*deb\s+(?:\[(?P<options>[^]]*)\]\s*)?(?P<rest>[^#]+)", line)
-        if not match:
-            continue
-        uri, suite, *components = match["rest"].split()
-        signed = re.search(r"signed-by=(\S+)", match["options"] or "")
-        found.append(Source((uri,), (suite,), tuple(components), signed[1] if signed else ""))
+        match = re.match(r"\s*deb\s+(?:\[(.*?)\]\s*)?([^\s#]+)\s+([^\s#]+)([^#]*)", line)
+        if match:
+            options, uri, suite, components = match.groups("")
+            signed = re.search(r"signed-by=(\S+)", options)
+            found.append(Source((uri,), (suite,), tuple(components.split()), signed[1] if signed else ""))
     return found
 
 
