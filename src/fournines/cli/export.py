@@ -14,37 +14,51 @@ from fournines.cloud import json_schema, load
 from fournines.cloud.model import Cloud, Host
 from fournines.errors import FourninesError
 
-EXAMPLES = """\b
-Examples:
-  fournines export schema > cloud.schema.json
-  fournines export clouds.yaml cloud.yaml > ~/.config/openstack/clouds.yaml
-  fournines export ansible-inventory cloud.yaml > inventory.yaml
-"""
+_CLOUD = click.argument("cloud", type=click.Path(path_type=Path))
 
 
-@click.group(help=f"Write what other tools take from a cloud file.\n\n{EXAMPLES}")
+@click.group(help="Write what other tools take from a cloud file, on standard output.")
 def command() -> None:
     pass
 
 
-@command.command()
+@command.command(
+    help="""The JSON Schema of the cloud file, for editors and other tools.
+
+\b
+Examples:
+  fournines export schema > cloud.schema.json
+"""
+)
 def schema() -> None:
-    """The JSON Schema of the cloud file, for editors and other tools."""
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-@command.command()
+@command.command(
+    help="""The reference of the cloud file, as Markdown.
+
+\b
+Examples:
+  fournines export reference > docs/cloud-file.md
+"""
+)
 def reference() -> None:
-    """The reference of the cloud file, as Markdown."""
     from fournines.cli.reference import reference as render
 
     click.echo(render(), nl=False)
 
 
-@command.command("clouds.yaml")
-@click.argument("cloud", type=click.Path(path_type=Path))
+@command.command(
+    "clouds.yaml",
+    help="""The clouds.yaml of CLOUD, for the `openstack` client. It holds the administrator's password.
+
+\b
+Examples:
+  fournines export clouds.yaml cloud.yaml > ~/.config/openstack/clouds.yaml
+""",
+)
+@_CLOUD
 def clouds_yaml(cloud: Path) -> None:
-    """clouds.yaml of CLOUD for the `openstack` client. Holds the administrator's password."""
     from fournines.services.keystone import clouds_yaml as render
     from fournines.services.tls import ca_certificate
 
@@ -56,15 +70,26 @@ def clouds_yaml(cloud: Path) -> None:
             next=f"fournines apply {cloud}",
         )
     authority = made.state_dir / "ca.pem"
-    authority.parent.mkdir(parents=True, exist_ok=True)
-    authority.write_text(ca_certificate(made))
+    try:
+        authority.parent.mkdir(parents=True, exist_ok=True)
+        authority.write_text(ca_certificate(made))
+    except OSError as error:
+        raise FourninesError(f"{authority} cannot be written", why=error.strerror or str(error)) from None
     click.echo(render(made, str(authority)), nl=False)
 
 
-@command.command("ansible-inventory")
-@click.argument("cloud", type=click.Path(path_type=Path))
+@command.command(
+    "ansible-inventory",
+    help="""The hosts of CLOUD as an Ansible inventory: a group for each region, zone, role and service.
+
+\b
+Examples:
+  fournines export ansible-inventory cloud.yaml > inventory.yaml
+  ansible -i inventory.yaml service_mariadb -m ping
+""",
+)
+@_CLOUD
 def ansible_inventory(cloud: Path) -> None:
-    """The hosts of CLOUD as an Ansible inventory: a group each for region, zone, role and service."""
     from fournines import lab
 
     yaml = cast(Any, YAML())
@@ -73,7 +98,7 @@ def ansible_inventory(cloud: Path) -> None:
 
 
 def inventory(cloud: Cloud) -> dict[str, Any]:
-    """Ansible's YAML inventory. Groups are `region_phx`, `phx_rack1`, `role_controller`, `service_mariadb`."""
+    """Ansible's YAML inventory. Groups are `region_phx`, `zone_phx_rack1`, `role_controller`, `service_mariadb`."""
     groups: dict[str, dict[str, None]] = {}
     for host in cloud.hosts:
         names = [f"region_{host.region}", f"zone_{host.region}_{host.zone.name}"]

@@ -77,6 +77,7 @@ _PLAIN = {
     "boolean": "true, false",
     "object": "mapping",
     "array": "list",
+    "null": "null",
 }
 
 

@@ -34,7 +34,7 @@ class _Resolver:
 
     def cloud(self) -> model.Cloud:
         written = self.written
-        if not written.regions and ("regions",) in self.problems.places:
+        if self.problems.places.empty(("regions",)):
             self.problems.wrong(("regions",), "a cloud needs at least one region", key=True)
         return model.Cloud(
             name=written.cloud,
@@ -68,7 +68,7 @@ class _Resolver:
             for needed in ("management", "public"):
                 if (*path, "networks", needed) not in self.problems.places:
                     self.problems.wrong((*path, "networks"), f"{needed} is missing", f"add {needed}: CIDR", key=True)
-        if not region.hosts and (*path, "hosts") in self.problems.places:
+        if not region.hosts and self.problems.places.empty((*path, "hosts")):
             self.problems.wrong((*path, "hosts"), "a region needs at least one host", key=True)
         zones = {z: model.Zone(z, w.power, w.switch) for z, w in region.zones.items()}
         services = roles.placed(self.roles, {r for h in region.hosts.values() for r in h.roles if r in self.roles})
@@ -106,9 +106,10 @@ class _Resolver:
         return sections
 
     def _setting(self, path: Path, value: object) -> None:
+        """`null` removes an option that fournines sets."""
         items = cast(list[object], value) if isinstance(value, list) else [value]
-        if not all(isinstance(item, (str, int, float)) for item in items):
-            self.problems.wrong(path, "an option takes a number, text, true, false, or a list of these")
+        if value is not None and not all(isinstance(item, (str, int, float)) for item in items):
+            self.problems.wrong(path, "an option takes a number, text, true, false, null, or a list")
 
     def _tls(self) -> model.Tls:
         tls = self.written.tls

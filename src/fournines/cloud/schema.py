@@ -116,7 +116,7 @@ MaybeAddress = Annotated[Start | None, BeforeValidator(lambda v: v if v is None 
                          Json({"anyOf": [_START, {"type": "null"}]})]  # fmt: skip
 Detect = Annotated[float, BeforeValidator(_detect), Json(_DURATION)]
 Scalar = Annotated[Any, BeforeValidator(_scalar), Json({"type": _SCALARS})]
-Option = Annotated[Any, Json({"type": [*_SCALARS, "array", "object"]})]
+Option = Annotated[Any, Json({"type": [*_SCALARS, "array", "object", "null"]})]
 
 CloudName = Annotated[
     str, Word("[a-z][a-z0-9-]{0,30}", "up to 31 lower-case letters, digits and dashes, a letter first")

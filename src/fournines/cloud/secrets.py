@@ -152,8 +152,8 @@ def _locked(directory: Path) -> Generator[int]:
 
 
 def _replace(path: Path, content: bytes, directory: int) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".new.{path.name}")
+    temporary.unlink(missing_ok=True)  # of a run that was killed; the lock says that no other is writing it
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

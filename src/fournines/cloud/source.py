@@ -23,6 +23,7 @@ _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
 #: Aliases can repeat a value so often that it fits no memory ("a billion laughs").
 _MOST_NODES = 1_000_000
+_HALF = "this has half a character: \\ud800 to \\udfff are no characters of their own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Places:
 
     def __contains__(self, path: Path) -> bool:
         return path in self._marks
+
+    def empty(self, path: Path) -> bool:
+        """Whether `path` is in the file and has nothing inside."""
+        return path in self and not any(p[:-1] == path for p in self._marks if p)
 
     def find(self, path: Path, *, key: bool = False) -> Place:
         """The place of a value (of its key, if `key`); what is not in the file stands where its parent's key does."""
@@ -132,6 +137,8 @@ class _Reader:
         for key, value in cast(list[tuple[Node, Node]], node.value):
             if key.id != "scalar":
                 self._wrong(key, path, "a key must be one word, not a list or a mapping")
+            elif _has_half_character(str(key.value)):
+                self._wrong(key, path, _HALF)
             elif str(key.tag) == _MERGE:
                 self._collect(value, path, merged, 0)
             elif (name := str(key.value)) in own:
@@ -152,7 +159,7 @@ class _Reader:
         elif node.id == "mapping":
             pairs = cast(list[tuple[Node, Node]], node.value)
             for key, value in pairs:
-                if key.id == "scalar" and str(key.tag) != _MERGE:
+                if key.id == "scalar" and str(key.tag) != _MERGE and not _has_half_character(str(key.value)):
                     merged.setdefault(str(key.value), (key, value))
             for key, value in pairs:
                 if str(key.tag) == _MERGE:
@@ -161,29 +168,32 @@ class _Reader:
             self._wrong(node, path, "`<<` takes a mapping or a list of mappings")
 
     def _scalar(self, node: Node, path: Path) -> Any:
-        kind = str(node.tag).removeprefix(_TAG)
-        text = str(node.value)
-        try:
-            match kind:
-                case "str" | "timestamp":
-                    return text
-                case "null":
-                    return None
-                case "bool":
-                    return bool(self._scalars.construct_yaml_bool(node))
-                case "int":
-                    return int(self._scalars.construct_yaml_int(node))
-                case "float":
-                    return float(self._scalars.construct_yaml_float(node))
-                case _:
-                    self._wrong(node, path, f"the tag {node.tag} is not known here")
-        except (ValueError, LookupError):
-            self._wrong(node, path, f"{text!r} is not a valid {kind}")
+        kind, text = str(node.tag).removeprefix(_TAG), str(node.value)
+        construct = {
+            "bool": self._scalars.construct_yaml_bool,
+            "int": self._scalars.construct_yaml_int,
+            "float": self._scalars.construct_yaml_float,
+        }
+        if _has_half_character(text):
+            self._wrong(node, path, _HALF)
+        elif kind in ("str", "timestamp"):
+            return text
+        elif kind in construct:
+            try:
+                return construct[kind](node)
+            except (ValueError, LookupError):
+                self._wrong(node, path, f"{text!r} is not a valid {kind}")
+        elif kind != "null":
+            self._wrong(node, path, f"the tag {node.tag} is not known here")
         return None
 
     def _wrong(self, node: Node, path: Path, message: str) -> None:
         place = _place(node)
         self.problems.append(Problem(self.file, place.line, place.column, dotted(path), message))
+
+
+def _has_half_character(text: str) -> bool:
+    return any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _place(node: Node) -> Place:

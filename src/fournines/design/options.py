@@ -34,7 +34,8 @@ def unknown_option(cloud: Cloud) -> Iterator[Flaw]:
             continue
         catalogue = known(service)
         if catalogue is None:
-            yield _flaw(path, f"fournines does not know the options of {service}", "remove them")
+            why = "whether anything would read them cannot be told"
+            yield Flaw(path, "error", f"fournines does not know the options of {service}", why, "remove them", key=True)
             continue
         for file, sections in config.options.items():
             if file not in catalogue:

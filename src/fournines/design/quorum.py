@@ -17,13 +17,14 @@ class Domain:
     """A kind of failure domain. `of` a zone: its name, "" where the file does not state it."""
 
     name: str
+    preposition: str
     of: Callable[[Zone], str]
     path: Callable[[Host], Path]  # what to change to move a host out of it
 
 
-ZONE = Domain("zone", lambda z: z.name, lambda h: (*h.entry, "zone"))
-POWER = Domain("power feed", lambda z: z.power, lambda h: ("regions", h.region, "zones", h.zone.name, "power"))
-SWITCH = Domain("switch", lambda z: z.switch, lambda h: ("regions", h.region, "zones", h.zone.name, "switch"))
+ZONE = Domain("zone", "in", lambda z: z.name, lambda h: (*h.entry, "zone"))
+POWER = Domain("power feed", "on", lambda z: z.power, lambda h: ("regions", h.region, "zones", h.zone.name, "power"))
+SWITCH = Domain("switch", "behind", lambda z: z.switch, lambda h: ("regions", h.region, "zones", h.zone.name, "switch"))
 
 
 def single_copy(cloud: Cloud) -> Iterator[Flaw]:
@@ -88,9 +89,9 @@ def _shared(cloud: Cloud, kind: Domain) -> Iterator[Flaw]:
         yield Flaw(
             kind.path(inside[-1]),
             "error" if enough else "warning",
-            f"{listed(lost)}: {len(inside)} of {members} ({_some(inside)}) are in {kind.name} {worst}",
+            f"{listed(lost)}: {len(inside)} of {members} ({_some(inside)}) are {kind.preposition} {kind.name} {worst}",
             f"the loss of {worst} stops {them}" + (f", for {left} of {members} are no majority" if left else ""),
-            f"spread the hosts over {3 if group.quorums else 2} {kind.name}s"
+            f"spread the hosts over {3 if group.quorums else 2} {kind.name}{'es' if kind is SWITCH else 's'}"
             + ("" if enough else f"; region {group.region.name} has {declared}"),
         )
 
