@@ -54,39 +54,30 @@ class Keystone:
 
 
 class Management:
-    """One vhost with an account of the same name, through the first management API that answers."""
+    """The queues of one vhost, through the first management API that answers. Raises ProveError."""
 
     def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str) -> None:
         self._session = session
         self._auth = aiohttp.encode_basic_auth(rabbitmq.ADMIN, cloud.secrets.get("rabbitmq.admin"))
         hosts = cloud.hosts_of("rabbitmq", region.name)
-        self._urls = [f"http://{h.address}:{rabbitmq.MANAGEMENT_PORT}/api" for h in hosts]
-        self._vhost = vhost
+        self._urls = [f"http://{h.address}:{rabbitmq.MANAGEMENT_PORT}/api/queues/{vhost}" for h in hosts]
 
-    async def create(self, password: str) -> None:
-        name = self._vhost
-        everything = {"configure": ".*", "write": ".*", "read": ".*"}
-        await self._call("PUT", f"/vhosts/{name}", {"default_queue_type": "quorum"})
-        await self._call("PUT", f"/users/{name}", {"password": password, "tags": ""})
-        await self._call("PUT", f"/permissions/{name}/{name}", everything)
-
-    async def remove(self) -> None:
-        await self._call("DELETE", f"/vhosts/{self._vhost}")
-        await self._call("DELETE", f"/users/{self._vhost}")
+    async def remove_queues(self) -> None:
+        for queue in await self._call("GET", "") or ():
+            await self._call("DELETE", f"/{queue['name']}")
 
     async def leader(self, queue: str) -> str:
         """Name of the host that leads `queue`; "" when there is none."""
-        found: dict[str, Any] = await self._call("GET", f"/queues/{self._vhost}/{queue}") or {}
+        found: dict[str, Any] = await self._call("GET", f"/{queue}") or {}
         return str(found.get("leader") or "").partition("@")[2]
 
-    async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _call(self, method: str, path: str) -> Any:
         refused: Exception | None = None
         for url in self._urls:
             try:
-                async with self._session.request(
-                    method, url + path, json=body, headers={"Authorization": self._auth}
-                ) as answer:
-                    if answer.status in (201, 204, 404):
+                headers = {"Authorization": self._auth}
+                async with self._session.request(method, url + path, headers=headers) as answer:
+                    if answer.status in (204, 404):
                         return None
                     await _must_be(answer, 200)
                     return await answer.json()

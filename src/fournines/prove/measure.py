@@ -15,6 +15,7 @@ from fournines.prove import inject, reads
 from fournines.prove.admin import Keystone
 from fournines.prove.analyse import analyse
 from fournines.prove.faults import Standing, aim, candidates
+from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
 from fournines.prove.load.control import LoadProcess
 from fournines.prove.load.spec import LoadSpec
@@ -137,17 +138,18 @@ class Trial:
     def _readers(self, session: aiohttp.ClientSession, token: str) -> Iterator[tuple[tuple[str, str], Read]]:
         site, prefix = self._site, f"{self._prefix}-"
         where = site.grounds
-        database = where.database(site.cloud, site.region)
         for host in site.cloud.hosts_of("keystone", site.region.name):
             url = f"http://{host.address}:{keystone.PORT}/v3"
             read = reads.projects_of_backend(session, url, token, where.domain, prefix)
             yield ("projects", f"keystone on {host.name}"), read
+        queries = {  # both values are this campaign's own: an id of Keystone's, and digits
+            "projects": f"SELECT name FROM keystone.project WHERE domain_id = '{where.domain}'"  # noqa: S608
+            f" AND name LIKE '{prefix}%'",
+            "rows": f"SELECT value FROM {ACCOUNT}.probe WHERE value LIKE '{prefix}%'",  # noqa: S608
+        }
         for host in site.cloud.hosts_of("mariadb", site.region.name):
-            address, node = str(host.address), f"database on {host.name}"
-            projects = "SELECT name FROM keystone.project WHERE name LIKE %s"
-            rows = "SELECT value FROM probe WHERE value LIKE %s"
-            yield ("projects", node), reads.values_of_node(address, database, projects, f"{prefix}%")
-            yield ("rows", node), reads.values_of_node(address, database, rows, f"{prefix}%")
+            for kind, query in queries.items():
+                yield (kind, f"database on {host.name}"), reads.column_of_node(site.reach, host.name, query)
 
     def _spec(self) -> LoadSpec:
         site, where = self._site, self._site.grounds
@@ -177,7 +179,7 @@ class Trial:
         }
         self._log.event(Event("began", began, data))
 
-    def _event(self, name: str, **data: object) -> None:
+    def _event(self, name: str, /, **data: object) -> None:
         self._log.event(Event(name, self._site.now(), dict(data)))
 
 

@@ -7,17 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
-import aiomysql
-import pymysql
 
+from fournines.errors import HostError
 from fournines.prove.history import Event
-from fournines.prove.load.spec import Database
+from fournines.prove.reach import Reach
 
 #: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
 RETRY_S = 1.0
 
-_mysql: Any = aiomysql  # ships no types
 Read = Callable[[], Awaitable[list[str]]]
 
 
@@ -32,11 +30,10 @@ async def _read(kind: str, reader: str, read: Read, now: Callable[[], float]) ->
         try:
             async with asyncio.timeout(10.0):
                 return Event("read", now(), {"kind": kind, "reader": reader, "values": await read()})
-        except (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, HostError, OSError, TimeoutError) as error:
             if now() >= deadline:
-                return Event(
-                    "unread", now(), {"kind": kind, "reader": reader, "why": f"{type(error).__name__}: {error}"}
-                )
+                why = f"{type(error).__name__}: {error}"
+                return Event("unread", now(), {"kind": kind, "reader": reader, "why": why})
         await asyncio.sleep(RETRY_S)
 
 
@@ -52,26 +49,16 @@ def projects_of_backend(session: aiohttp.ClientSession, url: str, token: str, do
     return read
 
 
-def values_of_node(address: str, database: Database, query: str, argument: str) -> Read:
-    """The first column of `query` (one %s), from one Galera node, past the load balancer."""
+def column_of_node(reach: Reach, host: str, query: str) -> Read:
+    """The one column of `query` from the Galera node on `host`, past the load balancer, through its own socket.
+
+    The node first applies everything that the cluster had committed when it was asked.
+    """
 
     async def read() -> list[str]:
-        connection = await _mysql.connect(
-            host=address,
-            port=database.port,
-            user=database.user,
-            password=database.password,
-            db=database.schema,
-            connect_timeout=5,
-            autocommit=True,
-        )
-        try:
-            cursor = await connection.cursor()
-            # The node first applies everything that the cluster had committed when it was asked.
-            await cursor.execute("SET SESSION wsrep_sync_wait = 1")
-            await cursor.execute(query, (argument,))
-            return [row[0] for row in await cursor.fetchall()]
-        finally:
-            connection.close()
+        done = await reach.run(host, "mariadb -N", stdin=f"SET SESSION wsrep_sync_wait = 1;\n{query};\n")
+        if done.status:
+            raise HostError("the node does not answer", where=host, why=done.stderr.strip())
+        return done.stdout.splitlines()
 
     return read

@@ -19,7 +19,7 @@ from fournines.prove.verdict import baseline_of, judge, overall
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: on an unhealthy cloud too."""
+    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: unhealthy or not."""
 
     faults: tuple[Fault, ...]
     profile: str

@@ -12,6 +12,7 @@ from fournines.prove.grounds import Grounds
 from fournines.prove.inject import Injectors
 from fournines.prove.load.control import Progress
 from fournines.prove.model import Fault, FaultResult, Finding
+from fournines.prove.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Site:
     injectors: Injectors
     health: Health
     grounds: Grounds
+    reach: Reach
     lengths: Lengths
     reporter: Reporter
     epoch: float
