@@ -25,7 +25,7 @@ class Contradiction:
 
 def contradictions(t: Timers) -> Iterator[Contradiction]:
     """Everything in `t` that does not fit together."""
-    for rule in (_vip, _checks, _patience, _galera, _bus, _kernel, _agents):
+    for rule in (_vip, _checks, _patience, _galera, _bus, _dead_peers, _agents):
         yield from rule(t)
 
 
@@ -195,7 +195,7 @@ def _bus(t: Timers) -> Iterator[Contradiction]:
         )
 
 
-def _kernel(t: Timers) -> Iterator[Contradiction]:
+def _dead_peers(t: Timers) -> Iterator[Contradiction]:
     if t.memcache_socket_timeout >= t.check_timeout:
         yield Contradiction(
             ("memcache_socket_timeout", "check_timeout"),

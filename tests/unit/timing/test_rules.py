@@ -1,0 +1,78 @@
+"""Each contradiction is found, named after the timers to change, and gone when its advice is followed."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from fournines.timing import PEERS, profile
+from fournines.timing.rules import contradictions
+
+CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
+    # what is changed on lan, the timers that are blamed, what the advice says
+    ({"vip_lease": 0.4}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.39}),
+    ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.2}),
+    ({"agent_heartbeat": 0.15, "vrrp_advert": 1.0}, ("vip_lease", "agent_heartbeat"), {"vip_lease": 0.45}),
+    ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
+    ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),
+    (
+        {"check_timeout": 30.0},
+        ("check_timeout", "check_fall", "check_inter", "server_timeout"),
+        {"check_timeout": 10.0},
+    ),
+    ({"check_fall": 1}, ("check_fall",), {"check_fall": 2}),
+    ({"client_timeout": 50.0}, ("client_timeout", "server_timeout"), {"client_timeout": 60.0}),
+    ({"queue_timeout": 70.0}, ("server_timeout", "queue_timeout"), {"queue_timeout": 60.0}),
+    ({"db_read_timeout": 70.0}, ("server_timeout", "db_read_timeout"), {"db_read_timeout": 60.0}),
+    ({"rpc_response_timeout": 60.0}, ("rpc_response_timeout", "server_timeout"), {"rpc_response_timeout": 59.0}),
+    ({"db_read_timeout": 6.0}, ("db_read_timeout", "evs_inactive", "evs_install"), {"db_read_timeout": 6.1}),
+    (
+        {"db_read_timeout": 0.0, "tcp_keepalive_time": 7200},
+        ("db_read_timeout", "tcp_keepalive_time"),
+        {"tcp_keepalive_time": 3},
+    ),
+    ({"evs_suspect": 1.0}, ("evs_suspect",), {"evs_suspect": 1.5}),
+    ({"evs_keepalive": 0.05}, ("evs_keepalive",), {"evs_keepalive": 0.1}),
+    ({"evs_keepalive": 0.6}, ("evs_keepalive",), {"evs_keepalive": 0.5}),
+    ({"evs_install": 3.5}, ("evs_install",), {"evs_install": 3.0}),
+    ({"evs_install": 0.5}, ("evs_install",), {"evs_install": 0.6}),
+    ({"evs_inactive": 1.5, "evs_install": 1.5}, ("evs_inactive", "evs_suspect"), {"evs_inactive": 3.0}),
+    (
+        {"amqp_heartbeat": 40.0, "tcp_user_timeout": 0.0},
+        ("amqp_heartbeat", "rpc_response_timeout"),
+        {"tcp_user_timeout": 5.0},
+    ),
+    ({"amqp_heartbeat": 6.0}, ("amqp_heartbeat", "net_ticktime"), {"amqp_heartbeat": 8.0}),
+    ({"net_ticktime": 2.0}, ("net_ticktime",), {"net_ticktime": 4.0}),
+    (
+        {"memcache_socket_timeout": 1.0},
+        ("memcache_socket_timeout", "check_timeout"),
+        {"memcache_socket_timeout": 0.9},
+    ),
+    ({"connect_timeout": 20.0}, ("connect_timeout", "retries", "client_timeout"), {"connect_timeout": 15.0}),
+    ({"service_down": 9.0}, ("service_down", "report_interval"), {"service_down": 10.0}),
+    ({"agent_down": 9.0}, ("agent_down", "report_interval"), {"agent_down": 10.0}),
+]
+
+
+@pytest.mark.parametrize(("changed", "blamed", "advice"), CASES, ids=lambda x: str(x) if isinstance(x, dict) else "")
+def test_it_is_found_and_the_advice_ends_it(
+    changed: dict[str, Any], blamed: tuple[str, ...], advice: dict[str, Any]
+) -> None:
+    wrong = dataclasses.replace(profile("lan"), **changed)
+    found = list(contradictions(wrong))
+    assert [c.timers for c in found] == [blamed]
+    assert found[0].what and found[0].why and found[0].change
+    assert list(contradictions(dataclasses.replace(wrong, **advice))) == []
+
+
+def test_without_a_quorum_there_is_no_lease_to_end() -> None:
+    assert list(contradictions(dataclasses.replace(profile("lan"), vip_quorum=False, vip_lease=5.0))) == []
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_what_operators_complain_about_is_found_in_what_the_peers_ship(name: str) -> None:
+    blamed = {c.timers[0] for c in contradictions(PEERS[name])}
+    assert {"db_read_timeout", "rpc_response_timeout", "check_timeout"} <= blamed
