@@ -17,9 +17,9 @@ from fournines.services.resource import Fact, Put, Step
 
 @dataclass
 class FakeHost:
-    """`files`: path -> (content, mode). `units`: name -> [active, enabled]. `started_with`: unit -> all files as they were
-    when the unit last read them. `before_step` may raise, to cut the run there. `scripts` answers other scripts: exit
-    status by text."""
+    """`files`: path -> (content, mode). `units`: name -> [active, enabled]. `started_with`: unit -> all files as they
+    were when the unit last read them. `before_step` may raise, to cut the run there. `scripts`: status of others.
+    """
 
     host: str
     files: dict[str, tuple[bytes, int]] = field(default_factory=dict[str, tuple[bytes, int]])
@@ -85,15 +85,16 @@ class FakeHost:
     def _script(self, script: str) -> int:
         if script in self.scripts:
             return self.scripts[script]
-        for line in script.splitlines():
-            self._command(shlex.split(re.sub(r"\|\|.*|2?>.*|; then$", "", line)))
-        return 0
+        statuses = [
+            self._command(shlex.split(re.sub(r"\|\|.*|2?>.*|; then$", "", line))) for line in script.splitlines()
+        ]
+        return max(statuses, default=0)
 
-    def _command(self, words: list[str]) -> None:
+    def _command(self, words: list[str]) -> int:
         names = [word for word in words[1:] if not word.startswith("-")]
         match words[0] if words else "":
             case "systemctl":
-                self._systemctl(names[0], names[1:], "--now" in words)
+                return max((self._systemctl(names[0], name, "--now" in words) for name in names[1:]), default=0)
             case "rm":
                 for name in names:
                     self.files.pop(name, None)
@@ -103,17 +104,20 @@ class FakeHost:
                 self.directories.discard(names[-1])
             case _:
                 pass
+        return 0
 
-    def _systemctl(self, verb: str, units: list[str], now: bool) -> None:
-        for name in units:
-            unit = self.units.setdefault(name, ["inactive", "disabled"])
-            if verb == "start" or (verb.startswith("try-") and unit[0] == "active"):
-                self.log.append(f"{verb} {name}")
-                unit[0] = "active"
-                self.started_with[name] = {path: content for path, (content, _) in self.files.items()}
-            elif verb == "enable":
-                unit[1] = "enabled"
-            elif verb == "disable":
-                unit[1] = "disabled"
-            if now or verb == "stop":
-                unit[0] = "inactive"
+    def _systemctl(self, verb: str, name: str, now: bool) -> int:
+        unit = self.units.get(name, ["inactive", "disabled"])
+        if verb in ("start", "enable"):
+            self.units[name] = unit
+        if verb == "is-active":
+            return 0 if unit[0] == "active" else 3
+        if verb == "start" or (verb.startswith("try-") and unit[0] == "active"):
+            self.log.append(f"{verb} {name}")
+            unit[0] = "active"
+            self.started_with[name] = {path: content for path, (content, _) in self.files.items()}
+        elif verb in ("enable", "disable"):
+            unit[1] = f"{verb}d"
+        if now or verb == "stop":
+            unit[0] = "inactive"
+        return 0

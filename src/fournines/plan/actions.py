@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fournines.errors import PlanError
-from fournines.plan.model import Action, Change
+from fournines.plan.model import Change
 from fournines.services.resource import Fact, File, Put, Run, Step
 
 MANIFEST = "/var/lib/fournines/manifest"
@@ -134,8 +134,12 @@ class Recorded:
         return self.recorded
 
 
-def removals(old: Manifest, wanted: Iterable[str]) -> list[Action]:
-    """What `old` lists and nobody wants, last made first: a unit is stopped before its files go."""
-    kept = set(wanted)
-    gone = [Removal(key, triggers) for key, triggers in old.items() if key not in kept]
+def removals(old: Manifest, wanted: Mapping[str, object]) -> list[Removal]:
+    """What `old` lists and nobody wants, last made first: a unit is stopped before its files go. Only units that are
+    wanted still hear of it."""
+    gone = [
+        Removal(key, tuple(t for t in triggers if f"unit:{t.partition(':')[2]}" in wanted))
+        for key, triggers in old.items()
+        if key not in wanted
+    ]
     return [removal for removal in reversed(gone) if removal.steps()]

@@ -27,12 +27,13 @@ from fournines.plan.actions import (
     removals,
 )
 from fournines.plan.desired import Registry, facts, ordered
-from fournines.plan.model import Action, Change, Desired, Observed, Plan, Stage
+from fournines.plan.model import Change, Desired, Observed, Plan, Stage
 from fournines.plan.waves import at_most, strictest, waves
 from fournines.services.resource import Fact, Resource
 from fournines.services.service import Check, HaPattern, Service
 
 _NOTHING = {"path": "absent", "text": "absent", "unit": "inactive not-found", "package": "absent", "shell": "absent"}
+_DISTURBING = (Trigger, Removal)
 _NEW = frozenset(_NOTHING.values())
 
 
@@ -177,9 +178,13 @@ class _Maker:
         return [Stage(service.name, changes, rolling, self._gate(involved, by_host), moves)]
 
     def _owners(self, changes: Iterable[Change]) -> list[Service]:
-        """Services whose units `changes` restart, reload or stop."""
-        units = {c.resource.key.partition(":")[2] for c in changes if isinstance(c.resource, (Trigger, Removal))}
-        return [s for s in self.services.values() if units & set(s.units)]
+        """Running services whose units `changes` restart, reload or stop."""
+        touched = {(c.resource.key.partition(":")[2], c.host) for c in changes if isinstance(c.resource, _DISTURBING)}
+        return [
+            service
+            for service in self.services.values()
+            if any(unit in service.units and self._runs(service, host) for unit, host in touched)
+        ]
 
     def _waves(
         self, by_host: Iterable[str], involved: Sequence[Service]
@@ -211,6 +216,7 @@ class _Maker:
             for region in regions
             for host in self._members(service, region)
             if host.name in (by_host if service.pattern is HaPattern.PER_HOST else self.wanted)
+            and (service is involved[0] or self._runs(service, host.name))
             for check in service.checks(self.cloud, host)
         )
 
@@ -229,9 +235,9 @@ class _Maker:
         changes: dict[str, list[Change]] = {}
         for host, entries in self._entries.items():
             old = self._manifests[host]
-            actions: list[Action] = [*removals(old, entries), *self._orphans(host)]
+            actions = [*removals(old, entries), *self._orphans(host)]
             mine = [Change(host, action, "remove", "no longer wanted") for action in actions]
-            due = {t for a in actions for t in a.triggers if f"unit:{t.partition(':')[2]}" in entries}
+            due = {trigger for action in actions for trigger in action.triggers}
             mine += [c for _, c in _placed_triggers(host, dict.fromkeys(due, 0.0), {})]
             gone = [key for key in old if key not in entries]
             if gone or (old != entries and not set(entries) - set(old)):
