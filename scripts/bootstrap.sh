@@ -44,7 +44,7 @@ tests="nodejs chromium chromium-driver curl"
 # shellcheck disable=SC2086
 apt_install $lab
 if [ "${1:-}" = tests ]; then
-    for package in $tests; do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
+    for package in $(missing $tests); do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
         case $(apt-cache policy "$package") in
             *'Candidate: (none)'* | '') say "not in this machine's apt sources: $package" ;;
             *) apt_install "$package" ;;

@@ -9,7 +9,7 @@ mkdir -p "$root/etc/systemd/system-preset"
 printf 'enable ssh.service\ndisable *\n' > "$root/etc/systemd/system-preset/00-lab.preset"
 systemctl --root="$root" --quiet preset-all
 systemctl --root="$root" --quiet mask systemd-logind.service getty.target console-getty.service apt-daily.service \
-    apt-daily-upgrade.service sshd-keygen.service tmp.mount dev-hugepages.mount
+    apt-daily-upgrade.service sshd-keygen.service dev-hugepages.mount
 ln -sf multi-user.target "$root/usr/lib/systemd/system/default.target"
 
 mkdir -p "$root/etc/systemd/journald.conf.d" "$root/etc/ssh/sshd_config.d"
@@ -23,3 +23,6 @@ printf '127.0.0.1 localhost\n' > "$root/etc/hosts"
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/machine-id" "$root/etc/hostname" "$root/etc/resolv.conf" \
     "$root/etc/apt/sources.list" "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/var/log/*.log
 rm -rf "$root"/var/lib/mysql/* "$root"/var/lib/rabbitmq/mnesia
+
+# /usr is not newer than what was made from it: nothing to catch up with at the first boot.
+touch "$root/etc/.updated" "$root/var/.updated"

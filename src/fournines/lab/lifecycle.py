@@ -56,7 +56,7 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
                 say(f"{host.name}: power on")
         resume(lab.cloud)
         redfish.start(lab)
-    _await_ssh(lab, say)
+    _await(lab, say)
     _try_networks(lab)
     return lab
 
@@ -84,11 +84,11 @@ def _remove_host(cloud: str, host: str) -> None:
     shutil.rmtree(LABS / cloud / "hosts" / host, ignore_errors=True)
 
 
-def _await_ssh(lab: Lab, say: Say) -> None:
-    """Returns when every host's sshd has greeted."""
+def _await(lab: Lab, say: Say) -> None:
+    """Returns when every host's sshd greets and its systemd has nothing left to start."""
     deadline = time.monotonic() + _BOOT_TIMEOUT
     for host in lab.hosts:
-        while not answers(host):
+        while not (answers(host) and _settled(lab, host)):
             if time.monotonic() > deadline or not is_on(lab.cloud, host.name):
                 raise LabError(
                     f"{host.name} of lab {lab.cloud} does not boot",
@@ -98,6 +98,22 @@ def _await_ssh(lab: Lab, say: Say) -> None:
                 )
             time.sleep(0.05)
         say(f"{host.name}: up")
+
+
+def answers(host: LabHost, timeout: float = 1.0) -> bool:
+    """Whether the host's sshd greets within `timeout` seconds."""
+    with contextlib.suppress(OSError), socket.create_connection((str(host.address), 22), timeout) as connection:
+        return connection.recv(8).startswith(b"SSH-2.0")
+    return False
+
+
+def _settled(lab: Lab, host: LabHost) -> bool:
+    """A unit that failed is the operator's matter; one that is about to start would change under the first plan."""
+    with contextlib.suppress(LabError):
+        inside = ["nsenter", f"--target={leader(lab.cloud, host.name)}", "--all"]
+        reached = run([*inside, "systemctl", "show", "--property=SystemState", "--value"])
+        return reached.strip() in ("running", "degraded")
+    return False
 
 
 def _try_networks(lab: Lab) -> None:
@@ -126,13 +142,6 @@ def _filtered() -> bool:
     """Whether what hosts send one another passes this machine's packet filter (br_netfilter)."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/net/bridge/bridge-nf-call-iptables").read_text().strip() != "0"
-    return False
-
-
-def answers(host: LabHost, timeout: float = 1.0) -> bool:
-    """Whether the host's sshd greets within `timeout` seconds."""
-    with contextlib.suppress(OSError), socket.create_connection((str(host.address), 22), timeout) as connection:
-        return connection.recv(8).startswith(b"SSH-2.0")
     return False
 
 
