@@ -19,8 +19,11 @@ from fournines.prove.model import Fault, FaultResult, Finding, Operation, Outcom
 from fournines.prove.probes import PROBES
 from fournines.prove.verdict import judge
 
-#: A probe sent so much later than intended says that the prober's own machine stalled. Seconds, of the 99th percentile.
+#: A probe sent so much later than intended says that the prober stalled. Seconds, of the 99th percentile.
 LATE_S = 0.1
+#: The machine's pressure is that of the outage: until the heal, or for so long when the fault heals by itself. Later on,
+#: a host that boots takes all there is. Seconds.
+SETTLES_S = 5.0
 #: kind of write -> the function that makes it.
 WRITERS = {"projects": "create_project", "rows": "write_row", "messages": "publish"}
 
@@ -54,7 +57,7 @@ def result_of(past: History) -> FaultResult:
         functions=tuple(f for f, _ in probed),
         writes=writes,
         audit=() if skipped else (*_client_findings(past), *_audit(past), *troubles),
-        pressure=machine.pressure(past.of("machine"), phases.injected, healed),
+        pressure=machine.pressure(past.of("machine"), phases.injected, max(healed, phases.injected + SETTLES_S)),
         verdict="unknown",
         not_measured=skipped.data["why"] if skipped else "",
         series=tuple(s for _, s in probed),

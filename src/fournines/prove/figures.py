@@ -22,7 +22,10 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Before is [began, injected), during [injected, until), after [until, ended]."""
+    """Before is [began, injected), during [injected, until), after [until, ended].
+
+    What the fault cost is counted to the end: a session that hangs for a while after redundancy hangs because of it.
+    """
 
     began: float
     injected: float
@@ -43,9 +46,9 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
         interval_s=probe.interval,
         longest_gap_s=_length(longest),
         unavailable_s=math.fsum(_length(o) for o in outages),
-        ok=_count(during, "ok"),
-        fail=_count(during, "fail"),
-        unknown=_count(during, "unknown"),
+        ok=_count([*during, *after], "ok"),
+        fail=_count([*during, *after], "fail"),
+        unknown=_count([*during, *after], "unknown"),
         p50_ms=(_percentile(before, 50), _percentile(during, 50), _percentile(after, 50)),
         p99_ms=(_percentile(before, 99), _percentile(during, 99), _percentile(after, 99)),
         downtime_s=_downtime([*during, *after]),
@@ -61,17 +64,17 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
 
 
 def success_gaps(operations: Iterable[Operation], phases: Phases) -> tuple[Span, ...]:
-    """Spans between the ends of consecutive successes that touch [injected, until]. Never empty.
+    """Spans between the ends of consecutive successes that touch [injected, ended]. Never empty.
 
-    Without a success before the injection the first begins there; without one after `until`, the last runs to the end
-    of the load: what did not come back while anyone looked, is out.
+    Without a success before the injection the first begins there; the last runs to the end of the load: what did not
+    come back while anyone looked, is out.
     """
     ends = sorted(o.ended for o in operations if o.outcome == "ok")
     if not ends or ends[0] > phases.injected:
         ends.insert(0, phases.injected)
-    if ends[-1] < phases.until:
-        ends.append(max(phases.until, phases.ended))
-    return tuple((a, b) for a, b in pairwise(ends) if b > phases.injected and a < phases.until) or (
+    if ends[-1] < phases.ended:
+        ends.append(phases.ended)
+    return tuple((a, b) for a, b in pairwise(ends) if b > phases.injected and a < phases.ended) or (
         (phases.injected, phases.injected),
     )
 

@@ -153,7 +153,7 @@ class FaultResult:
     not_measured: str = ""  # why the fault could not be injected here
     series: tuple[Series, ...] = ()  # one a function, from some seconds before the injection to the audit
     began: float = 0.0  # load began: the baseline is [began, injected]
-    redundant: float | None = None  # the moment that ends the fault; `longest_gap_s` is of [injected, redundant]
+    redundant: float | None = None  # the moment that ends the fault: "during" is [injected, redundant]
     ended: float = 0.0  # load ended
     roles: tuple[str, ...] = ()  # what the hosts were when it struck: "vip", "writer"
     vips: tuple[Sighting, ...] = ()

@@ -31,7 +31,7 @@ PROBES = {
         Probe("authenticate", 0.5, ("fresh", "kept"), "read", False, "a token issued for a token, on the public VIP"),
         Probe("authenticate_password", 2.0, ("fresh",), "read", False, "a token issued for a password"),
         Probe("validate", 0.1, ("fresh", "kept"), "read", True, "a token validated, on the public VIP"),
-        Probe("list_projects", 0.2, ("fresh", "kept"), "read", True, "projects listed, on the public VIP"),
+        Probe("list_projects", 0.1, ("fresh", "kept"), "read", True, "projects listed, on the public VIP"),
         Probe("create_project", 0.5, ("fresh", "kept"), "write", False, "a project created: acknowledged writes"),
         Probe("read_row", 0.1, ("fresh", "kept"), "read", True, "the register read, through the writer's path"),
         Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, through the writer's path"),

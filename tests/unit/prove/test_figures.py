@@ -36,7 +36,7 @@ def test_without_an_outage_the_longest_gap_is_the_interval() -> None:
     assert found.longest_gap_s == pytest.approx(0.1)
     assert found.gap_by_connection == pytest.approx({"fresh": 0.2, "kept": 0.2})
     assert found.unavailable_s == pytest.approx(0.0)
-    assert (found.ok, found.fail, found.unknown) == (200, 0, 0)
+    assert (found.ok, found.fail, found.unknown) == (300, 0, 0)
     assert found.downtime_s == 0.0
     assert sum(series.ok) == 400
     assert series.outages == ()
@@ -65,6 +65,11 @@ def test_what_did_not_come_back_is_out_until_the_end_of_the_load() -> None:
 
 def test_an_outage_that_ends_after_redundancy_counts_in_full() -> None:
     found, _ = figures(PROBE, steady(without=(29.0, 33.0)), PHASES)
+    assert found.longest_gap_s == pytest.approx(4.1)
+
+
+def test_an_outage_after_redundancy_is_the_faults_too() -> None:
+    found, _ = figures(PROBE, steady(without=(32.0, 36.0)), PHASES)
     assert found.longest_gap_s == pytest.approx(4.1)
 
 
@@ -103,5 +108,5 @@ def test_gaps_cover_the_fault_without_overlap_in_any_order(times: list[float], r
     gaps = success_gaps(ops, PHASES)
     assert gaps == success_gaps(list(reversed(ops)), PHASES)
     assert gaps[0][0] <= PHASES.injected
-    assert gaps[-1][1] >= PHASES.until
+    assert gaps[-1][1] >= PHASES.ended
     assert all(a[1] == b[0] for a, b in itertools.pairwise(gaps))
