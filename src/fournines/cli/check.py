@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from fournines.cloud.model import Cloud
@@ -69,14 +70,22 @@ def _show(console: Console, path: Path, cloud: Cloud | None, findings: Sequence[
             ),
             soft_wrap=True,
         )
-        lines = [(finding.what, "bold"), (finding.why, ""), ("→ " + finding.change if finding.change else "", "green")]
-        if finding.accepted:
-            lines[2] = ("accepted: " + finding.accepted, "dim")
-        for text, look in lines:
+        for text, look in ((finding.what, "bold"), (finding.why, "")):
             if text:
-                console.print(Padding(Text(text, style=look), (0, 0, 0, 4), expand=False))
+                console.print(Padding(Text(text, look), (0, 0, 0, 4), expand=False))
+        if finding.accepted:
+            console.print(_hanging("    accepted: ", Text(finding.accepted, "dim")))
+        elif finding.change:
+            console.print(_hanging("    → ", Text(finding.change, "green")))
         console.print()
     console.print(_verdict(path, cloud, findings), soft_wrap=True)
+
+
+def _hanging(lead: str, text: Text) -> Table:
+    """Further lines of `text` begin where its first one does."""
+    grid = Table.grid()
+    grid.add_row(Text(lead, text.style), text)
+    return grid
 
 
 def _verdict(path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> Text:

@@ -80,7 +80,7 @@ def _problem(detail: ErrorDetails, path: Path, places: Places) -> Problem:
             return places.problem(path, f"unknown key {path[-1]}", hint, key=True)
         case "missing":
             about = _model(path[:-1]).model_fields[str(path[-1])].description
-            hint = f"add {path[-1]}" + (f": {about}" if about else "")
+            hint = f"add {path[-1]}" + (f" ({about})" if about else "")
             return places.problem(path, f"{path[-1]} is missing", hint)
         case "value_error":
             return places.problem(path, detail["msg"].removeprefix("Value error, "), key="[key]" in detail["loc"])
@@ -88,6 +88,10 @@ def _problem(detail: ErrorDetails, path: Path, places: Places) -> Problem:
             expected = re.findall(r"'([^']*)'", detail.get("ctx", {}).get("expected", ""))
             hint = f'write "{value}"' if str(value) in expected else suggest(str(value), expected)
             return places.problem(path, f"{_shown(value)} is not known here", hint)
+        case "greater_than_equal" | "less_than_equal":
+            bound = detail.get("ctx", {})
+            limit = f"at least {bound['ge']}" if "ge" in bound else f"at most {bound['le']}"
+            return places.problem(path, f"expected {limit}, found {value}")
         case kind:
             hint = f'put it in quotes: "{value}"' if kind == "string_type" and isinstance(value, (int, float)) else ""
             return places.problem(path, f"{_EXPECTED.get(kind, detail['msg'])}, found {_shown(value)}", hint)
@@ -101,8 +105,6 @@ _EXPECTED = {
     "dict_type": "expected a mapping",
     "model_type": "expected a mapping",
     "too_short": "expected at least one entry",
-    "greater_than_equal": "too small",
-    "less_than_equal": "too large",
 }
 
 
