@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from .galera_files import View
 
@@ -59,6 +60,18 @@ class Report:
     last: bool = False
     component: frozenset[str] = frozenset()
     vote: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        view = [self.view.id, sorted(self.view.members)] if self.view else None
+        return {**vars(self), "kind": self.kind.value, "view": view, "component": sorted(self.component)}
+
+    @staticmethod
+    def from_json(said: Mapping[str, Any]) -> Report:
+        values: dict[str, Any] = {**said, "kind": Kind(said["kind"]), "component": frozenset(said["component"])}
+        if said["view"] is not None:
+            name, members = said["view"]
+            values["view"] = View(name, frozenset(members))
+        return Report(**values)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,216 @@
+"""One host's agent: heartbeats, lease, database, watchers, and what it tells."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from . import lease, system, vip, watch
+from .clock import now
+from .config import Config
+from .database import Database
+from .heartbeat import Links
+from .server import SOCKET, Answer, serve_http, serve_start
+
+log = logging.getLogger(__name__)
+
+RUN = Path("/run/fournines")
+#: A new agent knows nobody yet; until then the tracked file stays as the last agent left it.
+ACQUAINTANCE = 1.0
+VIP_LOOK = 0.2
+
+
+async def _fernet(directory: str) -> dict[str, Any]:
+    return system.fernet_state(directory)
+
+
+class Agent(asyncio.DatagramProtocol):
+    def __init__(self, config: Config) -> None:
+        RUN.mkdir(exist_ok=True)
+        self.config = config
+        self.links = Links(config.host, config.peer_names, config.secret)
+        self.database = Database(config, config.galera, self.links) if config.galera else None
+        self.balancer = watch.Balancer(config, config.haproxy) if config.haproxy else None
+        self.keepalived = vip.Keepalived(config.vip) if config.vip else None
+        self.found: watch.Found = {}
+        self.started = now()
+        self.verdict = lease.Verdict(True, "")
+        self._forbidden_since: float | None = None
+        self._held: frozenset[str] = frozenset()
+        self._transport: asyncio.DatagramTransport | None = None
+        self._addresses = {p.name: (p.address, config.heartbeat_port) for p in config.peers}
+
+    # UDP
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        self.links.receive(now(), data)
+
+    def error_received(self, exc: Exception) -> None:
+        pass  # a peer's host is up and its agent is not: the silence is what counts
+
+    # Once a heartbeat
+
+    async def beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        while True:
+            at = now()
+            self._lease(at)
+            if self.database:
+                self.database.tick(at)
+            if self._transport:
+                for name, datagram in self.links.beat(at, self._body(at)).items():
+                    self._transport.sendto(datagram, self._addresses[name])
+            # A fixed pace, but what a stall has cost is not made up for.
+            due = max(due + self.config.heartbeat, loop.time())
+            await asyncio.sleep(due - loop.time())
+
+    def _body(self, at: float) -> dict[str, Any]:
+        body: dict[str, Any] = self.database.body(at) if self.database else {}
+        if self.keepalived and self.balancer:
+            body["endpoint"] = [self.balancer.alive(at), self.verdict.may_hold, bool(self._held)]
+        return body
+
+    def _lease(self, at: float) -> None:
+        lasts = self.config.vip_lease
+        if self.keepalived is None or not lasts or at - self.started < ACQUAINTANCE:
+            return
+        others = {
+            name: lease.Endpoint(said[0], said[1])
+            for name in self.links.heard(at, lasts)
+            if (said := self.links.body(name).get("endpoint")) is not None
+        }
+        alive = self.balancer is None or self.balancer.alive(at)
+        confirmed = len(self.links.confirmed(at, lasts))
+        verdict = lease.decide(len(self.config.peers), confirmed, alive, others)
+        if verdict != self.verdict:
+            log.info("VIP: %s%s", "allowed" if verdict.may_hold else "forbidden: ", verdict.why)
+        self.verdict = verdict
+        self.keepalived.forbid(not verdict.may_hold)
+        if verdict.may_hold:
+            self._forbidden_since = None
+        elif self._forbidden_since is None:
+            self._forbidden_since = at
+
+    # At their own pace
+
+    async def watch_vip(self) -> None:
+        assert self.config.vip is not None and self.keepalived is not None
+        wanted = frozenset(a.address for a in self.config.vip.addresses)
+        while True:
+            at = now()
+            self._held = wanted & vip.local_addresses()
+            seen = vip.Observed(
+                held=bool(self._held),
+                forbidden_for=0.0 if self._forbidden_since is None else at - self._forbidden_since,
+                running=self.keepalived.running(),
+                silent_for=self.keepalived.silent_for(at),
+                conflict=self._conflict(at),
+            )
+            why = vip.intervene(seen) if self.config.vip_lease else ""
+            if why:
+                log.warning("VIP: kills keepalived, %s", why)
+                await self.keepalived.kill()
+            await asyncio.sleep(VIP_LOOK)
+
+    def _conflict(self, at: float) -> bool:
+        heard = self.links.heard(at, 1.0)
+        return any((said := self.links.body(n).get("endpoint")) is not None and said[2] for n in heard)
+
+    async def tell(self) -> None:
+        """state.json, whole or not at all, and the sign of life that systemd waits for."""
+        fresh, path = RUN / "state.json.new", RUN / "state.json"
+        while True:
+            fresh.write_text(json.dumps(self.state()))
+            fresh.replace(path)
+            system.notify("WATCHDOG=1")
+            await asyncio.sleep(1.0)
+
+    # What it tells
+
+    def state(self) -> dict[str, Any]:
+        at = now()
+        return {
+            "host": self.config.host,
+            "region": self.config.region,
+            "time": time.time(),
+            "uptime": round(at - self.started, 1),
+            "peers": {
+                name: {
+                    "heard": self.links.age(name, at),
+                    "confirmed": name in self.links.confirmed(at, 1.0),
+                }
+                for name in self.links.others
+            },
+            "vip": self._vip_state(at),
+            "galera": self.database.state(at) if self.database else None,
+            **{name: {**entry, "at": round(at - entry["at"], 1)} for name, entry in self.found.items()},
+        }
+
+    def _vip_state(self, at: float) -> dict[str, Any] | None:
+        if self.keepalived is None:
+            return None
+        return {
+            "held": sorted(self._held),
+            "may_hold": self.verdict.may_hold,
+            "why": self.verdict.why,
+            "balancer": self.balancer is not None and self.balancer.alive(at),
+        }
+
+    def database_ready(self) -> Answer:
+        status = self.database.status if self.database else None
+        good = status is not None and status.synced and now() - status.at <= 2 * self.config.writer_patience
+        return (200 if good else 503), {"database": good}
+
+    def database_writer(self) -> Answer:
+        decision = self.database.write_decision(now()) if self.database else None
+        if decision is None:
+            return 503, {"acting": False, "why": "no database on this host"}
+        return (200 if decision.acting else 503), vars(decision)
+
+    def galera(self) -> Answer:
+        return 200, self.database.body(now())["galera"] if self.database else {}
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        config = self.config
+        if config.peers:
+            await loop.create_datagram_endpoint(lambda: self, (config.address, config.heartbeat_port))
+        if self.database:
+            self.database.start()
+            await serve_start(SOCKET, self.database.waiting)
+        routes = {
+            "/database": self.database_ready,
+            "/database/writer": self.database_writer,
+            "/galera": self.galera,
+            "/state": lambda: (200, self.state()),
+        }
+        await serve_http(config.address, config.http_port, routes)
+        system.notify("READY=1")
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.beat())
+            tasks.create_task(self.tell())
+            if self.balancer:
+                tasks.create_task(self.balancer.run())
+            if self.keepalived:
+                tasks.create_task(self.watch_vip())
+            for watcher in self._watchers():
+                tasks.create_task(watcher.run(self.found))
+
+    def _watchers(self) -> list[watch.Watcher]:
+        config = self.config
+        found = watch.watchers(config)
+        if config.units:
+            found.append(watch.Watcher("units", 5.0, lambda: system.units(config.units)))
+        if config.certificates:
+            found.append(watch.Watcher("certificates", 600.0, lambda: system.certificates(config.certificates)))
+        if config.fernet_keys:
+            found.append(watch.Watcher("fernet", 60.0, lambda: _fernet(config.fernet_keys)))
+        return found

@@ -1,0 +1,191 @@
+"""The agent's view of Galera: its own node, its peers' nodes as they report them, and the two decisions on them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from . import primary, writer
+from .clock import now
+from .config import Config, Galera
+from .heartbeat import Links
+from .mysql import Commander, Poller, Status, health, make_primary, record_writer
+from .primary import Action, Ballot, Choice, Kind, Report
+from .views import ViewNotes
+from .writer import Decision, Health, Node, Row, Seen
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which one report of galera-start, or one answer of mysqld, describes the node.
+FRESH = 1.0
+#: Seconds that a node which was let bootstrap has to become Primary. InnoDB may have to recover first.
+STARTING = 300.0
+
+
+class Database:
+    def __init__(self, config: Config, galera: Galera, links: Links) -> None:
+        self._config = config
+        self._galera = galera
+        self._links = links
+        self._names = {p.address: p.name for p in config.peers}
+        self._notes = ViewNotes(Path(galera.datadir))
+        self._poller = Poller(galera, self._notes.observe)
+        self._commander = Commander(galera)
+        self._ballot = Ballot()
+        self._claim = 0
+        self._waiting: tuple[float, Report] | None = None
+        self._released = float("-inf")
+        self.choice: Choice = Choice("", frozenset(), "")
+        self.decision: Decision = Decision("", False, 0, "no answer from mysqld yet")
+
+    def start(self) -> None:
+        self._poller.start()
+        self._commander.start()
+
+    @property
+    def status(self) -> Status:
+        return self._poller.status
+
+    # What peers are told, and what they say
+
+    def body(self, at: float) -> dict[str, Any]:
+        """This node's part of the heartbeat."""
+        mine = self._node(at)
+        return {
+            "writer": [mine.health.value, mine.cluster, mine.row.host, mine.row.epoch, mine.claim],
+            "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
+        }
+
+    def _node(self, at: float) -> Node:
+        status = self.status
+        return Node(health(status, at, self._config.writer_patience), status.cluster, status.row, self._claim)
+
+    def report(self, at: float) -> Report:
+        if self._waiting and at - self._waiting[0] <= FRESH:
+            return self._waiting[1]
+        status = self.status
+        fresh = status.up and at - status.at <= FRESH
+        if not (fresh and status.primary) and at - self._released <= STARTING:
+            return Report(Kind.STARTING)
+        if not fresh:
+            return Report(Kind.UNKNOWN)
+        if status.primary:
+            # Who is still joining cannot be joined.
+            return Report(Kind.PRIMARY, status.cluster, status.seqno) if status.synced else Report(Kind.UNKNOWN)
+        note, saved = self._notes.note, self._notes.saved
+        if not status.node or note.node != status.node or saved is None:
+            return Report(Kind.UNKNOWN)
+        return Report(
+            kind=Kind.RUNNING,
+            cluster=status.cluster,
+            seqno=status.seqno,
+            node=status.node,
+            view=saved[1],
+            view_seqno=note.seqno if note.view == saved[1].id else -1,
+            component=self._members(status),
+        )
+
+    def _members(self, status: Status) -> frozenset[str]:
+        return frozenset(self._names[a] for a in status.addresses if a in self._names)
+
+    # The writer
+
+    def write_decision(self, at: float) -> Decision:
+        """Evaluated at the moment it is asked for: an agent that was stopped for a while must not tell what was."""
+        patience = self._config.writer_patience
+        nodes = {self._config.host: self._node(at)}
+        for name in self._links.heard(at, patience):
+            if (said := self._links.body(name).get("writer")) is not None:
+                nodes[name] = _parse_node(said)
+        seen = Seen(
+            me=self._config.host,
+            order=self._galera.members,
+            view=self._members(self.status),
+            nodes=nodes,
+            confirmed=self._links.confirmed(at, patience / 2),
+        )
+        return writer.decide(seen)
+
+    # Once a heartbeat
+
+    def tick(self, at: float) -> None:
+        if self.status.primary:
+            self._released = float("-inf")
+        decision = self.write_decision(at)
+        if decision != self.decision:
+            log.info("writer: %s %s", decision.writer or "nobody", f"({decision.why})" if decision.why else "")
+        self.decision = decision
+        self._claim = decision.claim
+        if decision.claim:
+            self._commander.submit(record_writer(self._config.host, decision.claim))
+        if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:
+            self._commander.submit(make_primary)
+
+    def _act(self, at: float) -> Action:
+        reports = self._reports(at)
+        choice = primary.choose(self._galera.members, reports)
+        if choice != self.choice and any(r.kind in (Kind.RUNNING, Kind.STOPPED) for r in reports.values()):
+            log.info("no Primary component: %s", choice.why)
+        self.choice = choice
+        return self._ballot.action(at, self._config.host, choice, reports)
+
+    def _reports(self, at: float) -> dict[str, Report]:
+        reports = {self._config.host: self.report(at)}
+        for name in self._links.confirmed(at, primary.VOTE_LASTS):
+            if (said := self._links.body(name).get("galera")) is not None:
+                reports[name] = Report.from_json(said)
+        return reports
+
+    # galera-start on this host
+
+    def waiting(self, said: Mapping[str, Any]) -> dict[str, str]:
+        """`said`: galera-start's report of the stopped node, and "force": the operator accepts to lose what only absent
+        members hold. Answers {"action": wait, join or bootstrap; "why"}."""
+        at = now()
+        self._released = float("-inf")
+        self._waiting = (at, Report.from_json(said["report"]))
+        action = self._act(at)
+        if said.get("force") and action is Action.WAIT and not self._somebody_starts(at):
+            log.warning("galera-start: bootstraps because the operator says so")
+            action = Action.BOOTSTRAP
+        if action in (Action.BOOTSTRAP, Action.JOIN):
+            self._waiting = None
+        if action is Action.BOOTSTRAP:
+            self._released = at
+        return {"action": action.value, "why": self.choice.why}
+
+    def _somebody_starts(self, at: float) -> bool:
+        return any(r.kind is Kind.STARTING for r in self._reports(at).values())
+
+    # For people
+
+    def state(self, at: float) -> dict[str, Any]:
+        status = self.status
+        return {
+            "answered": None if status.at == float("-inf") else round(at - status.at, 3),
+            "error": status.error,
+            "health": self._node(at).health.value,
+            "kind": self.report(at).kind.value,
+            "primary": status.primary,
+            "ready": status.ready,
+            "local_state": status.state,
+            "cluster": status.cluster,
+            "seqno": status.seqno,
+            "members": sorted(self._members(status)),
+            "size": len(status.addresses),
+            "receive_queue": status.receive_queue,
+            "flow_paused": status.flow_paused,
+            "recorded": {"host": status.row.host, "epoch": status.row.epoch},
+            "writer": self.decision.writer,
+            "acting": self.decision.acting,
+            "why_not_writer": self.decision.why,
+            "choice": {"chosen": self.choice.chosen, "why": self.choice.why},
+        }
+
+
+def _parse_node(said: list[Any]) -> Node:
+    state, cluster, host, epoch, claim = said
+    return Node(Health(state), cluster, Row(host, epoch), claim)

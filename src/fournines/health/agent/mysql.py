@@ -1,0 +1,230 @@
+"""What the local MariaDB says. A thread asks it five times a second, with hard timeouts: a frozen mysqld, whose socket
+still accepts, costs this thread a second and the agent nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pymysql
+from pymysql.cursors import Cursor
+
+from .clock import now
+from .config import Galera
+from .writer import Health, Row
+
+POLL = 0.2
+#: Seconds for one answer. Longer than a stall of a busy host, short enough for `writer_patience`.
+ANSWER = 0.7
+#: Seconds for a command: a commit waits until Galera has removed a dead member from its view.
+COMMAND = 10.0
+SYNCED, DONOR = 4, 2
+_NO_TABLE = (1049, 1146)
+_REFUSED = 2002, 2003
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Status:
+    """at: when mysqld answered last, by `clock.now()`. up False: it refuses. addresses: of its component's members."""
+
+    at: float = float("-inf")
+    up: bool = False
+    primary: bool = False
+    ready: bool = False
+    state: int = 0
+    cluster: str = ""
+    seqno: int = -1
+    node: str = ""
+    addresses: tuple[str, ...] = ()
+    row: Row = field(default_factory=Row)
+    receive_queue: int = 0
+    flow_paused: float = 0.0
+    error: str = ""
+
+    @property
+    def synced(self) -> bool:
+        return self.up and self.primary and self.ready and self.state == SYNCED
+
+
+def health(status: Status, at: float, patience: float) -> Health:
+    if not (status.up and status.primary and status.ready and status.state in (SYNCED, DONOR)):
+        return Health.BAD
+    # A donor serves, but its queue grows; anybody else is better.
+    return Health.SLOW if status.state == DONOR or at - status.at > patience else Health.GOOD
+
+
+def connect(galera: Galera, timeout: float) -> pymysql.Connection[Cursor]:
+    return pymysql.connect(
+        unix_socket=galera.socket,
+        user=galera.user,
+        password=galera.password,
+        connect_timeout=timeout,  # type: ignore[arg-type]  # seconds; PyMySQL takes fractions
+        read_timeout=timeout,
+        write_timeout=timeout,
+        autocommit=True,
+        ssl_disabled=True,  # a local socket; preparing TLS costs 15 ms of CPU a connection
+        init_command="SET SESSION wsrep_sync_wait = 0, wsrep_dirty_reads = ON, lock_wait_timeout = 5",
+    )
+
+
+class Poller(threading.Thread):
+    """`status` is replaced as a whole, so that any thread may read it."""
+
+    def __init__(self, galera: Galera, observe: Callable[[Status, Cursor], None]) -> None:
+        super().__init__(name="mysql-poll", daemon=True)
+        self._galera = galera
+        self._observe = observe
+        self._connection: pymysql.Connection[Cursor] | None = None
+        self.status = Status()
+
+    def run(self) -> None:
+        while True:
+            began = now()
+            self._once()
+            time.sleep(max(POLL - (now() - began), POLL / 4))
+
+    def _once(self) -> None:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._galera, ANSWER)
+            with self._connection.cursor() as cursor:
+                status = _ask(cursor, self.status.row)
+                self.status = status
+                self._observe(status, cursor)
+        except (pymysql.Error, OSError) as error:
+            self._drop()
+            if "timed out" in str(error):  # frozen or overloaded: what it said last stands, and ages
+                self.status = replace(self.status, error=str(error))
+            elif not error.args or error.args[0] in _REFUSED or self.status.error:
+                self.status = Status(error=str(error))
+            else:  # the server went away under an open connection: refused or not, the next attempt tells
+                self.status = replace(self.status, error=str(error))
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection._force_close()  # type: ignore[attr-defined]  # a polite close writes to a peer that may be frozen
+
+
+_WANTED = (
+    "wsrep_ready",
+    "wsrep_cluster_status",
+    "wsrep_local_state",
+    "wsrep_local_state_uuid",
+    "wsrep_last_committed",
+    "wsrep_gcomm_uuid",
+    "wsrep_incoming_addresses",
+    "wsrep_local_recv_queue",
+    "wsrep_flow_control_paused",
+)
+_STATUS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({', '.join(repr(name) for name in _WANTED)})"
+
+
+def _ask(cursor: Cursor, last_row: Row) -> Status:
+    cursor.execute(_STATUS)
+    said: dict[str, str] = dict(cursor.fetchall())  # type: ignore[arg-type]
+    return Status(
+        at=now(),
+        up=True,
+        primary=said.get("wsrep_cluster_status") == "Primary",
+        ready=said.get("wsrep_ready") == "ON",
+        state=int(said.get("wsrep_local_state", 0)),
+        cluster=said.get("wsrep_local_state_uuid", ""),
+        seqno=int(said.get("wsrep_last_committed", -1)),
+        node=said.get("wsrep_gcomm_uuid", ""),
+        addresses=tuple(a.rpartition(":")[0] for a in said.get("wsrep_incoming_addresses", "").split(",") if a),
+        row=_row(cursor, last_row),
+        receive_queue=int(said.get("wsrep_local_recv_queue", 0)),
+        flow_paused=float(said.get("wsrep_flow_control_paused", 0)),
+    )
+
+
+def _row(cursor: Cursor, last: Row) -> Row:
+    try:
+        cursor.execute("SELECT host, epoch FROM fournines.writer WHERE id = 1")
+    except pymysql.Error as error:
+        return Row() if error.args and error.args[0] in _NO_TABLE else last
+    found: Any = cursor.fetchone()
+    return Row(found[0], int(found[1])) if found else Row()
+
+
+class Commander(threading.Thread):
+    """Runs one command at a time on a connection of its own; asked for another meanwhile, it says no."""
+
+    def __init__(self, galera: Galera) -> None:
+        super().__init__(name="mysql-command", daemon=True)
+        self._galera = galera
+        self._wake = threading.Event()
+        self._command: Callable[[Cursor], None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        return self._command is not None
+
+    def submit(self, command: Callable[[Cursor], None]) -> bool:
+        if self.busy:
+            return False
+        self._command = command
+        self._wake.set()
+        return True
+
+    def run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            command = self._command
+            assert command is not None
+            try:
+                connection = connect(self._galera, COMMAND)
+                try:
+                    with connection.cursor() as cursor:
+                        command(cursor)
+                finally:
+                    connection._force_close()  # type: ignore[attr-defined]
+            except (pymysql.Error, OSError) as error:
+                log.warning("%s: %s", command.__name__, error)
+                time.sleep(POLL)  # whoever asked will ask again at once
+            finally:
+                self._command = None
+
+
+def record_writer(host: str, epoch: int) -> Callable[[Cursor], None]:
+    """Compare and set: takes effect only if the recorded epoch is still the one before."""
+
+    def record_writer(cursor: Cursor) -> None:
+        try:
+            changed = _compare_and_set(cursor, host, epoch)
+        except pymysql.ProgrammingError as error:
+            if error.args[0] not in _NO_TABLE:
+                raise
+            cursor.execute("CREATE DATABASE IF NOT EXISTS fournines")
+            cursor.execute(
+                "CREATE TABLE IF NOT EXISTS fournines.writer (id tinyint NOT NULL PRIMARY KEY,"
+                " host varchar(255) NOT NULL, epoch bigint NOT NULL) ENGINE = InnoDB"
+            )
+            changed = _compare_and_set(cursor, host, epoch)
+        log.info("writer: recorded %s at epoch %d: %s", host, epoch, "done" if changed else "another was faster")
+
+    return record_writer
+
+
+def _compare_and_set(cursor: Cursor, host: str, epoch: int) -> int:
+    changed = cursor.execute(
+        "UPDATE fournines.writer SET host = %s, epoch = %s WHERE id = 1 AND epoch = %s", (host, epoch, epoch - 1)
+    )
+    if not changed and epoch == 1:
+        changed = cursor.execute("INSERT IGNORE INTO fournines.writer (id, host, epoch) VALUES (1, %s, 1)", (host,))
+    return changed
+
+
+def make_primary(cursor: Cursor) -> None:
+    """`SET GLOBAL wsrep_provider_options` is read-only in 11.8, where each option is a variable of its own. Galera
+    ignores it in a component that is Primary already."""
+    log.warning("makes its component Primary")
+    cursor.execute("SET GLOBAL wsrep_provider_pc_bootstrap = ON")

@@ -1,0 +1,92 @@
+"""The host itself: units, certificates, keys, and what the agent asks of systemd and the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+_UNIT_FIELDS = ("Id", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
+
+
+async def _output(*argv: str, timeout: float) -> str:
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        async with asyncio.timeout(timeout):
+            out, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
+    return out.decode(errors="replace")
+
+
+def parse_units(text: str) -> dict[str, dict[str, str]]:
+    """`systemctl show` of several units: blocks of KEY=value, one empty line apart."""
+    units: dict[str, dict[str, str]] = {}
+    for block in text.split("\n\n"):
+        values: dict[str, str] = {}
+        for line in block.splitlines():
+            key, _, value = line.partition("=")
+            values[key] = value
+        if "Id" in values:
+            units[values.pop("Id")] = values
+    return units
+
+
+async def units(names: tuple[str, ...]) -> dict[str, Any]:
+    text = await _output("systemctl", "show", "-p", ",".join(_UNIT_FIELDS), *names, timeout=5.0)
+    return {"units": parse_units(text)}
+
+
+async def certificates(paths: tuple[str, ...]) -> dict[str, Any]:
+    """Path -> seconds since the epoch at which the first certificate in the file ends; None: unreadable."""
+    found: dict[str, float | None] = {}
+    for path in paths:
+        text = await _output("openssl", "x509", "-noout", "-enddate", "-in", path, timeout=5.0)
+        found[path] = parse_end(text)
+    return {"ends": found}
+
+
+def parse_end(text: str) -> float | None:
+    stamp = text.strip().removeprefix("notAfter=")
+    with contextlib.suppress(ValueError):
+        return datetime.strptime(stamp, "%b %d %H:%M:%S %Y %Z").replace(tzinfo=UTC).timestamp()
+    return None
+
+
+def fernet_state(directory: str) -> dict[str, Any]:
+    """Seconds since the primary key, the highest number, was made. "0" is the staged one."""
+    keys = [p for p in Path(directory).iterdir() if p.name.isdigit() and p.name != "0"]
+    primary = max(keys, key=lambda p: int(p.name), default=None)
+    age = None if primary is None else time.time() - primary.stat().st_mtime
+    return {"keys": len(keys), "age": age}
+
+
+def notify(message: str) -> None:
+    """sd_notify(3); nothing when systemd does not ask."""
+    path = os.environ.get("NOTIFY_SOCKET")
+    if not path:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect("\0" + path[1:] if path.startswith("@") else path)
+        sock.send(message.encode())
+
+
+def prefer() -> str:
+    """Real-time priority where the host allows it, else what niceness it allows. Threads started later inherit it: one
+    that is preempted while it holds Python's lock would stop the others."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(10))
+        return "real-time"
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, 0, -20)
+        return f"nice {os.getpriority(os.PRIO_PROCESS, 0)}"

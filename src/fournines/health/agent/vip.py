@@ -1,0 +1,139 @@
+"""The VIP on this host: is it here, may it stay, is keepalived alive? `intervene` is pure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import Vip
+
+#: keepalived touches its file each second; a second second is a stall's.
+ALIVE_WITHIN = 3.0
+#: The same when another host holds the VIP too: then a frozen keepalived here is the likely reason.
+ALIVE_WITHIN_CONFLICT = 1.6
+#: Seconds in which keepalived must have left the VIP after it was told to.
+OBEY_WITHIN = 1.0
+
+log = logging.getLogger(__name__)
+
+_RTM_GETADDR, _RTM_NEWADDR, _NLMSG_DONE, _NLMSG_ERROR = 22, 20, 3, 2
+_NLM_F_DUMP = 0x301  # request, whole table
+_IFA_LOCAL, _IFA_ADDRESS = 2, 1
+
+
+def local_addresses() -> frozenset[str]:
+    """Every IPv4 address on this host, by rtnetlink (rtnetlink(7)): a fork of `ip` five times a second would cost more
+    than the rest of the agent."""
+    request = struct.pack("=IHHII BBBBI", 24, _RTM_GETADDR, _NLM_F_DUMP, 1, 0, socket.AF_INET, 0, 0, 0, 0)
+    found: set[str] = set()
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
+        netlink.settimeout(1)
+        netlink.send(request)
+        while True:
+            data = netlink.recv(65536)
+            while len(data) >= 16:
+                length, kind = struct.unpack_from("=IH", data)
+                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                    return frozenset(found)
+                if kind == _RTM_NEWADDR:
+                    found.update(_address(data[24:length]))
+                data = data[(length + 3) & ~3 :]
+
+
+def _address(attributes: bytes) -> list[str]:
+    by_kind: dict[int, bytes] = {}
+    while len(attributes) >= 4:
+        length, kind = struct.unpack_from("=HH", attributes)
+        by_kind[kind] = attributes[4:length]
+        attributes = attributes[(length + 3) & ~3 :]
+    raw = by_kind.get(_IFA_LOCAL) or by_kind.get(_IFA_ADDRESS)
+    return [socket.inet_ntoa(raw)] if raw else []
+
+
+@dataclass(frozen=True)
+class Observed:
+    """held: VIP addresses found here. forbidden_for: seconds since keepalived was told to leave, 0 when it was not.
+    running: keepalived's cgroup has processes. silent_for: seconds since its script touched the file, or since it was
+    started if that is less. conflict: a peer holds the VIP too."""
+
+    held: bool
+    forbidden_for: float
+    running: bool
+    silent_for: float
+    conflict: bool
+
+
+def intervene(seen: Observed) -> str:
+    """Why keepalived is to be killed and the VIP taken off, "" to leave both alone.
+
+    Only a keepalived that has stopped working is killed; one that is slower than `ALIVE_WITHIN` but holds no VIP is
+    killed too, for it would not take over either.
+    """
+    if seen.held and seen.forbidden_for > OBEY_WITHIN:
+        return f"keepalived still holds the VIP {seen.forbidden_for:.1f} s after it was told to leave it"
+    if seen.held and not seen.running and seen.conflict:
+        return "keepalived is dead, its VIP is still here, and another host has taken it"
+    limit = ALIVE_WITHIN_CONFLICT if seen.held and seen.conflict else ALIVE_WITHIN
+    if seen.running and seen.silent_for > limit:
+        return f"keepalived has not run its script for {seen.silent_for:.1f} s"
+    return ""
+
+
+class Keepalived:
+    """The effects. `silent_for` counts changes of the file's time, not its value: clocks are set."""
+
+    def __init__(self, vip: Vip) -> None:
+        self._vip = vip
+        self._cgroup = _cgroup(vip.unit)
+        self._touched = (0.0, 0.0)  # file's mtime; when this agent saw it change, or keepalived start
+        self._was_running = False
+        self._track: str | None = None
+
+    def forbid(self, forbid: bool) -> None:
+        """Tells keepalived through the tracked file: non-zero is FAULT, and it leaves the VIP at once."""
+        text = "1\n" if forbid else "0\n"
+        if text != self._track:
+            Path(self._vip.track_file).write_text(text)
+            self._track = text
+
+    def running(self) -> bool:
+        try:
+            return bool((self._cgroup / "cgroup.procs").read_text().strip())
+        except OSError:
+            return False
+
+    def silent_for(self, now: float) -> float:
+        running = self.running()
+        try:
+            mtime = Path(self._vip.alive_file).stat().st_mtime
+        except OSError:
+            mtime = 0.0
+        if mtime != self._touched[0] or (running and not self._was_running):
+            self._touched = (mtime, now)
+        self._was_running = running
+        return now - self._touched[1]
+
+    async def kill(self) -> None:
+        """systemd starts it again, as a backup. cgroup.kill reaches frozen processes too (cgroup v2 documentation)."""
+        with contextlib.suppress(OSError):
+            (self._cgroup / "cgroup.kill").write_text("1")
+        with contextlib.suppress(OSError):
+            (self._cgroup / "cgroup.freeze").write_text("0")
+        for address in self._vip.addresses:
+            argv = ["ip", "address", "del", f"{address.address}/{address.prefix}", "dev", address.interface]
+            process = await asyncio.create_subprocess_exec(*argv, stderr=asyncio.subprocess.DEVNULL)
+            await process.wait()
+        self._was_running = False  # the silence of the one that systemd starts now counts from its start
+
+
+def _cgroup(unit: str) -> Path:
+    """Where systemd puts a system service, cgroup v2 alone or beside v1."""
+    root = Path("/sys/fs/cgroup")
+    base = root if (root / "cgroup.controllers").exists() else root / "unified"
+    return base / "system.slice" / os.fspath(unit)
