@@ -135,8 +135,8 @@ def _provider_options(t: Timers, host: Host) -> str:
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
-        # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it and removes
-        # it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
+        # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
+        # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
     }
     return ";".join(f"{name}={value}" for name, value in options.items())
