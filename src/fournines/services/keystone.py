@@ -118,6 +118,18 @@ def public_url(region: Region) -> str:
     return f"https://{region.vips.public}:{PORT}/v3"
 
 
+def token_usable(cloud: Cloud) -> float:
+    """Seconds for which a token that was just issued may still have to be decrypted."""
+    token = cloud.options("keystone", "keystone.conf").get("token", {})
+    lifetime = float(token.get("expiration", TOKEN_LIFETIME))
+    return lifetime + float(token.get("allow_expired_window", EXPIRED_WINDOW))
+
+
+def max_active_keys(cloud: Cloud) -> int:
+    fernet_tokens = cloud.options("keystone", "keystone.conf").get("fernet_tokens", {})
+    return int(fernet_tokens.get("max_active_keys", fernet.MAX_ACTIVE_KEYS))
+
+
 def _drain_seconds(cloud: Cloud) -> int:
     t = timers(cloud)
     return math.ceil(t.check_inter + t.check_timeout)
