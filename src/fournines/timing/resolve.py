@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
-from fournines.cloud.schema import duration
+from fournines.cloud.values import duration
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.profiles import NAMES, PEERS, profile
 from fournines.timing.timers import Timers
