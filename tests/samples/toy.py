@@ -10,7 +10,7 @@ from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Network, Pattern, Region, Ssh, TimingSpec, Tls, Vips, Zone
 from fournines.cloud.secrets import Secrets
-from fournines.engine import apply, survey
+from fournines.engine import apply, hold, survey
 from fournines.engine.connect import Connected
 from fournines.engine.fake import FakeHost
 from fournines.plan.model import Plan
@@ -103,6 +103,7 @@ def world(made: Cloud) -> Connected:
 
 async def bring_up(made: Cloud, services: Mapping[str, Service], hosts: Connected) -> Plan:
     """Plan and apply; returns the plan that was carried out."""
-    found = await survey(made, services, hosts)
-    await apply(found.plan, hosts)
+    async with hold(hosts):
+        found = await survey(made, services, hosts)
+        await apply(found.plan, hosts)
     return found.plan

@@ -16,7 +16,17 @@ from fournines.cli.progress import progress
 from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
 from fournines.cli.show import show, write_private
 from fournines.cloud.model import Cloud, Host
-from fournines.engine import SshOptions, apply, connect, local_lock, survey
+from fournines.engine import (
+    Connected,
+    SshOptions,
+    apply,
+    connect,
+    hold,
+    local_lock,
+    moved,
+    require_same_world,
+    survey,
+)
 from fournines.engine.together import merged
 from fournines.errors import PlanError, UsageError
 from fournines.plan import render, saved
@@ -67,8 +77,7 @@ def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any
         if not (dry_run or plan.empty):
             if not yes:
                 click.confirm("Apply?", abort=True, err=True)
-            wish.cloud.secrets.save()
-            asyncio.run(_carry_out(wish, plan, reach.ssh()))
+            plan = asyncio.run(_carry_out(wish, plan, reach.ssh(), confirmed=not yes))
         if not dry_run:
             _write_access(wish.cloud)
     if as_json:
@@ -95,22 +104,36 @@ def _read(path: Path, reach: Reach) -> _Wish:
 
 
 async def _look(wish: _Wish, ssh: SshOptions) -> Plan:
-    from fournines.services import registry
-
     async with connect(wish.hosts, ssh) as hosts:
         hosts.require_all()
-        found = await survey(wish.cloud, registry(), hosts)
+        return await _survey(wish.cloud, hosts)
+
+
+async def _survey(cloud: Cloud, hosts: Connected) -> Plan:
+    from fournines.services import registry
+
+    found = await survey(cloud, registry(), hosts)
     if found.failures:
         raise merged(list(found.failures.values()))
     return found.plan
 
 
-async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions) -> None:
-    """With connections of its own: those of the look may have ended while the operator thought it over."""
+async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: bool) -> Plan:
+    """What was carried out. Looks again under the lock, over connections of its own: those of the first look may have
+    ended while the operator thought it over, and another run may have been faster. Only what was confirmed is done."""
     async with connect(wish.hosts, ssh) as hosts:
         hosts.require_all()
-        with progress() as report:
-            await apply(plan, hosts, report)
+        async with hold(hosts):
+            if wish.plan:
+                await require_same_world(plan, hosts)
+            else:
+                seen, plan = plan, await _survey(wish.cloud, hosts)
+                if confirmed and plan.stages != seen.stages:
+                    raise moved()
+            wish.cloud.secrets.save()
+            with progress() as report:
+                await apply(plan, hosts, report)
+    return plan
 
 
 def _write_access(cloud: Cloud) -> None:

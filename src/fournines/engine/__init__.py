@@ -5,11 +5,23 @@ async with connect(cloud.hosts) as hosts:               # {name: ManagedHost}, a
     await apply(found.plan, hosts)
 """
 
-from fournines.engine.apply import apply
+from fournines.engine.apply import apply, hold, moved, require_same_world
 from fournines.engine.connect import Connected, connect
 from fournines.engine.lock import local_lock
 from fournines.engine.observe import observe
 from fournines.engine.ssh import SshOptions
 from fournines.engine.survey import Survey, survey
 
-__all__ = ["Connected", "SshOptions", "Survey", "apply", "connect", "local_lock", "observe", "survey"]
+__all__ = [
+    "Connected",
+    "SshOptions",
+    "Survey",
+    "apply",
+    "connect",
+    "hold",
+    "local_lock",
+    "moved",
+    "observe",
+    "require_same_world",
+    "survey",
+]

@@ -7,8 +7,8 @@ It can end at any point, by an error, Ctrl-C or a power cut. What is left to do 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 from fournines.engine import gate
 from fournines.engine.diagnose import explain
@@ -25,35 +25,45 @@ from fournines.services.resource import Put, Run
 
 
 async def apply(plan: Plan, hosts: Mapping[str, ManagedHost], report: Report = silent) -> None:
-    """Does exactly what `plan` says, holding every host that it looked at.
+    """Does exactly what `plan` says. The caller holds the hosts (`hold`), and looked at them since.
 
-    Raises `LockedError` when another run holds one, `PlanError` when the hosts are not what they were when the plan was
-    made, `HostError` and `GateError` when a change or a check fails.
+    Raises `HostError` and `GateError` when a change or a check fails.
     """
-    if missing := [name for name in plan.facts if name not in hosts]:
+    if missing := [name for name in plan.hosts if name not in hosts]:
         raise HostError("the plan's hosts do not all answer", where=", ".join(missing))
+    for number, stage in enumerate(plan.stages, 1):
+        moving = tuple(name for wave in stage.waves for name in wave)
+        report(StageStarted(stage.name, number, len(plan.stages), moving))
+        began = time.monotonic()
+        await _carry_out(stage, hosts, report)
+        report(StageDone(stage.name, time.monotonic() - began))
+
+
+@asynccontextmanager
+async def hold(hosts: Mapping[str, ManagedHost]) -> AsyncGenerator[None]:
+    """No other run changes `hosts` meanwhile. Raises `LockedError` when one already does, and says who."""
     async with AsyncExitStack() as locks:
         me = owner()
-        await together(locks.enter_async_context(hosts[name].lock(me)) for name in plan.facts)
-        await _require_same_world(plan, hosts)
-        for number, stage in enumerate(plan.stages, 1):
-            moving = tuple(name for wave in stage.waves for name in wave)
-            report(StageStarted(stage.name, number, len(plan.stages), moving))
-            began = time.monotonic()
-            await _carry_out(stage, hosts, report)
-            report(StageDone(stage.name, time.monotonic() - began))
+        await together(locks.enter_async_context(host.lock(me)) for host in hosts.values())
+        yield
 
 
-async def _require_same_world(plan: Plan, hosts: Mapping[str, ManagedHost]) -> None:
+async def require_same_world(plan: Plan, hosts: Mapping[str, ManagedHost]) -> None:
+    """Raises `PlanError` when the hosts are not what they were when `plan` was made."""
     seen = await observe({name: hosts[name] for name in plan.facts}, plan.facts)
     if seen.failures:
         raise merged(list(seen.failures.values()))
     if digest(seen.replies, plan.facts) != plan.world:
-        raise PlanError(
-            "the hosts are not what they were when this plan was made",
-            why="something changed on them since, so the plan may no longer be right",
-            next="plan again, and look at what differs",
-        )
+        raise moved()
+
+
+def moved() -> PlanError:
+    """The error for a plan that is no longer the right one."""
+    return PlanError(
+        "the hosts are not what they were when this plan was made",
+        why="something changed on them since, so the plan may no longer be right",
+        next="plan again, and look at what differs",
+    )
 
 
 async def _carry_out(stage: Stage, hosts: Mapping[str, ManagedHost], report: Report) -> None:
