@@ -73,9 +73,8 @@ class CloudFileError(FourninesError):
         self.problems = problems
 
     def __str__(self) -> str:
-        if not self.problems:
-            return super().__str__()
-        return "\n".join([super().__str__(), *(f"  {p}" for p in self.problems)])
+        what, *rest = super().__str__().split("\n")
+        return "\n".join([what, *(f"  {p}" for p in self.problems), *rest])
 
 
 class HostError(FourninesError):

@@ -14,6 +14,7 @@ import click
 from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
 from fournines.cli.show import show, write_private
 from fournines.cloud.model import Cloud
+from fournines.design import require_valid
 from fournines.plan import render
 from fournines.plan.model import Plan
 
@@ -42,6 +43,7 @@ Examples:
 def command(cloud: Path, output: Path | None, as_json: bool, exit_code: bool, offline: bool, **options: Any) -> None:
     gc.disable()  # a plan is one big tree without cycles, made once: collecting it costs a third of the time
     made = load_cloud(cloud)
+    require_valid(made)
     plan, complete = _offline(made, reach_of(options)) if offline else asyncio.run(_look(made, reach_of(options)))
     if output:
         from fournines.plan.saved import dump

@@ -55,8 +55,8 @@ class Finding:
 
     @property
     def problem(self) -> Problem:
-        why = f": {self.why}" if self.why else ""
-        return Problem(self.file, self.line, self.column, self.path, f"{self.what}{why}", self.change)
+        """In brief, for a refusal that names `fournines check` as the place to read on."""
+        return Problem(self.file, self.line, self.column, self.path, self.what, self.change)
 
 
 def listed(words: Iterable[str]) -> str:
