@@ -1,6 +1,6 @@
 """One real lab for the whole run, applied once, and small ones for tests that break theirs.
 
-Names begin with `test-` and addresses with 198.18.64: a lab of the person who runs the tests is left in peace.
+Names begin with `test-` and addresses with 198.19: a lab of the person who runs the tests is left in peace.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ cloud: {name}
 release: "2025.1"
 regions:
   one:
-    vips: {{internal: 198.18.{block}.100, public: 198.18.{next}.100}}
+    vips: {{internal: 198.19.{block}.100, public: 198.19.{next}.100}}
     networks:
-      management: 198.18.{block}.0/24
-      public: 198.18.{next}.0/24
+      management: 198.19.{block}.0/24
+      public: 198.19.{next}.0/24
     zones:
       rack1: {{power: pdu-a, switch: tor-1}}
       rack2: {{power: pdu-b, switch: tor-2}}
@@ -52,9 +52,9 @@ def _root() -> None:
 
 
 def write_cloud(directory: Path, name: str, block: int, hosts: int) -> Path:
-    """A cloud file with `hosts` controllers on 198.18.`block`.0/24 and the network after it."""
+    """A cloud file with `hosts` controllers on 198.19.`block`.0/24 and the network after it."""
     lines = [
-        f"      {name[5]}{n}: {{zone: rack{n}, address: 198.18.{block}.{10 + n}, roles: [controller]}}\n"
+        f"      {name[5]}{n}: {{zone: rack{n}, address: 198.19.{block}.{10 + n}, roles: [controller]}}\n"
         for n in range(1, hosts + 1)
     ]
     path = directory / f"{name}.yaml"
@@ -81,7 +81,7 @@ def fournines() -> Run:
 @pytest.fixture(scope="session")
 def cloud_file(tmp_path_factory: pytest.TempPathFactory, fournines: Run) -> Iterator[Path]:
     """Three controllers, up and applied: the cloud `test-main`."""
-    path = write_cloud(tmp_path_factory.mktemp("main"), "test-main", 64, hosts=3)
+    path = write_cloud(tmp_path_factory.mktemp("main"), "test-main", 0, hosts=3)
     lab.down("test-main")
     fournines("lab", "up", path)
     try:
@@ -100,7 +100,7 @@ def cloud(cloud_file: Path) -> Cloud:
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
     """Two bare hosts b1 and b2, not yet up: the cloud `test-bare`."""
-    path = write_cloud(tmp_path, "test-bare", 80, hosts=2)
+    path = write_cloud(tmp_path, "test-bare", 16, hosts=2)
     lab.down("test-bare")
     yield path
     lab.down("test-bare")

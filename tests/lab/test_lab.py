@@ -181,25 +181,25 @@ def test_resume_undoes_what_a_campaign_left(small: Path) -> None:
 
 def test_hosts_know_one_another_and_no_packet_leaves(small: Path, fournines: Run) -> None:
     up(small)
-    fournines("lab", "ssh", "test-bare/b1", "ping -q -c 1 -w 2 198.18.81.12")
-    away = fournines("lab", "ssh", "test-bare/b1", "ping -q -c 1 -w 2 198.18.99.1", ok=False)
+    fournines("lab", "ssh", "test-bare/b1", "ping -q -c 1 -w 2 198.19.17.12")
+    away = fournines("lab", "ssh", "test-bare/b1", "ping -q -c 1 -w 2 198.19.99.1", ok=False)
     assert "unreachable" in away.stderr
     assert fournines("lab", "ssh", "test-bare/b1", "systemctl is-system-running --wait").stdout == "running\n"
     listening = fournines("lab", "ssh", "test-bare/b1", "ss -Hltn").stdout.split()
-    assert [word for word in listening if ":" in word and not word.endswith(":*")] == ["198.18.80.11:22"]
+    assert [word for word in listening if ":" in word and not word.endswith(":*")] == ["198.19.16.11:22"]
 
 
 def test_a_host_taken_from_the_file_goes(small: Path, tmp_path: Path) -> None:
     up(small)
-    made = up(write_cloud(tmp_path, BARE, 80, hosts=1))
+    made = up(write_cloud(tmp_path, BARE, 16, hosts=1))
     assert [host.name for host in made.hosts] == ["b1"]
     assert not lab.is_on(BARE, "b2")
     assert not (HOME / "labs" / BARE / "hosts" / "b2").exists()
 
 
 def test_two_labs_side_by_side(small: Path, tmp_path: Path, fournines: Run) -> None:
-    other = write_cloud(tmp_path, "test-other", 82, hosts=1)
-    clash = write_cloud(tmp_path, "test-clash", 81, hosts=1)
+    other = write_cloud(tmp_path, "test-other", 18, hosts=1)
+    clash = write_cloud(tmp_path, "test-clash", 17, hosts=1)
     try:
         up(small)
         up(other)
