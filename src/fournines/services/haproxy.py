@@ -75,7 +75,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             # An old process keeps serving its sessions after a reload but no longer checks its backends.
             "hard-stop-after": "30s",
             "ssl-default-bind-options": "ssl-min-ver TLSv1.2 no-tls-tickets",
-            "tune.ssl.default-dh-param": 2048,
         },
         "defaults": _defaults(t),
         "listen monitor": {

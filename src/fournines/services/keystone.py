@@ -157,7 +157,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             "max_overflow": 20,
             "max_retries": t.db_max_retries,
             "retry_interval": math.ceil(t.db_retry_interval),
-            "pool_timeout": math.ceil(t.db_read_timeout),
         },
         "fernet_tokens": {"key_repository": KEYS, "max_active_keys": fernet.MAX_ACTIVE_KEYS},
         # bcrypt hashes no more than 72 bytes; the default of 4096 only makes every login log that it was cut.
