@@ -21,7 +21,7 @@ from fournines.prove.verdict import judge
 
 #: A probe sent so much later than intended says that the prober stalled. Seconds, of the 99th percentile.
 LATE_S = 0.1
-#: The machine's pressure is that of the outage: until the heal, or for so long when the fault heals by itself. Later on,
+#: The pressure is that of the outage: until the heal, or for so long when the fault heals by itself. Later on,
 #: a host that boots takes all there is. Seconds.
 SETTLES_S = 5.0
 #: kind of write -> the function that makes it.

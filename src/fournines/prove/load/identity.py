@@ -21,6 +21,8 @@ class CutOffError(Exception):
 class KeystoneProbes:
     """Each method is one probe: it returns when the answer is as it must be, and raises otherwise."""
 
+    what = "Keystone on the public VIP"
+
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._token = ""

@@ -134,6 +134,8 @@ async def declare(channel: Any, queue: str, *, passive: bool = False) -> int:
 class MessageProbes:
     """`delivered(value, intended)` is called for every message; `intended` is that of its publish."""
 
+    what = "RabbitMQ"
+
     def __init__(self, broker: Broker, delivered: Callable[[str, float], None]) -> None:
         self._broker = broker
         self._delivered = delivered

@@ -28,6 +28,8 @@ WRITE = (
 
 
 class RowProbes:
+    what = "the database on the internal VIP"
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self._idle: list[Any] = []  # of aiomysql.Connection

@@ -1,0 +1,25 @@
+"""What runs on the cloud that was proven: package versions, read from one of its hosts."""
+
+from __future__ import annotations
+
+from fournines import __version__
+from fournines.cloud.model import Cloud, Region
+from fournines.errors import HostError
+from fournines.prove.reach import Reach
+
+PACKAGES = ("galera-4", "haproxy", "keepalived", "keystone", "mariadb-server", "memcached", "rabbitmq-server")
+_QUERY = "dpkg-query -W -f '${Package} ${Version}\\n' " + " ".join(PACKAGES)
+
+
+async def versions(reach: Reach, cloud: Cloud, region: Region) -> dict[str, str]:
+    """Package -> version, fournines and the hosts' system among them. Empty of what the host does not tell."""
+    found = {"fournines": __version__}
+    try:
+        host = cloud.hosts_of("mariadb", region.name)[0].name
+        done = await reach.run(host, f". /etc/os-release; echo system $ID $VERSION_ID; {_QUERY}")
+    except (HostError, IndexError):
+        return found
+    for line in done.stdout.splitlines():
+        name, _, version = line.partition(" ")
+        found[name] = version
+    return found
