@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from fournines.services.resource import File
 from samples import cases
 

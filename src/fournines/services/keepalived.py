@@ -75,10 +75,12 @@ def _config(cloud: Cloud, host: Host) -> str:
         # Its own sign of life: the agent kills a keepalived that is frozen and takes its VIP off.
         "vrrp_script alive": {"script": f'"/usr/bin/touch {ALIVE_FILE}"', "interval": 1, "weight": 0},
     }
+    own = region.networks["management"].interface  # tracked without being asked
+    others = sorted({device for _, _, device in vips(cloud, host)} - {own})
     instance: dict[str, Any] = {
         "state": "BACKUP",
         "nopreempt": True,
-        "interface": region.networks["management"].interface,
+        "interface": own,
         "virtual_router_id": region.vips.vrid,
         # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant.
         "priority": 250 - rank * (240 // len(members)),
@@ -86,7 +88,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "unicast_src_ip": host.address,
         "unicast_peer": [str(m.address) for m in members if m != host],
         "virtual_ipaddress": [f"{address}/{prefix} dev {device}" for address, prefix, device in vips(cloud, host)],
-        "track_interface": sorted({device for _, _, device in vips(cloud, host)}),
+        "track_interface": others or None,
     }
     if t.vip_quorum:
         # 1 until the agent has heard a majority: a host that just booted alone must not claim the VIP.

@@ -1,0 +1,106 @@
+"""Every rendered file is read by the program that it is for, inside the image that the lab's hosts start from."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fournines.lab.image import image_for
+from fournines.services.resource import File
+from samples import cases
+
+pytestmark = pytest.mark.lab
+
+_OSLO = " ".join(
+    f"--namespace {name}"
+    for name in ("keystone", "oslo.cache", "oslo.db", "oslo.log", "oslo.messaging", "oslo.middleware", "oslo.policy")
+)
+_CUTTLEFISH = """\
+mkdir /tmp/schema /tmp/out
+cd /usr/lib/rabbitmq/lib/*/plugins
+cp rabbit-*/priv/schema/*.schema rabbitmq_management*/priv/schema/*.schema /tmp/schema
+export ERL_LIBS=$PWD
+erl -noshell -eval 'cuttlefish_escript:main(["-f", "r", "-s", "/tmp/schema", "-e", "/tmp/out", "-c", "PATH"]), halt(0).'
+find /tmp/out -name '*.config' | grep .
+"""
+#: Ending of a path -> what reads it; PATH stands for the file.
+PROGRAMS = {
+    "/haproxy.cfg": "haproxy -c -f PATH",
+    "/keepalived.conf": "mkdir -p /run/fournines && echo 0 > /run/fournines/vip && keepalived -t -f PATH",
+    "/99-fournines.cnf": "mariadbd --user=mysql --wsrep-on=OFF --verbose --help",
+    "/keystone.conf": f"oslo-config-validator --input-file PATH {_OSLO}",
+    "/rabbitmq.conf": _CUTTLEFISH,
+    "/memcached.conf": "timeout 1 /usr/share/memcached/scripts/systemd-memcached-wrapper PATH; test $? = 124",
+    "/60-fournines.conf": "sysctl -p PATH",
+    "/61-fournines-haproxy.conf": "sysctl -p PATH",
+    ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
+    "/agent.json": "cd /usr/lib/fournines && python3 -c 'from agent.config import load; print(load())'",
+}
+#: A host of its own: its network, and a layer over the image that goes away with the namespace.
+_INSIDE = """\
+set -e
+mount -t tmpfs none "$2"
+mkdir "$2/upper" "$2/work" "$2/root"
+mount -t overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" none "$2/root"
+cp -a "$3/." "$2/root/"
+mount -t proc none "$2/root/proc"
+mount --rbind /dev "$2/root/dev"
+mount -t tmpfs none "$2/root/run"
+mount -t tmpfs none "$2/root/tmp"
+ip link set lo up
+for name in management public; do ip link add $name type bridge && ip link set $name up; done
+for last in 11 12 13 100 142; do ip addr add 198.18.0.$last/24 dev management; done
+ip addr add 198.18.1.100/24 dev public
+chroot "$2/root" bash -c "$4"
+"""
+
+
+def _program(path: str) -> str | None:
+    return next((p.replace("PATH", path) for ending, p in PROGRAMS.items() if path.endswith(ending)), None)
+
+
+def _files(case: cases.Case, directory: Path) -> list[File]:
+    return [r for r in case.resources(case.cloud(directory)) if isinstance(r, File)]
+
+
+def _read(case: cases.Case, directory: Path, spoil: str = "") -> dict[str, subprocess.CompletedProcess[str]]:
+    """path -> what its program said, of each file of the case that a program reads. `spoil` is added to all of them."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    image = image_for(case.cloud(directory), print)
+    tree, layer = directory / "tree", directory / "layer"
+    layer.mkdir()
+    read: dict[str, str] = {}
+    for file in _files(case, directory):
+        target = tree / file.path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        program = _program(file.path)
+        target.write_text(file.content + (spoil if program else ""))
+        target.chmod(file.mode | 0o444)
+        if program:
+            read[file.path] = program
+    return {path: _run(image, layer, tree, program) for path, program in read.items()}
+
+
+def _run(image: Path, layer: Path, tree: Path, program: str) -> subprocess.CompletedProcess[str]:
+    argv = ["unshare", "--mount", "--net", "bash", "-c", _INSIDE, "inside", image, layer, tree, program]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize("path", cases.CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_read_by_its_program(path: Path, tmp_path: Path) -> None:
+    said = _read(cases.read(path), tmp_path)
+    assert said, "nothing reads the files of this case"
+    for name, done in said.items():
+        assert done.returncode == 0, f"{name}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("name", ["haproxy/lan", "keepalived/lan", "mariadb/lan", "rabbitmq/lan", "keystone/first"])
+def test_a_program_refuses_what_it_does_not_know(name: str, tmp_path: Path) -> None:
+    """Else the test above could not fail."""
+    said = _read(cases.read(cases.ROOT / f"tests/services/{name}.yaml"), tmp_path, "\nno_such_option = 1\n")
+    own = next(done for path, done in said.items() if not path.endswith(".service") and "sysctl" not in path)
+    assert own.returncode != 0, own.stdout + own.stderr
