@@ -43,7 +43,7 @@ class Keystone(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
-        for package in ("keystone", "python3-pymysql", "python3-memcache", "uwsgi-plugin-python3"):
+        for package in ("keystone", "python3-memcache", "uwsgi-plugin-python3"):
             yield Package(package)
         yield File(
             "/etc/keystone/keystone.conf",

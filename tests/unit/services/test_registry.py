@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fournines.cloud.model import Cloud
+from fournines.design.options import known, unknown_option
+from fournines.services import registry
+from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, quorum_group
+from fournines.services.resource import Fact
+from samples import cases
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return cases.Case(Path("none"), {"cloud": None}).cloud(tmp_path)
+
+
+def test_each_service_comes_after_all_that_it_needs() -> None:
+    seen: set[str] = set()
+    for name, service in registry().items():
+        assert set(service.needs) <= seen
+        assert service.name == name
+        seen.add(name)
+    assert list(registry())[:2] == ["base", "agent"]
+    assert seen == {"base", "agent", "mariadb", "rabbitmq", "memcached", "haproxy", "keepalived", "keystone"}
+
+
+def test_keys_are_unique_on_a_host_across_services(cloud: Cloud) -> None:
+    for host in cloud.hosts:
+        keys = [r.key for s in registry().values() for r in s.desired(cloud, host)]
+        assert len(keys) == len(set(keys))
+
+
+def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> None:
+    units = {unit for s in registry().values() for unit in s.units}
+    for host in cloud.hosts:
+        for service in registry().values():
+            triggered = {t.partition(":")[2] for r in service.desired(cloud, host) for t in r.triggers}
+            assert triggered | {c.unit for c in service.checks(cloud, host) if c.unit} <= units
+            running = {r.fact for r in service.desired(cloud, host)}
+            assert all(Fact("unit", unit) in running for unit in service.units)
+
+
+def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
+    """Passwords are their own names here, so that they can be looked for."""
+    passwords = ("agent.heartbeat", "keystone.admin", "keystone.database", "probe.database", "rabbitmq.admin")
+    for host in cloud.hosts:
+        for service in registry().values():
+            for resource in service.desired(cloud, host):
+                for password in passwords:
+                    assert password not in resource.fact.subject
+                    assert all(password not in getattr(step, "script", "") for step in resource.steps())
+                    if password in getattr(resource, "content", ""):
+                        assert resource.secret and not resource.mode & 0o007, resource.key  # type: ignore[attr-defined]
+            for check in service.checks(cloud, host):
+                assert not any(password in check.script for password in passwords)
+
+
+def test_every_daemon_binds_its_own_address_or_a_vip(cloud: Cloud) -> None:
+    host = cloud.hosts[0]
+    for service in registry().values():
+        for resource in service.desired(cloud, host):
+            assert "0.0.0.0" not in getattr(resource, "content", "") or resource.key.startswith("file:/usr/lib/")
+
+
+def test_capabilities(cloud: Cloud) -> None:
+    services = registry()
+    assert [n for n, s in services.items() if isinstance(s, Balanced)] == ["mariadb", "keystone"]
+    assert [n for n, s in services.items() if isinstance(s, UsesDatabase)] == ["agent", "keystone"]
+    assert [n for n, s in services.items() if isinstance(s, UsesMessaging)] == ["agent"]
+    assert [s.name for s in present(cloud, "phx")] == list(services)
+
+
+def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Path) -> None:
+    def with_computes(last: int) -> Cloud:
+        computes = {f"cmp[001-{last:03}]": {"zone": "rack1", "address": "198.18.0.101+", "roles": ["compute"]}}
+        return cases.Case(Path("none"), {"cloud": {"regions": {"phx": {"hosts": computes}}}}).cloud(tmp_path)
+
+    few, more = with_computes(2), with_computes(3)
+    assert [h.name for h in quorum_group(few, "phx")] == ["ctl1", "ctl2", "ctl3"]
+    for one, other in zip(few.hosts, more.hosts, strict=False):
+        for service in ("base", "agent"):
+            before = [r for r in registry()[service].desired(few, one) if "ca.crt" not in r.key]
+            after = [r for r in registry()[service].desired(more, other) if "ca.crt" not in r.key]
+            assert before == after
+
+
+@pytest.mark.parametrize("service", [name for name in registry() if name != "agent"])
+def test_the_options_of_every_service_are_known(service: str) -> None:
+    assert known(service)
+
+
+def test_an_option_that_a_service_does_not_have_is_refused_and_its_own_are_not(tmp_path: Path) -> None:
+    options = {
+        "haproxy": {"haproxy.cfg": {"defaults": {"timeout client": "5m"}, "listen keystone": {"balance": "source"}}},
+        "mariadb": {"my.cnf": {"mariadbd": {"innodb_buffer_pool_size": "8G"}}},
+        "rabbitmq": {"rabbitmq.conf": {"": {"vm_memory_high_watermark.relative": 0.5}}},
+        "keystone": {"keystone.conf": {"token": {"expiration": 7200}, "cache": {"memcache_sockt_timeout": 1}}},
+        "keepalived": {"keepalived.conf": {"vrrp_instance fournines": {"advert_int": 1}}},
+        "base": {"sysctl.conf": {"": {"net.ipv4.conf.management.arp_notify": 1}}},
+    }
+    wish = {"services": {name: {"options": files} for name, files in options.items()}}
+    cloud = cases.Case(Path("none"), {"cloud": wish}).cloud(tmp_path)
+    [flaw] = unknown_option(cloud)
+    assert "memcache_sockt_timeout" in flaw.what
+    assert "memcache_socket_timeout" in flaw.change

@@ -1,0 +1,92 @@
+"""What the cases do not show: checks, tasks, and what other parts of fournines ask of a service."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fournines.cloud.model import Cloud
+from fournines.services import base, keystone, mariadb, rabbitmq, registry
+from fournines.services.resource import Task
+from samples import cases
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    return cases.Case(Path("none"), {"cloud": None}).cloud(tmp_path)
+
+
+def _task(cloud: Cloud, service: str, name: str) -> Task:
+    resources = registry()[service].desired(cloud, cloud.hosts[0])
+    return next(r for r in resources if isinstance(r, Task) and r.name == name)
+
+
+def test_clouds_yaml_reaches_the_public_vip_with_the_ca(cloud: Cloud) -> None:
+    clouds = json.loads(keystone.clouds_yaml(cloud, "/ca.pem"))["clouds"]
+    assert list(clouds) == ["acme", "acme-internal"]
+    assert clouds["acme"]["auth"]["auth_url"] == "https://198.18.1.100:5000/v3"
+    assert clouds["acme"]["cacert"] == "/ca.pem"
+    assert clouds["acme"]["auth"]["password"] == "keystone.admin"
+    assert clouds["acme-internal"]["auth"]["auth_url"] == "http://198.18.0.100:5000/v3"
+
+
+def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> None:
+    options = {"token": {"expiration": 60, "allow_expired_window": 0}, "fernet_tokens": {"max_active_keys": 9}}
+    wish = {"services": {"keystone": {"options": {"keystone.conf": options}}}}
+    cloud = cases.Case(Path("none"), {"cloud": wish}).cloud(tmp_path)
+    assert keystone.token_usable(cloud) == 60
+    assert keystone.max_active_keys(cloud) == 9
+
+
+def test_bus_addresses_are_the_nodes_not_a_vip(cloud: Cloud) -> None:
+    urls = rabbitmq.urls(cloud, cloud.regions["phx"], "probe")
+    assert urls == tuple(f"amqp://probe:probe.messaging@198.18.0.1{n}:5672/probe" for n in (1, 2, 3))
+
+
+def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
+    assert mariadb.accounts(cloud, "phx") == ("probe", "keystone")
+    assert rabbitmq.accounts(cloud, "phx") == ("probe",)
+
+
+def test_a_database_password_is_compared_by_its_hash(cloud: Cloud) -> None:
+    task = _task(cloud, "mariadb", "database probe")
+    assert "probe.database" not in task.check + task.script + task.stdin
+    digest = "*026724D2D985260BC52B7B17902543A7A403CFCD"  # MariaDB's own `select password('probe.database')`
+    assert f"= '{digest}'" in task.check
+    assert f"by password '{digest}'" in task.stdin
+    assert "'198.18.0.0/255.255.255.0'" in task.stdin
+
+
+def test_names_in_etc_hosts_are_put_first_and_replaced_whole(cloud: Cloud, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(f"{base.BEGIN}\n10.0.0.1 old\n{base.END}\n127.0.1.1 ctl1\n")
+    task = _task(cloud, "base", "names in /etc/hosts")
+    for _ in range(2):
+        script = task.script.replace("/etc/hosts", str(hosts))
+        subprocess.run(["sh", "-c", script], input=task.stdin, text=True, check=True)
+        lines = hosts.read_text().splitlines()
+        assert lines[:2] == [base.BEGIN, "198.18.0.11 ctl1"]
+        assert lines[-2:] == [base.END, "127.0.1.1 ctl1"]
+        check = task.check.replace("/etc/hosts", str(hosts))
+        said = subprocess.run(["sh", "-c", check], capture_output=True, text=True, check=True).stdout
+        assert said.strip() == task.want
+
+
+def test_scripts_are_posix_sh(cloud: Cloud) -> None:
+    for host in cloud.hosts:
+        for service in registry().values():
+            scripts = [c.script for c in service.checks(cloud, host)]
+            for resource in service.desired(cloud, host):
+                if isinstance(resource, Task):
+                    scripts += [resource.check, resource.script]
+            for script in scripts:
+                subprocess.run(["sh", "-n", "-c", script], check=True, capture_output=True)
+
+
+def test_every_gate_waits_longer_than_a_busy_host_needs(cloud: Cloud) -> None:
+    for service in registry().values():
+        for check in service.checks(cloud, cloud.hosts[0]):
+            assert check.within >= 10
