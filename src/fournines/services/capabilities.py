@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ipaddress import IPv4Address
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -51,10 +50,6 @@ class Balanced(Protocol):
     """Backends are the hosts of the service in the region, in file order."""
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]: ...
-
-
-def address_on(host: Host, network: str) -> IPv4Address | None:
-    return host.addresses.get(network)
 
 
 @lru_cache(maxsize=8)
