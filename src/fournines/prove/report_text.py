@@ -64,5 +64,7 @@ def limit(value: float, unit: str) -> str:
 def _digits(value: float, decimals: int) -> str:
     """At most `decimals` decimals and about three significant digits: 0.65, 14.2, 358."""
     size = abs(value)
+    if size < 0.5 * 10**-decimals:
+        return "0"
     places = 0 if size >= 100 else min(decimals, 1) if size >= 10 else decimals
     return f"{value:.{places}f}"

@@ -169,7 +169,9 @@ def _idle(samples: Sequence[tuple[float, float]], window: Window) -> Markup:
 
 
 def _marks(result: FaultResult, window: Window) -> tuple[Mark, ...]:
-    moments = [("inject", result.injected, "inject"), ("heal", result.healed, "heal")]
+    moments = [("inject", result.injected, "inject")]
+    if result.fault.duration:  # others heal by themselves
+        moments.append(("heal", result.healed, "heal"))
     if result.redundant is not None:
         moments.append(("redundant", result.redundant, "redundant"))
     return tuple(

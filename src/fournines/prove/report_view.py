@@ -20,6 +20,13 @@ class FunctionRow:
     baseline_s: float | None
     ratio: float | None
 
+    @property
+    def by_connection(self) -> dict[str, float]:
+        """Each kind's longest gap. They take turns, so that each is probed less often than the function: what that
+        adds to a gap is taken off."""
+        turns = len(self.figures.gap_by_connection) - 1
+        return {how: gap - turns * self.figures.interval_s for how, gap in self.figures.gap_by_connection.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class FaultView:

@@ -8,11 +8,11 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fournines.prove import report_text
-from fournines.prove.model import Campaign, FaultResult, Finding, Series, Sighting, Writes
+from fournines.prove.model import Campaign, Fault, FaultResult, Finding, Series, Sighting, Writes
 from fournines.prove.report import render
 from fournines.prove.report_table import table
 from fournines.prove.report_timeline import COLUMNS, panels
@@ -134,6 +134,7 @@ def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:
     assert view(dataclasses.replace(sample, results=(busy, theirs))).faults[0].baseline is None
 
 
+@settings(deadline=None, max_examples=25)  # a page takes as long as the machine is busy
 @given(st.text())
 def test_whatever_a_host_says_is_escaped(noise: str) -> None:
     planted = f"<script>alert(1)</script><img src=x onerror=alert(1)>'\"&{noise}"
@@ -193,6 +194,13 @@ def test_a_single_failure_stays_visible_in_a_long_run(sample: Campaign) -> None:
     assert len(lane.data.split(";")) <= COLUMNS
 
 
+def test_what_heals_by_itself_has_no_heal(sample: Campaign) -> None:
+    kill = Fault("service.kill", "keystone", "one", 0.0)
+    result = drawn(sample, flat(1_000), injected=20.0, healed=20.1, redundant=80.0, fault=kill)
+    assert [m.kind for m in panels(result)[-1].marks] == ["inject", "redundant"]
+    assert "for 0 s" not in Page(render(dataclasses.replace(sample, results=(result,)))).text
+
+
 def test_columns_keep_every_request(sample: Campaign) -> None:
     lane = panels(drawn(sample, flat(1_003)))[-1].lanes[0]
     counts = [int(c.split(",")[0]) if "," in c else 1 for c in lane.data.split(";")]
@@ -224,7 +232,17 @@ def test_scale_keeps_order(a: float, b: float) -> None:
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(0.654, "0.65 s"), (14.23, "14.2 s"), (358.4, "358 s"), (math.inf, "never"), (math.nan, "–"), (None, "–")],
+    [
+        (0.0, "0 s"),
+        (0.004, "0 s"),
+        (0.005, "0.01 s"),
+        (0.654, "0.65 s"),
+        (14.23, "14.2 s"),
+        (358.4, "358 s"),
+        (math.inf, "never"),
+        (math.nan, "–"),
+        (None, "–"),
+    ],
 )
 def test_seconds(value: float | None, said: str) -> None:
     assert report_text.seconds(value) == said
