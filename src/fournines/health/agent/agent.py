@@ -91,7 +91,9 @@ class Agent(asyncio.DatagramProtocol):
         confirmed = len(self.links.confirmed(at, lasts))
         verdict = lease.decide(len(self.config.peers), confirmed, alive, others)
         if verdict != self.verdict:
-            log.info("VIP: %s%s", "allowed" if verdict.may_hold else "forbidden: ", verdict.why)
+            log.info(
+                "VIP: %s", f"{'allowed' if verdict.may_hold else 'forbidden'} {verdict.why and f'({verdict.why})'}"
+            )
         self.verdict = verdict
         self.keepalived.forbid(not verdict.may_hold)
         if verdict.may_hold:
@@ -197,6 +199,8 @@ class Agent(asyncio.DatagramProtocol):
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.beat())
             tasks.create_task(self.tell())
+            if self.database:
+                tasks.create_task(self.database.mend())
             if self.balancer:
                 tasks.create_task(self.balancer.run())
             if self.keepalived:

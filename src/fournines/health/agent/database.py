@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from . import primary, writer
+from . import primary, system, writer
 from .clock import now
 from .config import Config, Galera
 from .heartbeat import Links
-from .mysql import Commander, Poller, Status, health, make_primary, record_writer
+from .mysql import DONOR, JOINED, SYNCED, Commander, Poller, Status, health, make_primary, record_writer
 from .primary import Action, Ballot, Choice, Kind, Report
 from .views import ViewNotes
 from .writer import Decision, Health, Node, Row, Seen
@@ -21,8 +22,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which one report of galera-start, or one answer of mysqld, describes the node.
 FRESH = 1.0
-#: Seconds that a node which was let bootstrap has to become Primary. InnoDB may have to recover first.
-STARTING = 300.0
+#: Seconds that a node which was let start has to become Synced. It may have to copy the whole database.
+STARTING = 600.0
+#: Seconds before an unfinished or lost compare-and-set is tried again.
+CLAIM_AGAIN = 1.0
+#: Seconds for which mysqld may run without its Galera provider connected: starting and stopping take less.
+DISCONNECTED = 5.0
 
 
 class Database:
@@ -37,7 +42,8 @@ class Database:
         self._ballot = Ballot()
         self._claim = 0
         self._waiting: tuple[float, Report] | None = None
-        self._released = float("-inf")
+        self._released: tuple[float, Kind] | None = None
+        self._claimed = (0, float("-inf"))
         self.choice: Choice = Choice("", frozenset(), "")
         self.decision: Decision = Decision("", False, 0, "no answer from mysqld yet")
 
@@ -68,13 +74,12 @@ class Database:
             return self._waiting[1]
         status = self.status
         fresh = status.up and at - status.at <= FRESH
-        if not (fresh and status.primary) and at - self._released <= STARTING:
-            return Report(Kind.STARTING)
-        if not fresh:
+        if fresh and status.primary and status.state in (DONOR, JOINED, SYNCED):
+            return Report(Kind.PRIMARY, status.cluster, status.seqno)
+        if self._released and at - self._released[0] <= STARTING:
+            return Report(self._released[1])
+        if not fresh or status.primary:
             return Report(Kind.UNKNOWN)
-        if status.primary:
-            # Who is still joining cannot be joined.
-            return Report(Kind.PRIMARY, status.cluster, status.seqno) if status.synced else Report(Kind.UNKNOWN)
         note, saved = self._notes.note, self._notes.saved
         if not status.node or note.node != status.node or saved is None:
             return Report(Kind.UNKNOWN)
@@ -112,14 +117,15 @@ class Database:
     # Once a heartbeat
 
     def tick(self, at: float) -> None:
-        if self.status.primary:
-            self._released = float("-inf")
+        if self.status.synced:
+            self._released = None
         decision = self.write_decision(at)
         if decision != self.decision:
             log.info("writer: %s %s", decision.writer or "nobody", f"({decision.why})" if decision.why else "")
         self.decision = decision
         self._claim = decision.claim
-        if decision.claim:
+        if decision.claim and (decision.claim != self._claimed[0] or at - self._claimed[1] > CLAIM_AGAIN):
+            self._claimed = (decision.claim, at)
             self._commander.submit(record_writer(self._config.host, decision.claim))
         if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:
             self._commander.submit(make_primary)
@@ -145,7 +151,7 @@ class Database:
         """`said`: galera-start's report of the stopped node, and "force": the operator accepts to lose what only absent
         members hold. Answers {"action": wait, join or bootstrap; "why"}."""
         at = now()
-        self._released = float("-inf")
+        self._released = None
         self._waiting = (at, Report.from_json(said["report"]))
         action = self._act(at)
         if said.get("force") and action is Action.WAIT and not self._somebody_starts(at):
@@ -153,12 +159,33 @@ class Database:
             action = Action.BOOTSTRAP
         if action in (Action.BOOTSTRAP, Action.JOIN):
             self._waiting = None
-        if action is Action.BOOTSTRAP:
-            self._released = at
+            self._released = (at, Kind.STARTING if action is Action.BOOTSTRAP else Kind.JOINING)
         return {"action": action.value, "why": self.choice.why}
 
     def _somebody_starts(self, at: float) -> bool:
         return any(r.kind is Kind.STARTING for r in self._reports(at).values())
+
+    async def mend(self) -> None:
+        """Restarts a mysqld that runs and has lost its provider, which nothing else does: a failed state transfer or an
+        inconsistency leaves it so, refusing every query, for ever."""
+        since: float | None = None
+        while True:
+            at, status = now(), self.status
+            alone = status.up and at - status.at <= FRESH and not status.connected
+            since = (since or at) if alone else None
+            if since is not None and at - since > DISCONNECTED:
+                since = None
+                await self._restart()
+            await asyncio.sleep(1.0)
+
+    async def _restart(self) -> None:
+        unit = self._galera.unit
+        try:
+            if await system.active(unit):
+                log.warning("restarts %s: Galera's provider is disconnected", unit)
+                await system.restart(unit)
+        except (OSError, TimeoutError) as error:
+            log.warning("%s: %s", unit, error)
 
     # For people
 

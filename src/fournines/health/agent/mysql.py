@@ -22,7 +22,7 @@ POLL = 0.2
 ANSWER = 0.7
 #: Seconds for a command: a commit waits until Galera has removed a dead member from its view.
 COMMAND = 10.0
-SYNCED, DONOR = 4, 2
+DONOR, JOINED, SYNCED = 2, 3, 4  # wsrep_local_state
 _NO_TABLE = (1049, 1146)
 _REFUSED = 2002, 2003
 
@@ -35,6 +35,7 @@ class Status:
 
     at: float = float("-inf")
     up: bool = False
+    connected: bool = False
     primary: bool = False
     ready: bool = False
     state: int = 0
@@ -113,6 +114,7 @@ class Poller(threading.Thread):
 
 
 _WANTED = (
+    "wsrep_connected",
     "wsrep_ready",
     "wsrep_cluster_status",
     "wsrep_local_state",
@@ -132,6 +134,7 @@ def _ask(cursor: Cursor, last_row: Row) -> Status:
     return Status(
         at=now(),
         up=True,
+        connected=said.get("wsrep_connected") == "ON",
         primary=said.get("wsrep_cluster_status") == "Primary",
         ready=said.get("wsrep_ready") == "ON",
         state=int(said.get("wsrep_local_state", 0)),

@@ -29,6 +29,7 @@ class Kind(Enum):
     RUNNING = "running"  # mysqld runs, not Primary, and has been Synced in this run
     STOPPED = "stopped"  # galera-start waits, position known
     STARTING = "starting"  # galera-start has let it bootstrap; not Primary yet
+    JOINING = "joining"  # galera-start has let it join; not Synced yet
     UNKNOWN = "unknown"  # none of these, or mysqld does not answer
 
 
@@ -86,7 +87,7 @@ class Choice:
 def choose(members: tuple[str, ...], reports: Mapping[str, Report]) -> Choice:
     """`members`: configured order. `reports`: this host's own, and those of peers that confirmed hearing this host
     within the last `VOTE_LASTS` seconds."""
-    reports = {name: r for name, r in reports.items() if name in members and r.kind is not Kind.UNKNOWN}
+    reports = {name: r for name, r in reports.items() if name in members and r.kind not in (Kind.UNKNOWN, Kind.JOINING)}
     kinds = {r.kind for r in reports.values()}
     if Kind.PRIMARY in kinds or Kind.STARTING in kinds:
         return Choice("", frozenset(), "a Primary component exists or is being made")
@@ -189,8 +190,15 @@ class Ballot:
         if mine.kind not in (Kind.RUNNING, Kind.STOPPED):
             return Action.NONE
         if any(r.kind is Kind.PRIMARY for r in reports.values()):
-            return Action.JOIN if mine.kind is Kind.STOPPED else Action.NONE
+            return Action.JOIN if mine.kind is Kind.STOPPED and _my_turn(me, reports) else Action.WAIT
         agreed = all(name in reports and reports[name].vote == me for name in choice.required - {me})
         if choice.chosen == me and agreed and now - self._since >= SETTLE:
             return Action.BOOTSTRAP
         return Action.WAIT
+
+
+def _my_turn(me: str, reports: Mapping[str, Report]) -> bool:
+    """One joiner at a time. Two at once compete for donors, the last good one among them; and with Galera 26.4.23 the
+    second can be left disconnected ("IST didn't contain all write sets")."""
+    joining = any(r.kind is Kind.JOINING for r in reports.values())
+    return not joining and me == min(name for name, r in reports.items() if r.kind is Kind.STOPPED)

@@ -46,6 +46,15 @@ async def units(names: tuple[str, ...]) -> dict[str, Any]:
     return {"units": parse_units(text)}
 
 
+async def active(unit: str) -> bool:
+    """Running, and neither starting nor stopping."""
+    return (await _output("systemctl", "show", "-p", "ActiveState", "--value", unit, timeout=5.0)).strip() == "active"
+
+
+async def restart(unit: str) -> None:
+    await _output("systemctl", "--no-block", "try-restart", unit, timeout=5.0)
+
+
 async def certificates(paths: tuple[str, ...]) -> dict[str, Any]:
     """Path -> seconds since the epoch at which the first certificate in the file ends; None: unreadable."""
     found: dict[str, float | None] = {}
