@@ -23,10 +23,15 @@ apt_install() {
     [ -n "$wanted" ] || return 0
     [ "$(id -u)" = 0 ] || die "these packages are missing: $wanted- run the same command with sudo"
     say "installing: $wanted"
-    [ -n "${updated:-}" ] || apt-get update -q > /dev/null || die "apt-get update failed: check /etc/apt and the network"
+    export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
+    [ -n "${updated:-}" ] || quietly apt-get update
     updated=yes
     # shellcheck disable=SC2086  # a list of words
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $wanted > /dev/null
+    quietly apt-get install -y --no-install-recommends $wanted
+}
+
+quietly() { # what the command says is shown only when it fails
+    said=$("$@" 2>&1) || { printf '%s\n' "$said" | tail -n 20 >&2; die "$1 $2 failed: see above"; }
 }
 
 good_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; }
@@ -57,7 +62,9 @@ if [ -x .venv/bin/python ] && [ -e "$stamp" ] && cmp -s requirements.lock "$stam
 
 python=$(find_python)
 if [ -z "$python" ]; then
-    apt_install python3.11 python3.11-venv || die "Python 3.11 or newer is needed: install one and say PYTHON=/path/to/it"
+    apt-cache show python3.11 > /dev/null 2>&1 ||
+        die "Python 3.11 or newer is needed: install one and say PYTHON=/path/to/it"
+    apt_install python3.11 python3.11-venv
     python=$(find_python)
 fi
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
