@@ -1,0 +1,147 @@
+"""A campaign's order of events: the gate, the baseline and its way back, what is stored when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fournines.errors import HostError, ProveError
+from fournines.prove import run as campaign_run
+from fournines.prove import store
+from fournines.prove.faults import Standing
+from fournines.prove.model import Campaign, Fault, FaultResult, Finding
+from fournines.prove.run import Order, run
+from fournines.prove.site import Look, Site
+from samples.campaign import campaign as sample
+
+FAULTS = (Fault("host.power_off", "", "vip", 20.0), Fault("service.freeze", "keystone", "one", 20.0))
+
+
+class World:
+    """A cloud whose health is a list of looks, and a measurement that only notes that it was asked for."""
+
+    def __init__(self, state: Path) -> None:
+        self.problems: list[str] = []
+        self.measured: list[str] = []
+        self.restored = False
+        self.state = state
+        self.fails: dict[str, Exception] = {}
+
+    async def look(self) -> Look:
+        return Look(Standing("ctl1", "ctl2", ""), tuple(self.problems))
+
+    async def audit(self) -> tuple[Finding, ...]:
+        return ()
+
+    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None: ...
+    def phase(self, text: str) -> None: ...
+    def counts(self, progress: object) -> None: ...
+    def result(self, result: FaultResult) -> None: ...
+
+    def site(self, profile: str = "lan") -> Site:
+        cloud = SimpleNamespace(name="acme", state_dir=self.state)
+        parts: dict[str, Any] = dict.fromkeys(("region", "injectors", "grounds", "reach", "lengths"))
+        return Site(
+            cloud=cast(Any, cloud), profile=profile, health=self, reporter=self, epoch=0.0, now=lambda: 0.0, **parts
+        )
+
+    async def measure(self, site: Site, fault: Fault, directory: Path) -> FaultResult:
+        self.measured.append(f"{site.profile} {fault}")
+        if str(fault) in self.fails:
+            raise self.fails[str(fault)]
+        good = next(r for r in sample().results if r.profile == "lan")
+        return replace(good, fault=fault, profile=site.profile)
+
+    @asynccontextmanager
+    async def under_baseline(self) -> AsyncGenerator[Site, None]:
+        try:
+            yield self.site("kolla-22.2")
+        finally:
+            self.restored = True
+
+    async def run(self, **changes: Any) -> Campaign:
+        usual: dict[str, Any] = {"faults": FAULTS, "profile": "lan", "baseline": "", "force": False}
+        order = Order(**(usual | changes), command="again", started_at="2026-11-21T00:00:00+00:00")
+        return await run(order, self.site(), self.under_baseline)
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World(tmp_path)
+    monkeypatch.setattr(campaign_run, "measure", made.measure)
+    return made
+
+
+async def test_faults_are_measured_in_order_and_stored(world: World) -> None:
+    campaign = await world.run()
+    assert world.measured == ["lan host.power_off@vip", "lan service.freeze@keystone+one"]
+    assert store.load(store.newest(world.state)) == campaign
+
+
+async def test_an_unhealthy_cloud_is_refused_and_nothing_is_done(world: World) -> None:
+    world.problems = ["ctl3 does not answer"]
+    with pytest.raises(ProveError) as caught:
+        await world.run()
+    assert "ctl3 does not answer" in str(caught.value)
+    assert "--force" in str(caught.value)
+    assert world.measured == []
+
+
+async def test_force_goes_on(world: World) -> None:
+    world.problems = ["ctl3 does not answer"]
+    await world.run(force=True)
+    assert len(world.measured) == 2
+
+
+async def test_a_cloud_that_a_fault_broke_is_not_struck_again(world: World) -> None:
+    measure = world.measure
+
+    async def breaks(site: Site, fault: Fault, directory: Path) -> FaultResult:
+        result = await measure(site, fault, directory)
+        world.problems = ["Galera has 2 of 3 members"]
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign_run, "measure", breaks)
+        campaign = await world.run()
+    assert world.measured == ["lan host.power_off@vip"]
+    assert "not healthy" in campaign.results[1].not_measured
+    assert campaign.results[1].verdict == "unknown"
+    assert campaign.verdict != "pass"
+
+
+async def test_one_measurement_that_fails_does_not_end_the_campaign(world: World) -> None:
+    world.fails = {"host.power_off@vip": HostError("ctl1 does not answer", where="ctl1")}
+    campaign = await world.run()
+    assert "ctl1 does not answer" in campaign.results[0].not_measured
+    assert len(world.measured) == 2
+
+
+async def test_a_baseline_runs_the_same_faults_afterwards_and_is_not_judged(world: World) -> None:
+    campaign = await world.run(baseline="kolla-22.2")
+    assert [m.split()[0] for m in world.measured] == ["lan", "lan", "kolla-22.2", "kolla-22.2"]
+    assert world.restored
+    assert campaign.baseline == "kolla-22.2"
+
+
+async def test_an_interrupted_baseline_is_restored_and_what_was_measured_is_kept(world: World) -> None:
+    measure = world.measure
+
+    async def interrupted(site: Site, fault: Fault, directory: Path) -> FaultResult:
+        if site.profile != "lan":
+            raise asyncio.CancelledError
+        return await measure(site, fault, directory)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign_run, "measure", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await world.run(baseline="kolla-22.2")
+    assert world.restored
+    assert len(store.load(store.newest(world.state)).results) == 2
