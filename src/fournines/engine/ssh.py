@@ -49,10 +49,12 @@ class SshHost(ShellHost):
         else:
             command = f"sh -c '{command}'"
         try:
-            async with await self._connection.create_process(command, encoding=None) as process:
+            process = await self._connection.create_process(command, encoding=None)
+            try:
                 process.stdin.write(body)
                 yield Pipes(process.stdin, process.stdout, process.stderr, lambda: _status(process))
-                process.close()
+            finally:
+                process.close()  # without waiting: after Ctrl-C a step may go on there for minutes
         except asyncssh.Error as error:
             raise ConnectionError(error.reason) from error
 
