@@ -1,0 +1,214 @@
+"""What `prove` wires together: the cloud, the lab's switches, the engine for a baseline's timing, and a campaign."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from fournines import lab
+from fournines.cli.proof_show import reporting
+from fournines.cloud.model import Cloud, Region, TimingSpec
+from fournines.engine import SshOptions, apply, connect, local_lock, survey
+from fournines.engine.events import Event, StageStarted
+from fournines.engine.ssh import connect_host
+from fournines.engine.transport import Transport
+from fournines.errors import ProveError, UsageError
+from fournines.prove import store
+from fournines.prove.cluster import ClusterHealth
+from fournines.prove.faults import parse, seconds
+from fournines.prove.grounds import grounds
+from fournines.prove.inject import Injectors, NoNetwork, NoPower, UnitSignals
+from fournines.prove.measure import heal_leftovers
+from fournines.prove.model import Campaign, Fault
+from fournines.prove.reach import Reach
+from fournines.prove.run import Order, analyse_again, run
+from fournines.prove.site import Lengths, Reporter, Site
+from fournines.prove.versions import versions
+from fournines.services import registry
+from fournines.services.tls import ca_certificate
+
+SSH = SshOptions()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """The command line, as it was typed. Lengths in seconds."""
+
+    faults: str
+    duration: str | None
+    baseline: str | None
+    busy: bool
+    before: float
+    after: float
+    redundant_within: float
+    timeout: float
+    region: str | None
+    force: bool
+    yes: bool
+    command: str
+
+
+def again(cloud: Cloud, run_name: str) -> Campaign:
+    """`run_name`: a run's directory, its name among the cloud's runs, or `latest`."""
+    if run_name == "latest":
+        return analyse_again(store.newest(cloud.state_dir))
+    named = cloud.state_dir / "runs" / run_name
+    return analyse_again(named if named.is_dir() else Path(run_name))
+
+
+def prove(cloud: Cloud, wish: Wish) -> Campaign:
+    """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
+    region = _region(cloud, wish.region)
+    faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
+    if "keystone.admin" not in cloud.secrets.names():
+        raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
+    _consent(cloud, wish)
+    with local_lock(cloud.state_dir):
+        return _interruptible(_campaign(cloud, region, faults, wish))
+
+
+def _region(cloud: Cloud, name: str | None) -> Region:
+    if name is None and len(cloud.regions) == 1:
+        return next(iter(cloud.regions.values()))
+    if name is None or name not in cloud.regions:
+        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
+    return cloud.regions[name]
+
+
+def _consent(cloud: Cloud, wish: Wish) -> None:
+    """A lab is there to be broken. Hosts that are not a lab's need two words from their owner."""
+    if lab.exists(cloud.name):
+        return
+    if not wish.yes:
+        raise UsageError(
+            "these hosts are not a lab's: their clients will feel every fault",
+            next="add --yes, and type the cloud's name",
+        )
+    if click.prompt("Type the cloud's name to go on", err=True) != cloud.name:
+        raise ProveError("that is not this cloud's name, so nothing was done", where=cloud.name)
+
+
+def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
+    """SIGTERM ends it as Ctrl-C does: what was struck is healed first."""
+
+    async def main() -> Campaign:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+async def _campaign(cloud: Cloud, region: Region, faults: tuple[Fault, ...], wish: Wish) -> Campaign:
+    async def open_host(name: str) -> Transport:
+        return await connect_host(cloud.host_by_name[name], SSH)
+
+    cafile = cloud.state_dir / "ca.pem"
+    cafile.write_text(ca_certificate(cloud))
+    reach, epoch = Reach(open_host), time.monotonic()
+    try:
+        injectors = _injectors(cloud, reach)
+        healed = await heal_leftovers(injectors, cloud.state_dir)
+        if healed:
+            click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
+        with reporting() as reporter:
+            async with grounds(cloud, region, str(cafile)) as ground:
+                site = Site(
+                    cloud=cloud,
+                    region=region,
+                    profile=cloud.timing.profile,
+                    injectors=injectors,
+                    health=ClusterHealth(cloud, region, SSH),
+                    grounds=ground,
+                    reach=reach,
+                    lengths=Lengths(wish.before, wish.after, wish.redundant_within, wish.timeout),
+                    reporter=reporter,
+                    epoch=epoch,
+                    now=lambda: time.monotonic() - epoch,
+                    busy=wish.busy,
+                )
+                order = Order(
+                    faults=faults,
+                    profile=site.profile,
+                    baseline=wish.baseline or "",
+                    force=wish.force,
+                    command=wish.command,
+                    started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+                    versions=await versions(reach, cloud, region),
+                )
+                return await run(order, site, lambda: _under(site, order.baseline))
+    finally:
+        await reach.close()
+
+
+def _injectors(cloud: Cloud, reach: Reach) -> Injectors:
+    units = {name: service.units[0] for name, service in registry().items() if service.units}
+    if lab.exists(cloud.name):
+        return Injectors(UnitSignals(reach), units, LabPower(cloud.name), LabNetwork(cloud.name))
+    return Injectors(UnitSignals(reach), units, NoPower(), NoNetwork())
+
+
+@asynccontextmanager
+async def _under(site: Site, profile: str) -> AsyncGenerator[Site, None]:
+    """The site under a peer's timing; the cloud's own comes back in any case, also on Ctrl-C."""
+    peer = replace(site.cloud, timing=TimingSpec(profile=profile))
+    try:
+        await _retime(site.reporter, peer)
+        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH))
+    finally:
+        await asyncio.shield(_retime(site.reporter, site.cloud))
+
+
+async def _retime(reporter: Reporter, cloud: Cloud) -> None:
+    reporter.phase(f"applies timing profile {cloud.timing.profile}")
+    async with connect(cloud.hosts, SSH) as hosts:
+        hosts.require_all()
+        found = await survey(cloud, registry(), hosts)
+        if not found.plan.empty:
+
+            def report(event: Event) -> None:
+                if isinstance(event, StageStarted):
+                    reporter.phase(f"applies timing profile {cloud.timing.profile}: {event.stage}")
+
+            await apply(found.plan, hosts, report)
+
+
+class LabPower:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def off(self, host: str) -> None:
+        await self._press(host, "off")
+
+    async def on(self, host: str) -> None:
+        await self._press(host, "on")
+
+    async def reset(self, host: str) -> None:
+        await self._press(host, "reset")
+
+    async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
+        await asyncio.to_thread(lab.power, self._cloud, host, action)
+
+
+class LabNetwork:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def isolate(self, host: str, network: str) -> None:
+        await asyncio.to_thread(lab.isolate, self._cloud, host, network)
+
+    async def heal(self, host: str, network: str) -> None:
+        await asyncio.to_thread(lab.heal, self._cloud, host, network)

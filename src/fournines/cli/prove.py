@@ -1,0 +1,72 @@
+"""`fournines prove`: inject faults, measure what a client sees, check that nothing is lost."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
+
+FAULTS is a comma-separated list: NAME@TARGET for host and network faults, NAME@SERVICE or NAME@SERVICE+TARGET for
+services, each with an optional /DURATION; or `each` (every fault once, where it hurts most), or `all`.
+
+\b
+  host.power_off   host.reset   network.isolate   service.kill   service.freeze
+  targets: vip, writer, one, leader, minority, majority, all, a host, a zone
+  services: keystone, haproxy, mariadb, rabbitmq, memcached, keepalived
+
+Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
+
+\b
+Exit code: 0 pass, 1 fail, 2 unknown.
+
+\b
+Examples:
+  sudo fournines prove cloud.yaml --faults host.power_off@vip,service.freeze@keystone
+  sudo fournines prove cloud.yaml --faults service.kill@mariadb+all --json
+  sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
+  sudo fournines prove cloud.yaml --faults each --busy
+  fournines prove cloud.yaml --analyse latest
+"""
+DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
+EXIT = {"pass": 0, "fail": 1, "unknown": 2}
+
+
+@click.command(help=HELP)
+@click.argument("cloud", type=click.Path(path_type=Path))
+@click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
+@click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
+@click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
+@click.option("--busy", is_flag=True, help="Keep every core busy meanwhile: figures are recorded, not judged.")
+@click.option("--before", default=10.0, show_default=True, help="Seconds of quiet before each fault.")
+@click.option("--after", default=5.0, show_default=True, help="Seconds of load after full redundancy.")
+@click.option("--redundant-within", default=120.0, show_default=True, help="Seconds that full redundancy may take.")
+@click.option("--timeout", default=10.0, show_default=True, help="Seconds until a client gives a request up.")
+@click.option("--region", help="Of a cloud with several regions.")
+@click.option("--force", is_flag=True, help="Also on a cloud that is not healthy.")
+@click.option("--yes", is_flag=True, help="Needed on hosts that are not a lab's, beside the cloud's typed name.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
+def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> None:
+    from fournines.cli.proof import Wish, again, prove
+    from fournines.cli.proof_show import show
+    from fournines.cli.reach import load_cloud
+    from fournines.prove.document import document
+
+    loaded = load_cloud(cloud)
+    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()))
+    if as_json:
+        click.echo(document(campaign))
+    else:
+        show(campaign)
+    sys.exit(EXIT[campaign.verdict])
+
+
+def _repeat() -> str:
+    """The command line that does the same again."""
+    import shlex
+
+    return shlex.join(["fournines", *sys.argv[1:]])
