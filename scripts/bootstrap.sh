@@ -44,7 +44,7 @@ find_python() { # the first interpreter that is new enough
 
 command -v apt-get > /dev/null || die "this is neither Debian nor Ubuntu: install the packages named in $0 by hand"
 
-lab="mmdebstrap debian-archive-keyring systemd-container iproute2 nftables openssh-client openssl util-linux procps"
+lab="python3 mmdebstrap debian-archive-keyring systemd-container iproute2 nftables openssh-client openssl util-linux procps"
 tests="nodejs chromium chromium-driver curl"
 # shellcheck disable=SC2086
 apt_install $lab

@@ -77,7 +77,7 @@ def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool =
     """The digest of an image with the packages `wanted`; built when there is none yet, which takes a minute or two.
 
     Atomic: an image is there completely or not at all. Two callers at once: one builds, the other waits.
-    Raises LabError when no mirror is known, or with mmdebstrap's last words.
+    Raises LabError with mmdebstrap's last words.
     """
     names = tuple(sorted(wanted))
     name = digest(names)
@@ -122,16 +122,18 @@ def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> Non
     started = time.monotonic()
     building.mkdir()
     root = building / "root"
-    listed = building / "sources.list"
-    listed.write_text("\n".join(sources.debian(sources.read(), mirror)) + "\n")
     argv = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(names)}"]
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
     argv += ["--dpkgopt=force-unsafe-io"]  # a torn image is never renamed into place
     argv += [f"--aptopt={option}" for option in ('APT::Install-Recommends "false"', *_apt_options())]
-    argv += [f'--customize-hook=sh {_CUSTOMIZE} "$1"', sources.SUITE, str(root), str(listed)]
+    argv += [f'--customize-hook=sh {_CUSTOMIZE} "$1"', sources.SUITE, str(root)]
+    if listed := sources.debian(sources.read(), mirror):
+        (building / "sources.list").write_text("\n".join(listed) + "\n")
+        argv.append(str(building / "sources.list"))
+    else:
+        say("this machine's apt sources name no Debian mirror: mmdebstrap takes the one it knows")
     say(f"building the hosts' image: Debian {sources.SUITE}, {len(names)} packages and what they need")
     _follow(argv, building / "build.log", say)
-    listed.unlink()
     record = {
         "suite": sources.SUITE,
         "packages": names,
@@ -173,7 +175,7 @@ def _follow(argv: list[str], log: Path, say: Say) -> None:
             "The hosts' image could not be built",
             where=str(log),
             why="\n        ".join(last[:6]),
-            next="check the machine's own apt: sudo apt-get update",
+            next="check the machine's own apt (sudo apt-get update), or name a mirror: FOURNINES_DEBIAN_MIRROR=http://…",
         )
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fournines.errors import LabError
-
 SUITE = "trixie"
 _CODENAMES = ("buster", "bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -82,7 +80,7 @@ def _resolve(uri: str) -> str:
 def debian(sources: Iterable[Source], mirror: str = "") -> list[str]:
     """Lines of a sources.list for Debian's `SUITE`, its updates and its security fixes.
 
-    `mirror`: use this one for all but security. Raises LabError when `sources` hold no Debian mirror and none is given.
+    `mirror`: use this one for all. Empty when `sources` hold no Debian mirror (Ubuntu's do not) and none is given.
     """
     main = security = None
     for source in sources:
@@ -95,14 +93,9 @@ def debian(sources: Iterable[Source], mirror: str = "") -> list[str]:
             elif re.fullmatch(rf"({'|'.join(_CODENAMES)})(-security|/updates)", suite):
                 security = security or source
     if mirror:
-        main = Source((mirror,), (), ())
-        security = None
+        main, security = Source((mirror,), (), ()), None
     if main is None:
-        raise LabError(
-            "This machine's apt sources name no Debian mirror, and the lab's hosts run Debian",
-            where="/etc/apt",
-            next="name one: FOURNINES_DEBIAN_MIRROR=http://…/debian, or fournines lab image --mirror http://…/debian",
-        )
+        return []
     lines = [_line(main, SUITE), _line(main, f"{SUITE}-updates")]
     if security is not None:
         lines.append(_line(security, f"{SUITE}-security"))
