@@ -51,9 +51,11 @@ EXIT = {"pass": 0, "fail": 1, "unknown": 2}
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> None:
+    from fournines.cli import report
     from fournines.cli.proof import Wish, again, prove
     from fournines.cli.proof_show import show
     from fournines.cli.reach import load_cloud
+    from fournines.prove import store
     from fournines.prove.document import document
 
     loaded = load_cloud(cloud)
@@ -62,6 +64,10 @@ def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> 
         click.echo(document(campaign))
     else:
         show(campaign)
+    run = store.run_directory(loaded.state_dir, campaign.started_at)
+    if run.is_dir():  # not when the run that was analysed again lies elsewhere
+        report.write(campaign, run / report.NAME)
+        click.echo(f"report: {run / report.NAME}", err=True)
     sys.exit(EXIT[campaign.verdict])
 
 

@@ -9,8 +9,12 @@ import click
 from fournines import cloud
 from fournines.errors import ProveError
 from fournines.prove import store
+from fournines.prove.model import Campaign
 from fournines.prove.report import render
 from fournines.prove.report_table import table
+
+#: In the run's directory.
+NAME = "report.html"
 
 HELP = """Render a stored proof as one HTML file that opens offline.
 
@@ -34,18 +38,22 @@ def command(source: Path, output: Path | None, markdown: bool) -> None:
     if markdown:
         click.echo(table(store.load(run)), nl=False)
         return
-    path = output or (run if run.is_dir() else run.parent) / "report.html"
-    page = render(store.load(run))
+    path = output or (run if run.is_dir() else run.parent) / NAME
+    write(store.load(run), path)
+    click.echo(path)
+
+
+def write(campaign: Campaign, path: Path) -> None:
+    """Raises ProveError when `path` cannot be written."""
     try:
-        path.write_text(page, encoding="utf-8")
+        path.write_text(render(campaign), encoding="utf-8")
     except OSError as error:
         raise ProveError(
             "the report cannot be written",
             where=str(path),
             why=error.strerror or str(error),
-            next="choose another place with -o FILE",
+            next="choose another place: fournines report RUN -o FILE",
         ) from error
-    click.echo(path)
 
 
 def _run(source: Path) -> Path:
