@@ -95,7 +95,7 @@ class Board:
 
 
 def show(campaign: Campaign) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
     for result in campaign.results:
         if result.profile == campaign.profile:
             _show_fault(console, result, baseline_of(campaign, result))
