@@ -123,6 +123,7 @@ def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> Non
     building.mkdir()
     root = building / "root"
     argv = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(names)}"]
+    argv.append(f"--keyring={sources.KEYRING}")
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
     argv += ["--dpkgopt=force-unsafe-io"]  # a torn image is never renamed into place
     argv += [f"--aptopt={option}" for option in ('APT::Install-Recommends "false"', *_apt_options())]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 SUITE = "trixie"
 _CODENAMES = ("buster", "bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
-_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True)
@@ -103,4 +103,4 @@ def debian(sources: Iterable[Source], mirror: str = "") -> list[str]:
 
 
 def _line(source: Source, suite: str) -> str:
-    return f"deb [signed-by={source.signed_by or _KEYRING}] {source.uris[0]} {suite} main"
+    return f"deb [signed-by={source.signed_by or KEYRING}] {source.uris[0]} {suite} main"
