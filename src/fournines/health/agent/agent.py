@@ -214,7 +214,7 @@ class Agent(asyncio.DatagramProtocol):
         if config.units:
             found.append(watch.Watcher("units", 5.0, lambda: system.units(config.units)))
         if config.certificates:
-            found.append(watch.Watcher("certificates", 600.0, lambda: system.certificates(config.certificates)))
+            found.append(watch.Watcher("certificates", 30.0, lambda: system.certificates(config.certificates)))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: _fernet(config.fernet_keys)))
         return found

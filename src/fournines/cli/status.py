@@ -1,0 +1,90 @@
+"""`fournines status`: is the control plane healthy, and what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
+from fournines.cloud.model import Cloud
+from fournines.health.cluster import Cluster
+
+HELP = """Say whether the control plane of CLOUD is healthy, what is wrong and what to do, tier by tier.
+
+Asks every host once, over SSH, for what its health agent has found; a host that does not answer is a finding.
+
+\b
+Exit code: 0 healthy, 1 not healthy (also when clients are served).
+
+\b
+Examples:
+  fournines status cloud.yaml
+  fournines status cloud.yaml --watch
+  fournines status cloud.yaml --json | jq -r '.problems[].what'
+"""
+
+EVERY = 2.0
+
+
+@click.command(help=HELP)
+@click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD")
+@click.option("--watch", is_flag=True, help=f"Again every {EVERY:g} s, until interrupted.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document; with --watch one a line.")
+@reach_options
+def command(cloud: Path, watch: bool, as_json: bool, **options: Any) -> None:
+    made, reach = load_cloud(cloud), reach_of(options)
+    seen = asyncio.run(_watch(made, reach, as_json) if watch else _once(made, reach, as_json))
+    sys.exit(0 if seen.healthy else 1)
+
+
+async def _once(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
+    async for seen in _looks(cloud, reach):
+        _print(seen, as_json)
+        return seen
+    raise AssertionError("an endless sequence ended")
+
+
+async def _watch(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
+    from fournines.cli.status_show import Screen
+
+    with contextlib.nullcontext() if as_json or not sys.stdout.isatty() else Screen() as screen:
+        async for seen in _looks(cloud, reach):
+            if screen:
+                screen.show(seen)
+            else:
+                _print(seen, as_json, line=True)
+            await asyncio.sleep(EVERY)
+    raise AssertionError("an endless sequence ended")
+
+
+async def _looks(cloud: Cloud, reach: Reach) -> AsyncIterator[Cluster]:
+    """One after another, over connections that are kept; hosts that were away are tried again each time."""
+    from fournines.engine import connect
+    from fournines.health.look import look
+
+    hosts = reach.hosts(cloud)
+    while True:
+        async with connect(hosts, reach.ssh()) as connected:
+            lost = False
+            while not lost:
+                seen = await look(cloud, connected, connected.failures)
+                yield seen
+                lost = bool(connected.failures) or any(r.unknown for r in seen.regions)
+
+
+def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
+    if as_json:
+        from fournines.cli.status_show import document
+
+        click.echo(json.dumps(document(seen), indent=None if line else 2))
+    else:
+        from fournines.cli.status_show import show
+
+        show(seen)

@@ -1,0 +1,185 @@
+"""A cluster's status as text: a sentence, what is wrong, a table a tier; and as one JSON document."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fournines.health.cluster import Cluster, RegionState
+from fournines.health.snapshot import HostState, Probe
+
+GOOD, BAD, DIM = "green", "red", "dim"
+
+
+def show(seen: Cluster) -> None:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=160)  # who reads a pipe must not get cells cut to 80 columns
+    console.print(_whole(seen))
+
+
+class Screen:
+    """The whole terminal, repainted."""
+
+    def __init__(self) -> None:
+        self._live = Live(console=Console(highlight=False), screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Screen:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, seen: Cluster) -> None:
+        stamp = Text(time.strftime("%H:%M:%S  Ctrl-C ends\n"), style=DIM)
+        self._live.update(Group(stamp, _whole(seen)), refresh=True)
+
+
+def document(seen: Cluster) -> dict[str, Any]:
+    return {
+        "cloud": seen.cloud.name,
+        "healthy": seen.healthy,
+        "sentence": seen.sentence(),
+        "problems": [dataclasses.asdict(p) for p in seen.problems],
+        "regions": {
+            r.region.name: {
+                "vip_holders": r.vip_holders,
+                "writers": r.writers,
+                "not_served": r.served(),
+                "hosts": {name: dataclasses.asdict(state) for name, state in r.states.items()},
+                "unknown": [dataclasses.asdict(u) for u in r.unknown],
+            }
+            for r in seen.regions
+        },
+    }
+
+
+def _whole(seen: Cluster) -> RenderableType:
+    parts: list[RenderableType] = [Text(seen.sentence(), style=f"bold {GOOD if seen.healthy else BAD}")]
+    for problem in seen.problems:
+        parts.append(
+            Text.assemble("\n", ("✗ ", BAD), (f"{problem.where}: " if problem.where else "", "bold"), problem.what)
+        )
+        parts.append(Text(f"  next: {problem.next}", style=DIM))
+    for region in seen.regions:
+        if len(seen.regions) > 1:
+            parts.append(Text(f"\nregion {region.region.name}", style="bold"))
+        parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(region)]
+    return Group(*parts)
+
+
+def _tables(region: RegionState) -> Iterator[Table]:
+    carriers = {name: s for name, s in region.states.items() if s.vip or s.galera or s.rabbitmq}
+    if carriers:
+        yield _hosts(carriers)
+    if region.galera:
+        yield _galera(region)
+    if region.rabbitmq:
+        yield _rabbitmq(region)
+    if region.balancers():
+        yield _balancers(region)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True, header_style=DIM)
+    return table
+
+
+def _hosts(states: dict[str, HostState]) -> Table:
+    table = _table(
+        "Hosts", "host", "VIPs", "HAProxy", "keystone", "memcached", "agent", "units", "certificate", "fernet key"
+    )
+    for name, s in states.items():
+        down = [unit for unit, active in s.units.items() if active != "active"]
+        ends = min((e for e in s.certificates.values() if e is not None), default=None)
+        table.add_row(
+            name,
+            Text("holds", style=GOOD) if s.vip and s.vip.held else _may(s),
+            _mark(s.vip.balancer) if s.vip else "",
+            _probe(s.keystone),
+            _probe(s.memcached),
+            _mark(s.age <= 10, f"{s.age:.0f} s"),
+            _mark(not down, f"{len(s.units) - len(down)}/{len(s.units)}"),
+            "" if ends is None else f"{(ends - time.time()) / 86400:.0f} days",
+            "" if s.fernet_age is None else _ago(s.fernet_age),
+        )
+    return table
+
+
+def _may(state: HostState) -> Text:
+    if state.vip is None:
+        return Text("")
+    return Text("standby", style=DIM) if state.vip.may_hold else Text("must not", style=BAD)
+
+
+def _galera(region: RegionState) -> Table:
+    clusters = sorted({g.cluster for g in region.galera.values() if g.cluster})
+    table = _table(f"Galera  {' and '.join(clusters)}", "host", "role", "component", "state", "size", "seqno", "queue")
+    for name, g in region.galera.items():
+        table.add_row(
+            name,
+            Text("writer", style=GOOD) if g.acting else Text("reader" if g.good else "", style=DIM),
+            _mark(g.primary, "Primary" if g.primary else "non-Primary"),
+            _mark(g.good, g.state if g.answered is not None else "does not run"),
+            str(len(g.members)),
+            str(g.seqno),
+            str(g.receive_queue),
+        )
+    return table
+
+
+def _rabbitmq(region: RegionState) -> Table:
+    bad = sum(1 for q in region.queues if not q.quorum)
+    thin = sum(1 for q in region.queues if q.quorum and q.missing)
+    title = f"RabbitMQ  {len(region.queues)} replicated queues, {bad} without quorum, {thin} with missing members"
+    table = _table(title, "host", "answers", "sees running", "alarms", "leads")
+    for name, r in region.rabbitmq.items():
+        leads = sum(1 for q in region.queues if q.leader == f"rabbit@{name}")
+        table.add_row(
+            name,
+            _mark(r.ok),
+            f"{len(r.running)}/{len(r.running) + len(r.stopped)}",
+            ", ".join(r.alarms) or "none",
+            str(leads),
+        )
+    return table
+
+
+def _balancers(region: RegionState) -> Table:
+    seers = [name for name, s in region.states.items() if s.backends]
+    table = _table("Backends, as each load balancer sees them", "service", "host", *seers)
+    for (proxy, server), seen in region.balancers().items():
+        cells = (seen.get(name, "") for name in seers)
+        # A database that is not the writer is out on purpose.
+        table.add_row(
+            proxy,
+            server,
+            *(Text(c, style=GOOD if c.startswith("UP") else DIM if proxy == "mariadb" else BAD) for c in cells),
+        )
+    return table
+
+
+def _mark(good: bool, text: str = "") -> Text:
+    return Text(text or ("ok" if good else "down"), style=GOOD if good else BAD)
+
+
+def _probe(probe: Probe | None) -> Text:
+    return Text("") if probe is None else _mark(probe.ok)
+
+
+def _ago(seconds: float) -> str:
+    return f"{seconds / 86400:.0f} days" if seconds > 2 * 86400 else f"{seconds / 3600:.0f} h"

@@ -1,0 +1,134 @@
+"""The whole cloud at one moment: every host's own word, and what follows from all of them together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from fournines.cloud.model import Cloud, Region
+from fournines.health.snapshot import Galera, HostState, Queue, Rabbitmq
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A host that could not be asked, or whose agent has written nothing."""
+
+    host: str
+    what: str
+    why: str
+    next: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """where: a host, "" for the region as a whole. next: what to type or to change."""
+
+    what: str
+    where: str
+    next: str
+    region: str
+
+
+@dataclass(frozen=True, eq=False)
+class RegionState:
+    """One region. Hosts in file order."""
+
+    region: Region
+    states: Mapping[str, HostState]
+    unknown: tuple[Unknown, ...]
+
+    @cached_property
+    def vip_holders(self) -> tuple[str, ...]:
+        return tuple(name for name, s in self.states.items() if s.vip and s.vip.held)
+
+    @cached_property
+    def galera(self) -> Mapping[str, Galera]:
+        return {name: s.galera for name, s in self.states.items() if s.galera}
+
+    @cached_property
+    def writers(self) -> tuple[str, ...]:
+        """Hosts that take writes; one, in health."""
+        return tuple(name for name, g in self.galera.items() if g.acting)
+
+    @cached_property
+    def rabbitmq(self) -> Mapping[str, Rabbitmq]:
+        return {name: s.rabbitmq for name, s in self.states.items() if s.rabbitmq}
+
+    @cached_property
+    def queues(self) -> tuple[Queue, ...]:
+        """As the first node that answers sees them."""
+        return next((r.queues for r in self.rabbitmq.values() if r.ok), ())
+
+    def balancers(self) -> Mapping[tuple[str, str], Mapping[str, str]]:
+        """(proxy, server) -> load balancer's host -> that server's status there."""
+        seen: dict[tuple[str, str], dict[str, str]] = {}
+        for name, state in self.states.items():
+            for backend in state.backends:
+                seen.setdefault((backend.proxy, backend.server), {})[name] = backend.status
+        return seen
+
+    def served(self) -> tuple[str, ...]:
+        """What of the control plane clients cannot use now; () when all of it."""
+        gone: list[str] = []
+        holder = self.states.get(self.vip_holders[0]) if self.vip_holders else None
+        if holder is None or holder.vip is None or not holder.vip.balancer:
+            gone.append("the VIP")
+        if self.galera and not self.writers:
+            gone.append("the database")
+        if self.rabbitmq and not any(r.ok for r in self.rabbitmq.values()):
+            gone.append("the message bus")
+        if holder is not None:
+            proxies: dict[str, bool] = {}
+            for backend in holder.backends:
+                proxies[backend.proxy] = proxies.get(backend.proxy, False) or backend.up
+            gone += [name for name, up in proxies.items() if not up and name != "mariadb"]
+        return tuple(gone)
+
+
+@dataclass(frozen=True, eq=False)
+class Cluster:
+    cloud: Cloud
+    regions: tuple[RegionState, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def healthy(self) -> bool:
+        return not self.problems
+
+    def sentence(self) -> str:
+        """The one that `status` begins with."""
+        gone = [f"{what}{self._of(region)}" for region in self.regions for what in region.served()]
+        count = f"{len(self.problems)} problem{'s' * (len(self.problems) != 1)}"
+        if gone:
+            return f"{self.cloud.name} does not serve {_listed(gone)}: {count}."
+        if self.problems:
+            return f"{self.cloud.name} serves, and is not healthy: {count}."
+        return f"{self.cloud.name} is healthy: {'; '.join(self._well(region) for region in self.regions)}."
+
+    def _of(self, region: RegionState) -> str:
+        return f" of {region.region.name}" if len(self.regions) > 1 else ""
+
+    def _well(self, region: RegionState) -> str:
+        holder, writer = _listed(region.vip_holders), _listed(region.writers)
+        said = [f"{len(region.states)} hosts{self._of(region)}"]
+        if holder:
+            said.append(f"{holder} holds the VIPs")
+        if writer:
+            said.append(f"{writer} takes the writes")
+        return ", ".join(said)
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    *most, last = names or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def regions(cloud: Cloud, states: Mapping[str, HostState | Unknown]) -> Iterator[RegionState]:
+    for region in cloud.regions.values():
+        said = [states[h.name] for h in region.hosts if h.name in states]
+        yield RegionState(
+            region,
+            {s.host: s for s in said if isinstance(s, HostState)},
+            tuple(s for s in said if isinstance(s, Unknown)),
+        )

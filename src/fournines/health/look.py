@@ -1,0 +1,48 @@
+"""Asks every host what its agent says, all at once: one exec a host, and a host that does not answer is a finding."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+
+from fournines.cloud.model import Cloud, Host
+from fournines.engine.transport import Transport
+from fournines.errors import HostError
+from fournines.health.cluster import Cluster, Unknown, regions
+from fournines.health.problems import problems
+from fournines.health.snapshot import HostState, parse
+
+STATE = "/run/fournines/state.json"
+#: The host's own clock first: whose clock is wrong, ours or its, must not matter.
+_SCRIPT = f"date +%s.%N; cat {STATE}"
+ANSWER = 10.0
+
+
+async def look(cloud: Cloud, hosts: Mapping[str, Transport], failures: Mapping[str, HostError]) -> Cluster:
+    """`failures`: hosts that could not be connected to, and why."""
+    asked = [h for h in cloud.hosts if h.name in hosts]
+    answers = await asyncio.gather(*(_ask(host, hosts[host.name]) for host in asked))
+    states: dict[str, HostState | Unknown] = {a.host: a for a in answers}
+    states |= {name: _unreachable(name, error) for name, error in failures.items()}
+    seen = tuple(regions(cloud, states))
+    return Cluster(cloud, seen, tuple(p for region in seen for p in problems(region)))
+
+
+async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
+    try:
+        done = await transport.run(_SCRIPT, timeout=ANSWER)
+    except HostError as error:
+        return _unreachable(host.name, error)
+    clock, _, document = done.stdout.partition("\n")
+    if done.status != 0:
+        return Unknown(host.name, "no health agent has run here since it booted", "", "fournines apply")
+    try:
+        said = json.loads(document)
+        return parse(said, max(0.0, float(clock) - said["time"]))
+    except (ValueError, KeyError, TypeError) as error:
+        return Unknown(host.name, "its agent is of another version", repr(error), "fournines apply")
+
+
+def _unreachable(name: str, error: HostError) -> Unknown:
+    return Unknown(name, error.what, error.why, error.next or f"see whether {name} has power and network")

@@ -1,0 +1,171 @@
+"""What is wrong with a region, and what to do about each. Pure: one rule a function, one problem a fact."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from fournines.health.cluster import Problem, RegionState
+
+#: Seconds after which what an agent wrote is no longer what is true: it writes each second.
+STALE = 10.0
+DAY = 86_400.0
+CERTIFICATE_DAYS = 30
+#: Transactions between the most and the least advanced node that polling at different moments does not explain.
+SEQNO_SPREAD = 1000
+
+
+def problems(region: RegionState) -> list[Problem]:
+    """Of several hosts with the same problem one, that names them all."""
+    rules = (_hosts, _agents, _vip, _galera, _writer, _rabbitmq, _probes, _balancers, _units, _expiry)
+    where: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        for problem in rule(region):
+            where.setdefault((problem.what, problem.next), []).append(problem.where)
+    return [Problem(what, ", ".join(hosts), next, region.region.name) for (what, next), hosts in where.items()]
+
+
+def _problem(region: RegionState, what: str, where: str, next: str) -> Problem:
+    return Problem(what, where, next, region.region.name)
+
+
+def _hosts(r: RegionState) -> Iterator[Problem]:
+    for host in r.unknown:
+        yield _problem(r, f"{host.what}: {host.why}" if host.why else host.what, host.host, host.next)
+
+
+def _agents(r: RegionState) -> Iterator[Problem]:
+    for name, state in r.states.items():
+        if state.age > STALE:
+            what = f"the health agent has said nothing for {state.age:.0f} s; what follows of this host is that old"
+            yield _problem(r, what, name, "journalctl -u fournines-agent -n 50")
+        silent = [peer for peer in state.silent_peers if peer in r.states]
+        if silent:
+            what = f"exchanges no heartbeats with {', '.join(silent)}"
+            yield _problem(
+                r, what, name, "let UDP port 9201 through between these hosts; see `ip route` and `nft list`"
+            )
+
+
+def _vip(r: RegionState) -> Iterator[Problem]:
+    able = {name: s.vip for name, s in r.states.items() if s.vip}
+    if not able:
+        return
+    if not r.vip_holders:
+        reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
+        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", "journalctl -u keepalived -n 50")
+    if len(r.vip_holders) > 1:
+        what = f"{' and '.join(r.vip_holders)} hold the VIPs at once"
+        yield _problem(r, what, "", "let VRRP (IP protocol 112) through between these hosts")
+    wanted = {str(r.region.vips.internal), str(r.region.vips.public)}
+    for name in r.vip_holders:
+        if missing := wanted - set(able[name].held):
+            what = f"holds one VIP and not {', '.join(sorted(missing))}"
+            yield _problem(r, what, name, "systemctl restart keepalived")
+    for name, vip in able.items():
+        if not vip.may_hold:
+            yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "mend what it says; it returns by itself")
+
+
+def _galera(r: RegionState) -> Iterator[Problem]:
+    for name, node in r.galera.items():
+        if node.good:
+            missing = [m for m in r.galera if m not in node.members]
+            if missing:
+                yield _problem(r, f"its Galera view lacks {', '.join(missing)}", name, "see these hosts' own entries")
+            continue
+        if node.answered is None:
+            waits = f"; {node.waits_for}" if node.waits_for else ""
+            yield _problem(r, f"MariaDB does not run{waits}", name, "journalctl -u mariadb -n 50")
+        elif node.answered > STALE / 2:
+            what = f"MariaDB has not answered for {node.answered:.0f} s"
+            yield _problem(r, what, name, "frozen or overloaded: systemctl restart mariadb; it rejoins by itself")
+        else:
+            what = f"its node is {'Primary' if node.primary else 'not Primary'}, {node.state}"
+            yield _problem(r, f"{what}; {node.waits_for}" if not node.primary else what, name, "it returns by itself")
+    clusters = {g.cluster for g in r.galera.values() if g.cluster}
+    if len(clusters) > 1:
+        what = f"Galera nodes hold {len(clusters)} different histories: {', '.join(sorted(clusters))}"
+        yield _problem(
+            r, what, "", "decide which is right; on the others stop MariaDB, move grastate.dat away, start it"
+        )
+    positions = [g.seqno for g in r.galera.values() if g.good]
+    if positions and max(positions) - min(positions) > SEQNO_SPREAD:
+        behind = min((n for n, g in r.galera.items() if g.good), key=lambda n: r.galera[n].seqno)
+        what = f"is {max(positions) - min(positions)} transactions behind"
+        yield _problem(r, what, behind, "it catches up by itself; if not, see its disk and CPU")
+
+
+def _writer(r: RegionState) -> Iterator[Problem]:
+    if not r.galera:
+        return
+    if len(r.writers) > 1:
+        what = f"{' and '.join(r.writers)} take writes at once"
+        yield _problem(r, what, "", "journalctl -u fournines-agent on both; one yields within a second")
+    elif not r.writers and any(g.good for g in r.galera.values()):
+        yield _problem(r, "no node takes writes", "", "journalctl -u fournines-agent says why on each")
+
+
+def _rabbitmq(r: RegionState) -> Iterator[Problem]:
+    for name, broker in r.rabbitmq.items():
+        if not broker.ok:
+            yield _problem(r, f"RabbitMQ does not answer: {broker.error}", name, "journalctl -u rabbitmq-server -n 50")
+        for node in broker.stopped:
+            yield _problem(r, f"its RabbitMQ does not see {node}", name, "rabbitmqctl cluster_status")
+    for alarm in sorted({a for broker in r.rabbitmq.values() if broker.ok for a in broker.alarms}):
+        yield _problem(r, f"RabbitMQ blocks all publishers: {alarm}", "", "free memory or disk there")
+    dead = [q for q in r.queues if not q.quorum]
+    thin = [q for q in r.queues if q.quorum and (q.missing or len(q.members) < len(r.rabbitmq))]
+    for queues, what in ((dead, "without a quorum"), (thin, "with missing members")):
+        if queues:
+            some = ", ".join(f"{q.vhost}/{q.name}" for q in queues[:3])
+            more = " …" if len(queues) > 3 else ""
+            text = f"{len(queues)} of {len(r.queues)} queues {what}: {some}{more}"
+            yield _problem(r, text, "", "members return with their hosts; else rabbitmq-queues grow NODE all")
+
+
+def _probes(r: RegionState) -> Iterator[Problem]:
+    for name, state in r.states.items():
+        for service, probe in (("memcached", state.memcached), ("keystone", state.keystone)):
+            if probe and not probe.ok:
+                yield _problem(r, f"{service} does not answer: {probe.error}", name, f"journalctl -u {service} -n 50")
+        if state.vip and not state.vip.balancer:
+            yield _problem(r, "HAProxy does not answer", name, "journalctl -u haproxy -n 50")
+
+
+def _balancers(r: RegionState) -> Iterator[Problem]:
+    for (proxy, server), seen in r.balancers().items():
+        up = {host for host, status in seen.items() if status.startswith("UP")}
+        if up and len(up) < len(seen):
+            views = ", ".join(f"{host}: {status}" for host, status in seen.items())
+            next = "the network between the odd one and the backend; or it has just changed"
+            yield _problem(r, f"load balancers disagree on {proxy} of {server} ({views})", "", next)
+        # Of the database only the writer is up, so that nobody else takes writes.
+        elif not up and proxy != "mariadb":
+            yield _problem(
+                r, f"every load balancer has {proxy} of {server} out", server, f"journalctl -u {proxy} -n 50"
+            )
+    for proxy in {p for p, _ in r.balancers()}:
+        if not any(
+            status.startswith("UP") for (p, _), seen in r.balancers().items() if p == proxy for status in seen.values()
+        ):
+            yield _problem(r, f"no load balancer has a backend for {proxy}", "", "see the entries above")
+
+
+def _units(r: RegionState) -> Iterator[Problem]:
+    for name, state in r.states.items():
+        for unit, active in state.units.items():
+            if active != "active":
+                yield _problem(r, f"{unit} is {active}", name, f"journalctl -u {unit} -n 50")
+
+
+def _expiry(r: RegionState) -> Iterator[Problem]:
+    now = time.time()
+    for name, state in r.states.items():
+        for path, ends in state.certificates.items():
+            if ends is None:
+                yield _problem(r, f"{path} cannot be read as a certificate", name, "fournines apply")
+            elif ends - now < CERTIFICATE_DAYS * DAY:
+                days = (ends - now) / DAY
+                what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
+                yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")

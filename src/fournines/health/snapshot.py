@@ -1,0 +1,206 @@
+"""What one host's agent says (/run/fournines/state.json), typed. Parts that the host does not carry are None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SYNCED = "Synced"
+#: wsrep_local_state (Galera's `gcs_node_state`).
+_WSREP_STATES = {0: "not connected", 1: "Joining", 2: "Donor", 3: "Joined", 4: SYNCED}
+
+
+@dataclass(frozen=True)
+class Vip:
+    """held: the VIP addresses on this host. may_hold: by its lease; `why` not."""
+
+    held: tuple[str, ...]
+    may_hold: bool
+    why: str
+    balancer: bool
+
+
+@dataclass(frozen=True)
+class Backend:
+    """One server of one proxy, as one HAProxy sees it."""
+
+    proxy: str
+    server: str
+    status: str
+    check: str
+
+    @property
+    def up(self) -> bool:
+        return self.status.startswith("UP")
+
+
+@dataclass(frozen=True)
+class Galera:
+    """answered: seconds since mysqld last answered, None when it refuses. acting: this host takes the writes."""
+
+    answered: float | None
+    primary: bool
+    state: str
+    cluster: str
+    seqno: int
+    members: tuple[str, ...]
+    receive_queue: int
+    acting: bool
+    recorded: str
+    error: str
+    waits_for: str
+
+    @property
+    def good(self) -> bool:
+        return self.primary and self.state == SYNCED and self.answered is not None and self.answered <= 5.0
+
+
+@dataclass(frozen=True)
+class Queue:
+    vhost: str
+    name: str
+    type: str
+    leader: str
+    members: tuple[str, ...]
+    online: tuple[str, ...]
+
+    @property
+    def missing(self) -> int:
+        return len(self.members) - len(self.online)
+
+    @property
+    def quorum(self) -> bool:
+        return 2 * len(self.online) > len(self.members)
+
+
+@dataclass(frozen=True)
+class Rabbitmq:
+    """As this host's node sees the cluster. running: names of nodes; alarms: what each raises."""
+
+    ok: bool
+    error: str
+    running: tuple[str, ...]
+    stopped: tuple[str, ...]
+    alarms: tuple[str, ...]
+    queues: tuple[Queue, ...]
+
+
+@dataclass(frozen=True)
+class Probe:
+    ok: bool
+    error: str
+
+
+@dataclass(frozen=True)
+class HostState:
+    """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
+    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key."""
+
+    host: str
+    age: float
+    silent_peers: tuple[str, ...] = ()
+    vip: Vip | None = None
+    backends: tuple[Backend, ...] = ()
+    galera: Galera | None = None
+    rabbitmq: Rabbitmq | None = None
+    memcached: Probe | None = None
+    keystone: Probe | None = None
+    units: Mapping[str, str] = field(default_factory=dict[str, str])
+    certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    fernet_age: float | None = None
+
+
+def parse(document: Mapping[str, Any], age: float) -> HostState:
+    """`document`: state.json. KeyError or TypeError when it is another version's."""
+    peers: Mapping[str, Mapping[str, Any]] = document["peers"]
+    return HostState(
+        host=document["host"],
+        age=age,
+        silent_peers=tuple(name for name, peer in peers.items() if not peer["confirmed"]),
+        vip=_vip(document["vip"]) if document["vip"] else None,
+        backends=tuple(_backends(_part(document, "haproxy"))),
+        galera=_galera(document["galera"]) if document["galera"] else None,
+        rabbitmq=_rabbitmq(document["rabbitmq"]) if "rabbitmq" in document else None,
+        memcached=_probe(document.get("memcached")),
+        keystone=_probe(document.get("keystone")),
+        units=_units(_part(document, "units")),
+        certificates=_part(document, "certificates").get("ends") or {},
+        fernet_age=_part(document, "fernet").get("age"),
+    )
+
+
+def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """{} until its watcher has looked for the first time."""
+    return document.get(name) or {}
+
+
+def _vip(said: Mapping[str, Any]) -> Vip:
+    return Vip(tuple(said["held"]), said["may_hold"], said["why"], said["balancer"])
+
+
+def _backends(said: Mapping[str, Any]) -> list[Backend]:
+    proxies: Mapping[str, Mapping[str, Mapping[str, str]]] = said.get("proxies") or {}
+    return [
+        Backend(proxy, server, fields["status"], fields["check_desc"] or fields["check_status"])
+        for proxy, servers in proxies.items()
+        for server, fields in servers.items()
+        if server not in ("FRONTEND", "BACKEND")
+    ]
+
+
+def _galera(said: Mapping[str, Any]) -> Galera:
+    return Galera(
+        answered=said["answered"],
+        primary=said["primary"],
+        state=_WSREP_STATES.get(said["local_state"], str(said["local_state"])),
+        cluster=said["cluster"],
+        seqno=said["seqno"],
+        members=tuple(said["members"]),
+        receive_queue=said["receive_queue"],
+        acting=said["acting"],
+        recorded=said["recorded"]["host"],
+        error=said["error"],
+        waits_for=said["choice"]["why"],
+    )
+
+
+def _rabbitmq(said: Mapping[str, Any]) -> Rabbitmq:
+    nodes: list[dict[str, Any]] = said.get("nodes") or []
+    queues: list[dict[str, Any]] = said.get("queues") or []
+    return Rabbitmq(
+        ok=said["ok"],
+        error=said["error"],
+        running=tuple(n["name"] for n in nodes if n["running"]),
+        stopped=tuple(n["name"] for n in nodes if not n["running"]),
+        alarms=tuple(
+            f"{n['name']}: {alarm}"
+            for n in nodes
+            for key, alarm in (("mem_alarm", "memory"), ("disk_free_alarm", "disk"))
+            if n.get(key)
+        ),
+        queues=tuple(
+            Queue(
+                q["vhost"],
+                q["name"],
+                q["type"],
+                q.get("leader") or "",
+                tuple(q.get("members") or ()),
+                tuple(q.get("online") or ()),
+            )
+            for q in queues
+        ),
+    )
+
+
+def _probe(said: Mapping[str, Any] | None) -> Probe | None:
+    return None if said is None else Probe(said["ok"], said["error"])
+
+
+def _units(said: Mapping[str, Any]) -> dict[str, str]:
+    units: Mapping[str, Mapping[str, str]] = said.get("units") or {}
+    found: dict[str, str] = {}
+    for name, fields in units.items():
+        active, result = fields.get("ActiveState", ""), fields.get("Result", "")
+        found[name] = active if active == "active" or result in ("", "success") else f"{active} ({result})"
+    return found
