@@ -119,8 +119,10 @@ def _whole(result: FaultResult) -> Window:
 
 
 def _close_up(result: FaultResult, whole: Window) -> Window:
-    """To a little after the end of the last outage that began before the heal."""
-    struck = [end for s in result.series for begin, end in s.outages if result.injected <= begin < result.healed]
+    """To a little after the end of the last outage that began before the heal, or before redundancy was back where
+    nothing has to be healed."""
+    until = result.healed if result.fault.duration else result.redundant or result.ended
+    struck = [end for s in result.series for begin, end in s.outages if result.injected <= begin < until]
     after = max([CLOSE_UP_S, *(1.15 * (end - result.injected) for end in struck)])
     return Window(max(whole.start, result.injected - LEAD_S), min(whole.end, result.injected + after))
 

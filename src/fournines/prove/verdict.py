@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from fournines.prove.model import Campaign, FaultResult, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
+from fournines.prove.report_text import amount, limit
 
 #: A message may be delivered twice: a consumer acknowledges after it was told, and the acknowledgement can be cut.
 REPEATABLE = "messages"
@@ -62,6 +63,6 @@ def _recovery(result: FaultResult) -> Iterator[str]:
 
 
 def _missed(mark: PassMark, *, saturated: bool) -> str:
-    measured = "not measured" if mark.measured is None else f"{mark.measured:.2f} {mark.unit}"
+    measured = "not measured" if mark.measured is None else amount(mark.measured, mark.unit)
     why = ", on a machine without idle time" if saturated and mark.figure else ""
-    return f"{mark.what}: {measured}, {mark.bound} {mark.limit:g} {mark.unit}{why}"
+    return f"{mark.what}: {measured}, {mark.bound} {limit(mark.limit, mark.unit)}{why}"
