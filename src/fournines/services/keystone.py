@@ -73,11 +73,10 @@ class Keystone(Service):
             "[ \"$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json'"
             f" -d @{AUTH_REQUEST} "
         )
-        through = {
-            "itself": f"http://{host.address}:{PORT}",
-            "the internal VIP": f"http://{vips.internal}:{PORT}",
-            "the public VIP": f"https://{vips.public}:{PORT}",
-        }
+        through = {"itself": f"http://{host.address}:{PORT}"}
+        if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
+            through["the internal VIP"] = f"http://{vips.internal}:{PORT}"
+            through["the public VIP"] = f"https://{vips.public}:{PORT}"
         for name, url in through.items():
             yield Check(
                 f"a password buys a token through {name}",

@@ -132,6 +132,8 @@ def _provider_options(t: Timers, host: Host) -> str:
         "evs.suspect_timeout": _iso(t.evs_suspect),
         "evs.inactive_timeout": _iso(t.evs_inactive),
         "evs.install_timeout": _iso(t.evs_install),
+        # A new view waits for the slowest member's join message; repeated once a second only, one lost costs a second.
+        "evs.join_retrans_period": _iso(t.evs_keepalive),
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
