@@ -60,7 +60,12 @@ def command() -> None:
 @click.argument("cloud", type=click.Path(path_type=Path))
 @click.option("--mirror", default="", help="Debian mirror for the image, where the machine's own sources name none.")
 def up(cloud: Path, mirror: str) -> None:
-    """Bring up the hosts of CLOUD, a cloud file. Two runs are one; a run that was interrupted is continued."""
+    """Bring up the hosts of CLOUD, a cloud file. Two runs are one; a run that was interrupted is continued.
+
+    \b
+    Examples:
+      sudo fournines lab up cloud.yaml
+    """
     made = lab.up(load(cloud), _say, mirror=mirror)
     for host in made.hosts:
         click.echo(f"{host.name} {host.address}")
@@ -73,6 +78,12 @@ def down(cloud: str | None, everything: bool) -> None:
     """Remove the lab CLOUD (its name, a pattern such as 'test-*', or the cloud file) with all its data.
 
     The image stays.
+
+    \b
+    Examples:
+      sudo fournines lab down cloud.yaml
+      sudo fournines lab down acme
+      sudo fournines lab down --all
     """
     if everything == bool(cloud):
         raise UsageError("Say which lab, or --all", next="fournines lab down CLOUD")
@@ -87,7 +98,13 @@ def down(cloud: str | None, everything: bool) -> None:
 @click.argument("cloud", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 def status(cloud: str | None, as_json: bool) -> None:
-    """Labs and their hosts: power, address, memory; and what this machine lacks."""
+    """Labs and their hosts: power, address, memory; and what this machine lacks.
+
+    \b
+    Examples:
+      fournines lab status
+      fournines lab status acme --json
+    """
     found = [_status(name) for name in ([_name(cloud)] if cloud else lab.names())]
     lacking = [c for c in lab.capabilities() if not c.present]
     if as_json:
@@ -126,7 +143,13 @@ def _status(cloud: str) -> dict[str, Any]:
 @click.argument("host")
 @click.argument("words", metavar="[COMMAND]...", nargs=-1, type=click.UNPROCESSED)
 def ssh(host: str, words: tuple[str, ...]) -> None:
-    """A shell on HOST, or COMMAND there."""
+    """A shell on HOST, or COMMAND there.
+
+    \b
+    Examples:
+      sudo fournines lab ssh ctl1
+      sudo fournines lab ssh acme/ctl1 systemctl --failed
+    """
     cloud, name = _find(host)
     entry = lab.ssh(cloud)
     address = str(lab.load(cloud).host(name).address)
@@ -139,7 +162,13 @@ def ssh(host: str, words: tuple[str, ...]) -> None:
 @click.argument("action", type=click.Choice(["on", "off", "reset"]))
 @click.argument("host")
 def power(action: lab.Action, host: str) -> None:
-    """Press the power button of HOST. Off is the loss of power: nothing is shut down."""
+    """Press the power button of HOST. Off is the loss of power: nothing is shut down.
+
+    \b
+    Examples:
+      sudo fournines lab power off ctl1
+      sudo fournines lab power reset acme/ctl2
+    """
     cloud, name = _find(host)
     lab.power(cloud, name, action)
     _say(f"{name} of lab {cloud}: power {'on' if action == 'reset' else action}")
@@ -150,5 +179,11 @@ def power(action: lab.Action, host: str) -> None:
 @click.option("--mirror", default="", help="Debian mirror, where the machine's own sources name none.")
 @click.option("--rebuild", is_flag=True, help="Build it again, from what the mirror has today.")
 def image(cloud: Path, mirror: str, rebuild: bool) -> None:
-    """Build the image that the hosts of CLOUD start from, unless it is there; print where it is."""
+    """Build the image that the hosts of CLOUD start from, unless it is there; print where it is.
+
+    \b
+    Examples:
+      sudo fournines lab image cloud.yaml
+      sudo fournines lab image cloud.yaml --rebuild
+    """
     click.echo(lab.image_for(load(cloud), _say, mirror=mirror, rebuild=rebuild))
