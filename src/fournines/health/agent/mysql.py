@@ -56,8 +56,9 @@ class Status:
 def health(status: Status, at: float, patience: float) -> Health:
     if not (status.up and status.primary and status.ready and status.state in (SYNCED, DONOR)):
         return Health.BAD
-    # A donor serves, but its queue grows; anybody else is better.
-    return Health.SLOW if status.state == DONOR or at - status.at > patience else Health.GOOD
+    if at - status.at > patience:
+        return Health.SLOW
+    return Health.DONOR if status.state == DONOR else Health.GOOD
 
 
 def connect(galera: Galera, timeout: float) -> pymysql.Connection[Cursor]:

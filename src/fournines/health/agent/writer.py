@@ -16,8 +16,12 @@ class Health(Enum):
     """Of a database node, by its own agent."""
 
     GOOD = "good"  # Primary and Synced, answered just now
-    SLOW = "slow"  # Primary when it last answered, which is too long ago; or a donor
+    DONOR = "donor"  # the same, but it sends its state to a joiner and may fall behind
+    SLOW = "slow"  # Primary when it last answered, which is too long ago
     BAD = "bad"  # refuses, not Primary, joining, stopped
+
+
+_PREFERENCE = (Health.GOOD, Health.DONOR, Health.SLOW)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def decide(seen: Seen) -> Decision:
 
 def _incumbent(host: str, same: Mapping[str, Node]) -> str:
     """The recorded writer, unless it is gone, or is slow while another one is not: load alone, which makes all of them
-    slow, must not leave the cloud without a writer."""
+    slow, must not leave the cloud without a writer. A donor stays: moving would cut every session for nothing."""
     node = same.get(host)
     if node is None or node.health is Health.BAD:
         return ""
@@ -96,4 +100,4 @@ def _incumbent(host: str, same: Mapping[str, Node]) -> str:
 def _usable(seen: Seen, same: Mapping[str, Node]) -> list[str]:
     """Candidates in the order in which they are preferred."""
     here = [n for n in seen.order if n in same and n in seen.view and same[n].health is not Health.BAD]
-    return sorted(here, key=lambda n: same[n].health is not Health.GOOD)
+    return sorted(here, key=lambda n: _PREFERENCE.index(same[n].health))
