@@ -23,11 +23,19 @@ apt_install() {
     [ -n "$wanted" ] || return 0
     [ "$(id -u)" = 0 ] || die "these packages are missing: $wanted- run the same command with sudo"
     say "installing: $wanted"
-    export DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes
+    apt_update
+    # shellcheck disable=SC2086  # a list of words
+    DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes quietly apt-get install -y --no-install-recommends $wanted
+}
+
+apt_update() { # once
     [ -n "${updated:-}" ] || quietly apt-get update
     updated=yes
-    # shellcheck disable=SC2086  # a list of words
-    quietly apt-get install -y --no-install-recommends $wanted
+}
+
+in_sources() { # whether apt knows where to get the package
+    apt_update
+    apt-cache policy "$1" | grep -q 'Candidate: [^(]'
 }
 
 quietly() { # what the command says is shown only when it fails
@@ -50,10 +58,7 @@ tests="nodejs chromium chromium-driver curl"
 apt_install $lab
 if [ "${1:-}" = tests ]; then
     for package in $(missing $tests); do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
-        case $(apt-cache policy "$package") in
-            *'Candidate: (none)'* | '') say "not in this machine's apt sources: $package" ;;
-            *) apt_install "$package" ;;
-        esac
+        if in_sources "$package"; then apt_install "$package"; else say "not in this machine's apt sources: $package"; fi
     done
 fi
 
@@ -62,8 +67,7 @@ if [ -x .venv/bin/python ] && [ -e "$stamp" ] && cmp -s requirements.lock "$stam
 
 python=$(find_python)
 if [ -z "$python" ]; then
-    apt-cache show python3.11 > /dev/null 2>&1 ||
-        die "Python 3.11 or newer is needed: install one and say PYTHON=/path/to/it"
+    in_sources python3.11 || die "Python 3.11 or newer is needed: install one and say PYTHON=/path/to/it"
     apt_install python3.11 python3.11-venv
     python=$(find_python)
 fi
