@@ -145,7 +145,7 @@ def _backends(said: Mapping[str, Any]) -> list[Backend]:
         Backend(proxy, server, fields["status"], fields["check_desc"] or fields["check_status"])
         for proxy, servers in proxies.items()
         for server, fields in servers.items()
-        if server not in ("FRONTEND", "BACKEND")
+        if server not in ("FRONTEND", "BACKEND") and fields["status"] != "no check"
     ]
 
 

@@ -132,10 +132,16 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"
     section |= frontend.settings
+    hosts = cloud.hosts_of(service, region.name)
     section["server"] = [
         f"{h.name} {h.address}:{frontend.port} check"
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (" backup" if frontend.standby and index else "")
-        for index, h in enumerate(cloud.hosts_of(service, region.name))
+        for index, h in enumerate(hosts)
     ]
+    if frontend.mode == "http" and t.last_resort:
+        # All of a stateless API's backends failing their checks at once means load, not death: a 503 for everybody
+        # would make a slow machine an outage. The same backends, unchecked, serve while no checked one is up.
+        section["option allbackups"] = True
+        section["server"] += [f"{h.name}-unchecked {h.address}:{frontend.port} backup" for h in hosts]
     return section

@@ -47,6 +47,7 @@ def derive(detect: float) -> Timers:
         retries=3,
         retry_on="conn-failure empty-response response-timeout 502 503",
         shutdown_sessions=True,
+        last_resort=True,
         # Galera takes keepalive up to suspect/3, and install between 2*keepalive and inactive.
         evs_keepalive=round(suspect / 5, 3),
         evs_suspect=suspect,
@@ -119,6 +120,7 @@ def _peer(  # noqa: PLR0917 - one row of the table below
         retries=3,
         retry_on="",
         shutdown_sessions=False,
+        last_resort=False,
         evs_keepalive=1.0,
         evs_suspect=5.0,
         evs_inactive=15.0,

@@ -29,6 +29,7 @@ class Timers:
     retries: Annotated[int, "HAProxy `retries`, with redispatch"]
     retry_on: Annotated[str, "HAProxy `retry-on` of requests that may be repeated; empty: none"]
     shutdown_sessions: Annotated[bool, "cut the sessions of a backend that is marked down"]
+    last_resort: Annotated[bool, "when every backend of an API fails its check, try them all the same"]
     # Galera
     evs_keepalive: Annotated[float, "`evs.keepalive_period`"]
     evs_suspect: Annotated[float, "`evs.suspect_timeout`: a silent node is suspected"]
