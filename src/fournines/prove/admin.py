@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from typing import Any
 
@@ -22,6 +23,7 @@ class Keystone:
         self.cafile = cafile
         self._tls = ssl.create_default_context(cafile=cafile or None)
         self.token = ""
+        self._logging_in = asyncio.Lock()
 
     async def log_in(self) -> None:
         user = {"name": "admin", "domain": {"id": "default"}, "password": self._password}
@@ -33,6 +35,13 @@ class Keystone:
         ) as answer:
             await _must_be(answer, 201)
             self.token = answer.headers["X-Subject-Token"]
+
+    async def logged_in(self) -> str:
+        """The token, taken at the first call."""
+        async with self._logging_in:
+            if not self.token:
+                await self.log_in()
+        return self.token
 
     async def create_domain(self, name: str) -> str:
         """Its id."""

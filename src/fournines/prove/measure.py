@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import aiohttp
 
 from fournines.errors import FourninesError
 from fournines.prove import inject, reads
-from fournines.prove.admin import Keystone
+from fournines.prove.admin import Keystone, Management
 from fournines.prove.analyse import analyse
 from fournines.prove.faults import Standing, aim, candidates
 from fournines.prove.grounds import ACCOUNT
@@ -26,8 +26,8 @@ from fournines.prove.site import Look, Site
 from fournines.prove.watch import watching
 from fournines.services import keystone
 
-#: What the health agents say may be a second old: redundancy counts when it was seen for so long without a break.
-STABLE_S = 3.0
+#: The health agents look every 5 s at the latest: redundancy counts when it was seen for longer without a break.
+STABLE_S = 6.0
 LOOK_EVERY_S = 1.0
 
 
@@ -48,6 +48,7 @@ class Trial:
         self._directory = directory
         self._log = log
         self._prefix = directory.name.partition("-")[0]
+        self._queue = f"probe-{self._prefix}"
 
     async def run(self) -> None:
         site, lengths = self._site, self._site.lengths
@@ -77,9 +78,9 @@ class Trial:
     async def _strike(self, began: float) -> bool:
         """Injects, waits, heals. False when there was nothing to strike, or it could not be struck."""
         site, fault = self._site, self._fault
-        look = await site.health.look()
-        hosts = aim(fault, candidates(fault, site.cloud, site.region.name), look.standing)
-        self._begin(began, hosts, look.standing)
+        standing = await self._standing()
+        hosts = aim(fault, candidates(fault, site.cloud, site.region.name), standing)
+        self._begin(began, hosts, standing)
         if not hosts:
             self._event("not_measured", why=f"there is no host that is {fault.target}")
             return False
@@ -92,12 +93,22 @@ class Trial:
             self._event("injected")
             await asyncio.sleep(fault.duration)
         except FourninesError as error:
-            self._event("not_measured", why=str(error))
+            self._event("not_measured", why=": ".join(filter(None, (error.what, error.where, error.why))))
             return False
         finally:
             unhealed = await asyncio.shield(pending.heal())
             self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
         return True
+
+    async def _standing(self) -> Standing:
+        """Who is what now. The queue's leader is only asked for where it matters."""
+        site = self._site
+        standing = (await site.health.look()).standing
+        if self._fault.target != "leader":
+            return standing
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+            queues = Management(site.cloud, site.region, session, ACCOUNT)
+            return replace(standing, leader=await queues.leader(self._queue))
 
     async def _await_redundancy(self) -> None:
         site = self._site
@@ -128,19 +139,18 @@ class Trial:
         site = self._site
         async with aiohttp.ClientSession() as session:
             admin = Keystone(site.cloud, site.region, session, site.grounds.cafile)
-            await admin.log_in()
-            for event in await reads.read_all(dict(self._readers(session, admin.token)), site.now):
+            for event in await reads.read_all(dict(self._readers(session, admin)), site.now):
                 self._log.event(event)
         site.reporter.phase("audit")
         for finding in await site.health.audit():
             self._event("finding", **asdict(finding))
 
-    def _readers(self, session: aiohttp.ClientSession, token: str) -> Iterator[tuple[tuple[str, str], Read]]:
+    def _readers(self, session: aiohttp.ClientSession, admin: Keystone) -> Iterator[tuple[tuple[str, str], Read]]:
         site, prefix = self._site, f"{self._prefix}-"
         where = site.grounds
         for host in site.cloud.hosts_of("keystone", site.region.name):
             url = f"http://{host.address}:{keystone.PORT}/v3"
-            read = reads.projects_of_backend(session, url, token, where.domain, prefix)
+            read = reads.projects_of_backend(session, admin, url, where.domain, prefix)
             yield ("projects", f"keystone on {host.name}"), read
         queries = {  # both values are this campaign's own: an id of Keystone's, and digits
             "projects": f"SELECT name FROM keystone.project WHERE domain_id = '{where.domain}'"  # noqa: S608
@@ -161,7 +171,7 @@ class Trial:
             prefix=self._prefix,
             identity=where.identity(site.cloud, site.region),
             database=where.database(site.cloud, site.region),
-            broker=where.broker(site.cloud, site.region, f"probe-{self._prefix}"),
+            broker=where.broker(site.cloud, site.region, self._queue),
         )
 
     def _skip(self, why: str) -> None:

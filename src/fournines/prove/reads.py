@@ -8,7 +8,8 @@ from typing import Any
 
 import aiohttp
 
-from fournines.errors import HostError
+from fournines.errors import FourninesError, HostError
+from fournines.prove.admin import Keystone
 from fournines.prove.history import Event
 from fournines.prove.reach import Reach
 
@@ -30,18 +31,18 @@ async def _read(kind: str, reader: str, read: Read, now: Callable[[], float]) ->
         try:
             async with asyncio.timeout(10.0):
                 return Event("read", now(), {"kind": kind, "reader": reader, "values": await read()})
-        except (aiohttp.ClientError, HostError, OSError, TimeoutError) as error:
+        except (aiohttp.ClientError, FourninesError, OSError, TimeoutError) as error:
             if now() >= deadline:
                 why = f"{type(error).__name__}: {error}"
                 return Event("unread", now(), {"kind": kind, "reader": reader, "why": why})
         await asyncio.sleep(RETRY_S)
 
 
-def projects_of_backend(session: aiohttp.ClientSession, url: str, token: str, domain: str, prefix: str) -> Read:
+def projects_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, domain: str, prefix: str) -> Read:
     """Through one Keystone, past the load balancer. `url` such as http://198.18.0.11:5000/v3."""
 
     async def read() -> list[str]:
-        headers = {"X-Auth-Token": token}
+        headers = {"X-Auth-Token": await admin.logged_in()}
         async with session.get(f"{url}/projects?domain_id={domain}", headers=headers, raise_for_status=True) as answer:
             body: dict[str, Any] = await answer.json()
             return [p["name"] for p in body["projects"] if p["name"].startswith(prefix)]

@@ -76,6 +76,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path)
     monkeypatch.setattr(campaign_run, "measure", made.measure)
+    monkeypatch.setattr(campaign_run, "GATE_EVERY_S", 0.0)
     return made
 
 
