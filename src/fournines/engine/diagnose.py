@@ -8,10 +8,11 @@ import shlex
 from fournines.engine.transport import Done, ManagedHost
 from fournines.errors import HostError
 from fournines.plan.model import Change
+from fournines.services.service import Check
 
 _LINES = 20
 _IN_USE = re.compile(r"address already in use|eaddrinuse|cannot bind|bind on tcp/ip port|failed to listen", re.I)
-_PORT = re.compile(r"(?:port[: ]+|:)(\d{2,5})\b", re.I)
+_NUMBER = re.compile(r"\b\d{2,5}\b")
 _CONTINUE = "then run the same command again: it continues here"
 
 
@@ -36,14 +37,8 @@ async def explain(host: ManagedHost, change: Change, done: Done) -> HostError:
         )
     unit = name if kind in ("unit", "restart", "reload") else ""
     log = await _last_log(host, unit)
-    if taken := await _port_taken(host, [done.output, *log]):
-        port, holder = taken
-        return HostError(
-            f"{what}: port {port} is taken",
-            where=host.host,
-            why=_indented([holder, *log[-3:]]),
-            next=f"stop what holds port {port}, {_CONTINUE}",
-        )
+    if taken := await _port_taken(host, unit, [done.output, *log]):
+        return HostError(f"{what}: {taken}", where=host.host, why=_indented(log[-3:]), next=f"stop it, {_CONTINUE}")
     return HostError(
         what,
         where=host.host,
@@ -52,12 +47,11 @@ async def explain(host: ManagedHost, change: Change, done: Done) -> HostError:
     )
 
 
-async def why_not(host: ManagedHost, unit: str, done: Done) -> str:
-    """What a failed check of `unit` said, who holds a port that the unit wants, and the unit's last log lines."""
-    log = await _last_log(host, unit)
-    taken = await _port_taken(host, log)
-    said = [f"port {taken[0]} is taken: {taken[1]}"] if taken else []
-    return _indented([*said, done.output or f"exit status {done.status}", *log])
+async def why_not(host: ManagedHost, check: Check, done: Done) -> str:
+    """What a failed check said, who holds a port that its unit wants, and the unit's last log lines."""
+    log = await _last_log(host, check.unit)
+    taken = await _port_taken(host, check.unit, [check.script, *log])
+    return _indented([*([taken] if taken else []), done.output or f"exit status {done.status}", *log])
 
 
 async def _last_log(host: ManagedHost, unit: str) -> list[str]:
@@ -67,14 +61,21 @@ async def _last_log(host: ManagedHost, unit: str) -> list[str]:
     return await _said(host, f"journalctl -u {shlex.quote(unit)} -n {_LINES} --no-pager -o cat")
 
 
-async def _port_taken(host: ManagedHost, said: list[str]) -> tuple[str, str] | None:
-    """(port, who listens on it) when the log complains of a port in use."""
-    for line in said:
-        if _IN_USE.search(line):
-            for port in _PORT.findall(" ".join(said)):
-                if holder := await _said(host, f"ss -Hltnp 'sport = :{port}'"):
-                    return port, holder[0]
-    return None
+async def _port_taken(host: ManagedHost, unit: str, said: list[str]) -> str:
+    """When `unit` complains of a port in use: which, and who else listens on it. Daemons seldom name the port, so it is
+    one of the numbers in what they, their check and their unit say."""
+    if not unit or not any(_IN_USE.search(line) for line in said):
+        return ""
+    configured = await _said(host, f"systemctl cat {shlex.quote(unit)}")
+    numbers = set(_NUMBER.findall(" ".join([*said, *configured])))
+    for line in await _said(host, "ss -Hltnp"):
+        port = line.split()[3].rpartition(":")[2]
+        pid = re.search(r"pid=(\d+)", line)
+        if port in numbers and pid:
+            owner, _, command = " ".join(await _said(host, f"ps -o unit=,args= -p {pid[1]}")).partition(" ")
+            if owner != unit:
+                return f"port {port} is taken by pid {pid[1]} of {owner}: {command.strip()[:100]}"
+    return ""
 
 
 async def _said(host: ManagedHost, script: str) -> list[str]:

@@ -50,7 +50,7 @@ async def _wait_on(host: ManagedHost, stage: str, checks: Sequence[Check], repor
             raise GateError(
                 f"{stage}: check `{late.name}` does not hold on {late.host} after {late.within:g} s",
                 where=late.host,
-                why=await why_not(host, late.unit, wrong[late]),
+                why=await why_not(host, late, wrong[late]),
                 next="mend what the log says, then run the same command again: it continues here",
             )
         first = next(iter(wrong))

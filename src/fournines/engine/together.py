@@ -36,6 +36,6 @@ def merged(errors: Sequence[FourninesError]) -> FourninesError:
     return type(first)(
         f"{len(errors)} hosts failed: {'; '.join(e.what for e in errors)}",
         where=", ".join(dict.fromkeys(e.where for e in errors)),
-        why="\n        ".join(e.why for e in errors if e.why),
+        why="\n        ".join(dict.fromkeys(e.why for e in errors if e.why)),
         next=first.next,
     )

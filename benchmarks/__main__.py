@@ -1,0 +1,46 @@
+"""Runs the benchmarks: a table on stderr as they end, one JSON document on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from benchmarks import hosts, lab, offline
+from benchmarks.figure import Figure
+
+SUITES = {"plan": offline.figures, "hosts": hosts.figures, "lab": lab.figures}
+
+
+def main(words: list[str]) -> int:
+    if unknown := set(words) - set(SUITES):
+        print(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}", file=sys.stderr)
+        return 64
+    taken: list[Figure] = []
+    print(f"{'':32}{'seconds':>9}{'own cpu':>9}{'target':>9}{'machine':>9}{'peak':>9}", file=sys.stderr)
+    for name, suite in SUITES.items():
+        if not words or name in words:
+            taken += _shown(suite())
+    document = {
+        "taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "python": platform.python_version()},
+        "figures": [asdict(figure) for figure in taken],
+    }
+    print(json.dumps(document, indent=2))
+    return int(any(f.target is not None and f.seconds > f.target for f in taken))
+
+
+def _shown(figures: Iterable[Figure]) -> Iterable[Figure]:
+    for f in figures:
+        target = f"{f.target:.0f}" if f.target else ""
+        row = f"{f.name:32}{f.seconds:9.2f}{f.cpu_seconds:9.2f}{target:>9}{f.cpu_busy:9.0%}{f.peak_mb:6.0f} MB"
+        print(f"{row}  {f.note}".rstrip(), file=sys.stderr, flush=True)
+        yield f
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
