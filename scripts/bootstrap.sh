@@ -56,14 +56,17 @@ lab="python3 mmdebstrap debian-archive-keyring systemd-container iproute2 nftabl
 tests="nodejs chromium chromium-driver curl"
 # shellcheck disable=SC2086
 apt_install $lab
-if [ "${1:-}" = tests ]; then
+if [ "${1:-}" = tests ] && [ ! -e .venv/.tests ] && [ "$(id -u)" = 0 ]; then
     for package in $(missing $tests); do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
         if in_sources "$package"; then apt_install "$package"; else say "not in this machine's apt sources: $package"; fi
     done
 fi
 
 stamp=.venv/.installed
-if [ -x .venv/bin/python ] && [ -e "$stamp" ] && cmp -s requirements.lock "$stamp"; then exit 0; fi
+if [ -x .venv/bin/python ] && [ -e "$stamp" ] && cmp -s requirements.lock "$stamp"; then
+    [ "${1:-}" != tests ] || touch .venv/.tests
+    exit 0
+fi
 
 python=$(find_python)
 if [ -z "$python" ]; then
@@ -79,5 +82,6 @@ good_python .venv/bin/python || { rm -rf .venv; "$python" -m venv .venv; }
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
 cp requirements.lock "$stamp"
+[ "${1:-}" != tests ] || touch .venv/.tests
 # Under sudo, what lies in the working tree stays its owner's.
 chown -R --reference=. .venv ./*.egg-info src/*.egg-info 2> /dev/null || true

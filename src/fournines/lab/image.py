@@ -171,13 +171,18 @@ def _follow(argv: list[str], log: Path, say: Say) -> None:
             if step := re.match(r"I: ((downloading|extracting|installing) .*?)\.*$", line):
                 say(f"  {step[1]}")
     if process.returncode != 0:
-        last = [x for x in log.read_text().splitlines() if x.startswith(("E: ", "Err:"))] or ["(it said nothing)"]
-        raise LabError(
-            "The hosts' image could not be built",
-            where=str(log),
-            why="\n        ".join(last[:6]),
-            next="check the machine's own apt (sudo apt-get update), or name a mirror: FOURNINES_DEBIAN_MIRROR=http://…",
+        raise _failure(log)
+
+
+def _failure(log: Path) -> LabError:
+    said = log.read_text()
+    remedy = "check the machine's own apt (sudo apt-get update), or name a mirror: FOURNINES_DEBIAN_MIRROR=http://…"
+    if "NO_PUBKEY" in said:
+        remedy = (
+            f"this machine's debian-archive-keyring is older than Debian {sources.SUITE}: install one of 2023 or later"
         )
+    last = [line for line in said.splitlines() if line.startswith(("E: ", "Err:"))] or ["it said nothing"]
+    return LabError("The hosts' image could not be built", where=str(log), why="\n        ".join(last[:6]), next=remedy)
 
 
 def _versions(root: Path) -> dict[str, str]:
