@@ -29,7 +29,7 @@ KNOWN_HOSTS = {
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(?:sudo )?(fournines [^`…]+)`")
-_PROMPT = re.compile(r"^\s*(?:\$ )?(?:sudo )?(?:\.venv/bin/)?(fournines(?: .*)?)$")
+_PROMPT = re.compile(r"^\s*(?:[$#] )?(?:sudo )?(?:\.venv/bin/)?(fournines(?: .*)?)$")
 _LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 
 

@@ -129,7 +129,9 @@ def _close_up(result: FaultResult, whole: Window) -> Window:
 
 def _panel(title: str, result: FaultResult, window: Window) -> Panel:
     figures = {f.function: f for f in result.functions}
-    lanes = tuple(_lane(s, figures[s.function], window, result.injected) for s in result.series)
+    lanes = tuple(
+        _lane(s, figures[s.function], window, result.injected) for s in result.series if s.function in figures
+    )
     return Panel(
         title=title,
         lanes=lanes,
