@@ -33,7 +33,6 @@ from fournines.services.resource import Fact, Resource
 from fournines.services.service import Check, HaPattern, Service
 
 _NOTHING = {"path": "absent", "text": "absent", "unit": "inactive not-found", "package": "absent", "shell": "absent"}
-_DISTURBING = (Trigger, Removal)
 _NEW = frozenset(_NOTHING.values())
 
 
@@ -178,13 +177,15 @@ class _Maker:
         return [Stage(service.name, changes, rolling, self._gate(involved, by_host), moves)]
 
     def _owners(self, changes: Iterable[Change]) -> list[Service]:
-        """Running services whose units `changes` restart, reload or stop."""
-        touched = {(c.resource.key.partition(":")[2], c.host) for c in changes if isinstance(c.resource, _DISTURBING)}
-        return [
-            service
-            for service in self.services.values()
-            if any(unit in service.units and self._runs(service, host) for unit, host in touched)
-        ]
+        """Services whose units `changes` stop, or restart or reload where they run."""
+        found: dict[str, Service] = {}
+        for change in changes:
+            unit = change.resource.key.partition(":")[2]
+            for service in self.services.values() if isinstance(change.resource, (Trigger, Removal)) else ():
+                stops = isinstance(change.resource, Removal)
+                if unit in service.units and (stops or self._runs(service, change.host)):
+                    found[service.name] = service
+        return list(found.values())
 
     def _waves(
         self, by_host: Iterable[str], involved: Sequence[Service]
