@@ -33,6 +33,7 @@ class FaultView:
     anchor: str
     result: FaultResult
     baseline: FaultResult | None
+    baseline_missing: str  # why it was not measured
     sentence: str
     worst_s: float | None
     baseline_s: float | None
@@ -87,9 +88,7 @@ class View:
 def view(campaign: Campaign) -> View:
     """Results under the cloud's own timing profile, each beside the baseline's of the same fault."""
     ours = [r for r in campaign.results if r.profile == campaign.profile]
-    theirs = {
-        (str(r.fault), r.busy): r for r in campaign.results if r.profile == campaign.baseline and not r.not_measured
-    }
+    theirs = {(str(r.fault), r.busy): r for r in campaign.results if r.profile == campaign.baseline}
     measured = [r for r in ours if not r.not_measured]
     faults = tuple(_fault(n, r, theirs.get((str(r.fault), r.busy))) for n, r in enumerate(measured, 1))
     return View(
@@ -100,13 +99,15 @@ def view(campaign: Campaign) -> View:
     )
 
 
-def _fault(number: int, result: FaultResult, baseline: FaultResult | None) -> FaultView:
+def _fault(number: int, result: FaultResult, other: FaultResult | None) -> FaultView:
+    baseline = None if other is None or other.not_measured else other
     gaps = {f.function: f.longest_gap_s for f in baseline.functions} if baseline else {}
     worst, worst_theirs = worst_gap(result), worst_gap(baseline) if baseline else None
     return FaultView(
         anchor=f"fault-{number}",
         result=result,
         baseline=baseline,
+        baseline_missing=other.not_measured if other else "",
         sentence=_sentence(result),
         worst_s=worst,
         baseline_s=worst_theirs,

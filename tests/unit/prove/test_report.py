@@ -127,6 +127,14 @@ def test_baseline_alone_is_not_a_fault_of_ours(sample: Campaign) -> None:
     assert view(dataclasses.replace(sample, results=theirs)).faults == ()
 
 
+def test_a_baseline_that_was_not_measured_says_why(sample: Campaign) -> None:
+    ours = sample.results[0]
+    theirs = dataclasses.replace(ours, profile="kolla-22.2", not_measured="ctl1 did not answer")
+    both = dataclasses.replace(sample, results=(ours, theirs))
+    assert view(both).faults[0].baseline is None
+    assert "Under kolla-22.2 not measured: ctl1 did not answer" in Page(render(both)).text
+
+
 def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:
     quiet = sample.results[0]
     theirs = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == quiet.fault)
