@@ -5,13 +5,16 @@
 BIN := .venv/bin
 PURE := cloud timing services plan
 
-.PHONY: demo test check lint unit bench lab-down clean
+.PHONY: demo test root check lint unit bench lab-down clean
 
-demo:
+demo: root
 	@scripts/demo.sh
 
-test: .venv/.tests lint
+test: root .venv/.tests lint
 	$(BIN)/pytest tests
+
+root:
+	@[ "$$(id -u)" = 0 ] || { echo "the lab needs root: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
 
 check: .venv/.tests lint unit
 
