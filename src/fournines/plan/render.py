@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 from typing import Any, Literal
 
 from fournines.plan.model import Plan, Stage
@@ -62,35 +61,41 @@ def document(plan: Plan) -> dict[str, Any]:
 
 
 def grouped(stage: Stage) -> list[tuple[Literal["add", "update", "remove"], str, str, list[str]]]:
-    """(kind, key, diff, hosts), in the order of first appearance."""
-    groups: dict[tuple[Literal["add", "update", "remove"], str, str], list[str]] = {}
+    """(kind, key, diff, hosts), by first appearance of the key, so that a file's versions stand together."""
+    keys: dict[str, dict[tuple[Literal["add", "update", "remove"], str], list[str]]] = {}
     for change in stage.changes:
-        groups.setdefault((change.kind, change.resource.key, change.diff), []).append(change.host)
-    return [(*group, hosts) for group, hosts in groups.items()]
+        groups = keys.setdefault(change.resource.key, {})
+        groups.setdefault((change.kind, change.diff), []).append(change.host)
+    return [(kind, key, diff, hosts) for key, groups in keys.items() for (kind, diff), hosts in groups.items()]
 
 
 def folded(names: Iterable[str]) -> str:
     """`ctl1 ctl2 ctl3 db1` -> `ctl[1-3] db1`: the cloud file's own notation."""
     parts: list[str] = []
-    split = [_NUMBERED.fullmatch(name) or name for name in names]
-    for _, run in groupby(enumerate(split), key=_series):
-        found = [item for _, item in run]
-        first, last = found[0], found[-1]
-        if isinstance(first, str) or isinstance(last, str):
-            parts += [str(item) for item in found]
-        elif len(found) < 3:
-            parts += [item.group() for item in found if not isinstance(item, str)]
+    run: list[re.Match[str]] = []
+    for name in [*names, ""]:
+        if run and name == _after(run):
+            run.append(_numbered(name))
+            continue
+        if len(run) < 3:
+            parts += [match[0] for match in run]
         else:
-            parts.append(f"{first[1]}[{first[2]}-{last[2]}]{last[3]}")
+            parts.append(f"{run[0][1]}[{run[0][2]}-{run[-1][2]}]{run[0][3]}")
+        run = [_numbered(name)]
     return " ".join(parts)
 
 
-_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
+def _numbered(name: str) -> re.Match[str]:
+    """(before, last number or "", after) of any name."""
+    match = re.fullmatch(r"(.*?)(\d*)(\D*)", name, re.DOTALL)
+    assert match
+    return match
 
 
-def _series(item: tuple[int, re.Match[str] | str]) -> tuple[object, ...]:
-    """The same for names that count up by one, side by side and equally wide."""
-    position, name = item
-    if isinstance(name, str):
-        return (position, name)
-    return (name[1], name[3], int(name[2]) - position, len(name[2]) if name[2].startswith("0") else 0)
+def _after(run: list[re.Match[str]]) -> str | None:
+    """The name that would continue `run`: the next number, zero-padded if the first one is."""
+    before, digits, after = run[-1].groups()
+    if not digits:
+        return None
+    width = len(run[0][2]) if run[0][2].startswith("0") else 0
+    return f"{before}{int(digits) + 1:0{width}}{after}"
