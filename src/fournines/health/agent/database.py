@@ -59,9 +59,11 @@ class Database:
 
     def body(self, at: float) -> dict[str, Any]:
         """This node's part of the heartbeat."""
-        mine = self._node(at)
+        nodes = self._nodes(at)
+        mine = nodes[self._config.host]
+        sees = sorted(writer.able(nodes))
         return {
-            "writer": [mine.health.value, mine.cluster, mine.row.host, mine.row.epoch, mine.claim],
+            "writer": [mine.health.value, mine.cluster, mine.row.host, mine.row.epoch, mine.claim, sees],
             "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
         }
 
@@ -101,18 +103,22 @@ class Database:
     def write_decision(self, at: float) -> Decision:
         """Evaluated at the moment it is asked for: an agent that was stopped for a while must not tell what was."""
         patience = self._config.writer_patience
-        nodes = {self._config.host: self._node(at)}
-        for name in self._links.heard(at, patience):
-            if (said := self._links.body(name).get("writer")) is not None:
-                nodes[name] = _parse_node(said)
         seen = Seen(
             me=self._config.host,
             order=self._galera.members,
             view=self._members(self.status),
-            nodes=nodes,
+            nodes=self._nodes(at),
             confirmed=self._links.confirmed(at, patience / 2),
         )
         return writer.decide(seen)
+
+    def _nodes(self, at: float) -> dict[str, Node]:
+        """This host's own, and those of peers heard within `writer_patience`."""
+        nodes = {self._config.host: self._node(at)}
+        for name in self._links.heard(at, self._config.writer_patience):
+            if (said := self._links.body(name).get("writer")) is not None:
+                nodes[name] = _parse_node(said)
+        return nodes
 
     # Once a heartbeat
 
@@ -214,5 +220,5 @@ class Database:
 
 
 def _parse_node(said: list[Any]) -> Node:
-    state, cluster, host, epoch, claim = said
-    return Node(Health(state), cluster, Row(host, epoch), claim)
+    state, cluster, host, epoch, claim, sees = said
+    return Node(Health(state), cluster, Row(host, epoch), claim, frozenset(sees))

@@ -34,12 +34,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Node:
-    """`cluster` is Galera's state UUID. `claim` is the epoch this node's agent is about to record itself at, or 0."""
+    """cluster: Galera's state UUID. claim: the epoch this node's agent is about to record itself at, or 0. sees:
+    members that its agent hears within `writer_patience` and that could go on as the writer."""
 
     health: Health
     cluster: str
     row: Row
     claim: int = 0
+    sees: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class Decision:
     why: str
 
 
+def able(nodes: Mapping[str, Node]) -> frozenset[str]:
+    """What an agent that hears `nodes` says it sees."""
+    return frozenset(name for name in nodes if _incumbent(name, nodes))
+
+
 def decide(seen: Seen) -> Decision:
     mine = seen.nodes[seen.me]
     if mine.health is Health.BAD:
@@ -91,7 +98,10 @@ def _incumbent(host: str, same: Mapping[str, Node]) -> str:
     """The recorded writer, unless it is gone, or is slow while another one is not: load alone, which makes all of them
     slow, must not leave the cloud without a writer. A donor stays: moving would cut every session for nothing."""
     node = same.get(host)
-    if node is None or node.health is Health.BAD:
+    if node is None:
+        # Not heard here; somebody who is may still hear it, and then it may still have its majority.
+        return host if any(host in n.sees for n in same.values()) else ""
+    if node.health is Health.BAD:
         return ""
     others_good = any(n.health is Health.GOOD for name, n in same.items() if name != host)
     return "" if node.health is Health.SLOW and others_good else host
