@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from fournines.cloud.model import Host
@@ -16,10 +16,10 @@ _AT_ONCE = 64  # handshakes: more only queue in this process, and then run into 
 
 
 class Connected(dict[str, ManagedHost]):
-    """Host name -> host, of those that answered. `failures`: name -> why, of the others."""
+    """Host name -> host, of those that answered, in the order asked. `failures`: name -> why, of the others."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, hosts: Mapping[str, ManagedHost] | None = None) -> None:
+        super().__init__(hosts or {})
         self.failures: dict[str, HostError] = {}
 
     def require_all(self) -> None:
@@ -38,20 +38,24 @@ async def connect(
     """Yields all hosts that can be reached; `failed` is told of each other one at once."""
     options = options or SshOptions()
     limit = asyncio.Semaphore(_AT_ONCE)
-    connected = Connected()
+    reached: dict[str, ManagedHost] = {}
+    failures: dict[str, HostError] = {}
 
     async def reach(host: Host) -> None:
         async with limit:
             try:
-                connected[host.name] = await connect_host(host, options)
+                reached[host.name] = await connect_host(host, options)
             except HostError as error:
-                connected.failures[host.name] = error
+                failures[host.name] = error
                 failed(host.name, error)
 
+    wanted = list(hosts)
     try:
         async with asyncio.TaskGroup() as group:
-            for host in hosts:
+            for host in wanted:
                 group.create_task(reach(host))
+        connected = Connected({h.name: reached[h.name] for h in wanted if h.name in reached})
+        connected.failures = {h.name: failures[h.name] for h in wanted if h.name in failures}
         yield connected
     finally:
-        await asyncio.gather(*(h.close() for h in connected.values()), return_exceptions=True)
+        await asyncio.gather(*(h.close() for h in reached.values()), return_exceptions=True)

@@ -18,7 +18,8 @@ from fournines.services.resource import Fact, Put, Step
 @dataclass
 class FakeHost:
     """`files`: path -> (content, mode). `units`: name -> [active, enabled]. `started_with`: unit -> all files as they
-    were when the unit last read them. `before_step` may raise, to cut the run there. `scripts`: status of others.
+    were when the unit last read them. `before_step` may raise, to cut the run there. `answers`: part of a script ->
+    what running it gives, instead of what it would do.
     """
 
     host: str
@@ -26,14 +27,14 @@ class FakeHost:
     directories: set[str] = field(default_factory=set[str])
     units: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     started_with: dict[str, dict[str, bytes]] = field(default_factory=dict[str, dict[str, bytes]])
-    scripts: dict[str, int] = field(default_factory=dict[str, int])
+    answers: dict[str, Completed] = field(default_factory=dict[str, Completed])
     before_step: Callable[[FakeHost, Step], None] = lambda host, step: None
     unreachable: bool = False
     holder: str = ""
     log: list[str] = field(default_factory=list[str])
 
     async def run(self, script: str, *, stdin: str = "", timeout: float = 60.0) -> Completed:
-        return Completed(self._script(script), "", "")
+        return self._script(script)
 
     async def put(self, path: str, content: bytes, *, mode: int, owner: str, group: str, timeout: float = 60.0) -> None:
         self.files[path] = content, mode
@@ -51,11 +52,11 @@ class FakeHost:
             self.before_step(self, step)
             if isinstance(step, Put):
                 self.files[step.path] = step.content, step.mode
-                status = 0
-            else:
-                status = self._script(step.script)
-            yield Done(status, "it failed" if status else "")
-            if status and not keep_going:
+                yield Done(0, "")
+                continue
+            ended = self._script(step.script)
+            yield Done(ended.status, ended.stdout)
+            if ended.status and not keep_going:
                 return
 
     @asynccontextmanager
@@ -82,13 +83,12 @@ class FakeHost:
             return f"file {mode:o} root root {hashlib.sha256(content).hexdigest()}"
         return "absent"
 
-    def _script(self, script: str) -> int:
-        if script in self.scripts:
-            return self.scripts[script]
-        statuses = [
-            self._command(shlex.split(re.sub(r"\|\|.*|2?>.*|; then$", "", line))) for line in script.splitlines()
-        ]
-        return max(statuses, default=0)
+    def _script(self, script: str) -> Completed:
+        for part, answer in self.answers.items():
+            if part in script:
+                return answer
+        commands = (re.sub(r"\|\|.*|2?>.*|; then$", "", line) for line in script.splitlines())
+        return Completed(max((self._command(shlex.split(command)) for command in commands), default=0), "", "")
 
     def _command(self, words: list[str]) -> int:
         names = [word for word in words[1:] if not word.startswith("-")]

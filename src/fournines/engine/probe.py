@@ -34,7 +34,7 @@ _LISTED = ("path", "unit", "package", "text")
 def replies(facts: Sequence[Fact], output: str) -> dict[Fact, str]:
     """The reply to each of `facts`, as `Fact` describes it. Raises `GarbledError`."""
     _, header, body = output.partition(f"\0{HEADER}\0")
-    if not header or not body.endswith("\0.\0"):
+    if not header or not f"\0{body}".endswith("\0.\0"):
         raise GarbledError(output[-200:])
     kinds, digests = dict[str, str](), dict[str, str]()
     units, packages = "", ""

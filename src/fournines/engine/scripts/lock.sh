@@ -5,13 +5,14 @@
 # the network did not say that it is gone).
 printf '\0fournines-lock\0'
 IFS= read -r owner
-mkdir -p /run/fournines
-exec 9>>/run/fournines/lock
+run=${FOURNINES_RUN:-/run/fournines}
+mkdir -p "$run"
+exec 9>>"$run/lock"
 if ! flock -n 9; then
-  printf 'held %s\0' "$(head -n 1 /run/fournines/lock)"
+  printf 'held %s\0' "$(head -n 1 "$run/lock")"
   exit 0
 fi
-printf '%s\n' "$owner" >/run/fournines/lock
+printf '%s\n' "$owner" >"$run/lock"
 printf 'locked\0'
 while [ -n "$(timeout 45 head -c 1)" ]; do :; done
-: >/run/fournines/lock
+: >"$run/lock"

@@ -26,8 +26,9 @@ place() {
 }
 
 # An interrupted run leaves its last step running here: the next run waits for it instead of racing it.
-mkdir -p /run/fournines
-exec 8>/run/fournines/steps.lock
+run=${FOURNINES_RUN:-/run/fournines}
+mkdir -p "$run"
+exec 8>"$run/steps.lock"
 if ! flock -w 900 8; then
   printf '1 1 %s\0' "the last step of an interrupted run has not ended for 900 s"
   exit 1
