@@ -42,6 +42,11 @@ BASE = (
 )
 #: Not read by a daemon, and a third of the unpacking.
 _EXCLUDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+#: A build that nobody waits for must not go on, and what it mounts (/dev, /proc) must not be there for `_remove`.
+_DIES_WITH_US = [
+    *("setpriv", "--pdeathsig", "KILL"),
+    *("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"),
+]
 _FORGOTTEN = 86400.0  # seconds
 _CUSTOMIZE = Path(__file__).with_name("customize.sh")
 
@@ -122,7 +127,7 @@ def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> Non
     started = time.monotonic()
     building.mkdir()
     root = building / "root"
-    argv = ["mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(names)}"]
+    argv = [*_DIES_WITH_US, "mmdebstrap", "--mode=root", "--variant=apt", f"--include={','.join(names)}"]
     argv.append(f"--keyring={sources.KEYRING}")
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
     argv += ["--dpkgopt=force-unsafe-io"]  # a torn image is never renamed into place
@@ -158,12 +163,11 @@ def _apt_options() -> list[str]:
 
 def _follow(argv: list[str], log: Path, say: Say) -> None:
     """Runs mmdebstrap; its steps are said, all of it goes to `log`."""
-    try:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-    except FileNotFoundError:
-        raise LabError("mmdebstrap is not installed", next="sudo apt-get install mmdebstrap") from None
+    if not shutil.which("mmdebstrap"):
+        raise LabError("mmdebstrap is not installed", next="sudo apt-get install mmdebstrap")
+    process = subprocess.Popen(
+        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     with process, log.open("w") as out:
         assert process.stdout is not None
         for line in process.stdout:
