@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.scalarstring import LiteralScalarString
+
 from fournines.cloud import load
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.secrets import Secrets
 from fournines.services import registry
 from fournines.services.resource import File, Resource
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.scalarstring import LiteralScalarString
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "tests/services").glob("*/*.yaml"))

@@ -40,7 +40,8 @@ def derive(detect: float) -> Timers:
         check_timeout=scaled(1.0, 1.0),
         check_fall=2,
         check_rise=1,
-        connect_timeout=scaled(1.0, 1.0),
+        # Answered by the kernel, however busy its host: what waits for more is a dead host, and goes to another one.
+        connect_timeout=scaled(0.5, 0.5),
         client_timeout=scaled(15.0, 60.0),
         server_timeout=scaled(15.0, 60.0),
         queue_timeout=10.0,
