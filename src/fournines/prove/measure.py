@@ -139,7 +139,7 @@ class Trial:
         site = self._site
         async with aiohttp.ClientSession() as session:
             admin = Keystone(site.cloud, site.region, session, site.grounds.cafile)
-            for event in await reads.read_all(dict(self._readers(session, admin)), site.now):
+            for event in await reads.read_until_agreed(dict(self._readers(session, admin)), site.now):
                 self._log.event(event)
         site.reporter.phase("audit")
         for finding in await site.health.audit():

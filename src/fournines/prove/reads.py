@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import aiohttp
@@ -20,9 +20,26 @@ RETRY_S = 1.0
 Read = Callable[[], Awaitable[list[str]]]
 
 
-async def read_all(readers: Mapping[tuple[str, str], Read], now: Callable[[], float]) -> list[Event]:
-    """`readers`: (kind, reader) -> its read. One event each: what it shows, or why it does not say."""
-    return list(await asyncio.gather(*(_read(kind, who, read, now) for (kind, who), read in readers.items())))
+async def read_until_agreed(readers: Mapping[tuple[str, str], Read], now: Callable[[], float]) -> list[Event]:
+    """`readers`: (kind, reader) -> its read. One event each: what it shows, or why it does not say.
+
+    A request whose outcome is unknown may still be on its way in an overloaded backend: reads that differ are taken
+    again, until they agree or `READ_WITHIN_S` has passed.
+    """
+    deadline = now() + READ_WITHIN_S
+    while True:
+        events = await asyncio.gather(*(_read(kind, who, read, now) for (kind, who), read in readers.items()))
+        if _agree(events) or now() >= deadline:
+            return list(events)
+        await asyncio.sleep(RETRY_S)
+
+
+def _agree(events: Iterable[Event]) -> bool:
+    shown: dict[str, set[frozenset[str]]] = {}
+    for event in events:
+        if event.name == "read":
+            shown.setdefault(event.data["kind"], set()).add(frozenset(event.data["values"]))
+    return all(len(different) == 1 for different in shown.values())
 
 
 async def _read(kind: str, reader: str, read: Read, now: Callable[[], float]) -> Event:

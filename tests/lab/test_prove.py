@@ -1,0 +1,112 @@
+"""`prove` on a real control plane: what it promises to leave behind, and that nothing acknowledged is lost.
+
+Seconds are for `prove` itself to judge: these tests pass on a machine of any speed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fournines import lab
+from fournines.cloud.model import Cloud
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def healthy(path: Path, fournines: Run, within: float = 180.0) -> None:
+    deadline = time.monotonic() + within
+    while (done := fournines("status", path, ok=False)).returncode:
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(2.0)
+
+
+@pytest.fixture(autouse=True)
+def whole(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    """Each test finds, and leaves, every host on and the cloud healthy."""
+    lab.resume(cloud.name)
+    healthy(cloud_file, fournines)
+
+
+def prove(fournines: Run, path: Path, faults: str, *more: str) -> dict[str, object]:
+    argv = ["prove", path, "--faults", faults, "--json", "--before", "5", "--redundant-within", "180", *more]
+    done = fournines(*argv, ok=False)
+    assert done.returncode in (0, 1, 2), done.stderr
+    document = json.loads(done.stdout)
+    assert done.returncode == {"pass": 0, "fail": 1, "unknown": 2}[document["verdict"]]
+    return document
+
+
+def test_faults_are_measured_healed_and_nothing_is_lost(cloud_file: Path, fournines: Run) -> None:
+    document = prove(fournines, cloud_file, "host.power_off@vip/5s,service.kill@mariadb+all,service.freeze@rabbitmq/5s")
+    faults = document["faults"]
+    assert isinstance(faults, list)
+    for fault in faults:
+        assert not fault["not_measured"], fault
+        assert fault["redundant_again_s"] is not None, fault["reasons"]
+        assert {kind: writes["lost"] for kind, writes in fault["writes"]["kinds"].items()} == {
+            "projects": 0,
+            "rows": 0,
+            "messages": 0,
+        }
+        assert fault["writes"]["acknowledged"] > 0
+        assert [finding for finding in fault["audit"] if finding["ok"] is False] == []
+        assert all(figures["ok"] for figures in fault["functions"].values())
+    assert len(faults[1]["host"].split(",")) == 3
+    again = json.loads(fournines("prove", cloud_file, "--analyse", "latest", "--json", ok=False).stdout)
+    assert again == document
+
+
+def test_the_vip_is_seen_to_move(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    fault = prove(fournines, cloud_file, "network.isolate@vip/5s")["faults"][0]  # type: ignore[index]
+    run = max((cloud.state_dir / "runs").iterdir())
+    events = [json.loads(line) for line in next(run.glob("01-*/events.jsonl")).read_text().splitlines()]
+    holders = [e["data"]["holders"] for e in events if e["name"] == "sighting" and e["data"]["vip"] == "public"]
+    assert holders[0] == [fault["host"]]
+    assert any(holder and holder != holders[0] for holder in holders)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_campaign_heals_what_it_struck(cloud_file: Path, cloud: Cloud, sign: signal.Signals) -> None:
+    argv = [str(Path(sys.executable).with_name("fournines")), "prove", str(cloud_file)]
+    argv += ["--faults", "host.power_off@one/120s", "--before", "1"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        struck = next(line.split("strikes ")[1].split()[0] for line in process.stderr if "strikes" in line)
+        time.sleep(2.0)
+        assert not lab.is_on(cloud.name, struck)
+        process.send_signal(sign)
+        assert process.wait(60) == 130, process.stderr.read()
+    assert lab.is_on(cloud.name, struck)
+    assert not (cloud.state_dir / "unhealed.json").exists()
+
+
+def test_a_killed_campaign_is_healed_by_the_next(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    argv = [str(Path(sys.executable).with_name("fournines")), "prove", str(cloud_file)]
+    argv += ["--faults", "host.power_off@one/120s", "--before", "1"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        assert process.stderr is not None
+        struck = next(line.split("strikes ")[1].split()[0] for line in process.stderr if "strikes" in line)
+        time.sleep(1.0)
+        process.kill()
+    # It refuses to measure a cloud that is not whole yet; what was left off is on again by then.
+    done = fournines("prove", cloud_file, "--faults", "service.kill@memcached", ok=False)
+    assert f"healed what an earlier run left: {struck}" in done.stderr
+    assert lab.is_on(cloud.name, struck)
+
+
+def test_a_cloud_that_is_not_healthy_is_refused(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    host = cloud.hosts[2].name
+    lab.power(cloud.name, host, "off")
+    done = fournines("prove", cloud_file, "--faults", "service.kill@keystone", ok=False)
+    assert done.returncode == 1
+    assert "not healthy" in done.stderr
+    assert "--force" in done.stderr
+    assert not lab.is_on(cloud.name, host)
