@@ -150,7 +150,7 @@ def agents(world: World, choose: Choose) -> World:
             if node.live and not node.primary and not node.synced and alone:
                 # A joiner whose Primary component vanished gives up and waits again.
                 world = world.put(**{name: replace(node, up=False, waiting=True, log=node.log[: node.durable])})
-        reports = {n: report(world[n]) for n in block}
+        reports = {n: report(world, n) for n in block}
         if any(r.kind is Kind.PRIMARY for r in reports.values()):
             for name in block:
                 if reports[name].kind is Kind.STOPPED:
@@ -187,7 +187,8 @@ def start(world: World, name: str) -> Node:
     )
 
 
-def report(node: Node) -> Report:
+def report(world: World, name: str) -> Report:
+    node = world[name]
     if node.up:
         if node.frozen:
             return Report(Kind.UNKNOWN)
@@ -205,7 +206,7 @@ def report(node: Node) -> Report:
         view_seqno=node.begins if node.noted else -1,
         clean=node.clean,
         last=node.last,
-        component=node.component,
+        component=frozenset(world[m].uuid for m in node.component),
     )
 
 

@@ -109,6 +109,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "innodb_buffer_pool_size": "256M",
         "binlog_format": "ROW",
         "log_warnings": 2,
+        "plugin_load_add": "wsrep_info",  # who is in a component that is not Primary: only it tells
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',

@@ -92,7 +92,7 @@ class Database:
             node=status.node,
             view=saved[1],
             view_seqno=note.seqno if note.view == saved[1].id else -1,
-            component=self._members(status),
+            component=status.component,
         )
 
     def _members(self, status: Status) -> frozenset[str]:

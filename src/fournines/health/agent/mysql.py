@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Status:
-    """at: when mysqld answered last, by `clock.now()`. up False: it refuses. addresses: of its component's members."""
+    """at: when mysqld answered last, by `clock.now()`. up False: it refuses. addresses: of its Primary component's
+    members. component: while it is not Primary, the gcomm UUIDs of who it is connected with."""
 
     at: float = float("-inf")
     up: bool = False
@@ -43,6 +44,7 @@ class Status:
     seqno: int = -1
     node: str = ""
     addresses: tuple[str, ...] = ()
+    component: frozenset[str] = frozenset()
     row: Row = field(default_factory=Row)
     receive_queue: int = 0
     flow_paused: float = 0.0
@@ -132,21 +134,32 @@ _STATUS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({', '.join(repr(name) for
 def _ask(cursor: Cursor, last_row: Row) -> Status:
     cursor.execute(_STATUS)
     said: dict[str, str] = dict(cursor.fetchall())  # type: ignore[arg-type]
+    primary = said.get("wsrep_cluster_status") == "Primary"
     return Status(
         at=now(),
         up=True,
         connected=said.get("wsrep_connected") == "ON",
-        primary=said.get("wsrep_cluster_status") == "Primary",
+        primary=primary,
         ready=said.get("wsrep_ready") == "ON",
         state=int(said.get("wsrep_local_state", 0)),
         cluster=said.get("wsrep_local_state_uuid", ""),
         seqno=int(said.get("wsrep_last_committed", -1)),
         node=said.get("wsrep_gcomm_uuid", ""),
         addresses=tuple(a.rpartition(":")[0] for a in said.get("wsrep_incoming_addresses", "").split(",") if a),
+        component=frozenset() if primary else _component(cursor),
         row=_row(cursor, last_row),
         receive_queue=int(said.get("wsrep_local_recv_queue", 0)),
         flow_paused=float(said.get("wsrep_flow_control_paused", 0)),
     )
+
+
+def _component(cursor: Cursor) -> frozenset[str]:
+    """By the plugin wsrep_info: without a Primary component the status variables name no other member."""
+    try:
+        cursor.execute("SELECT uuid FROM information_schema.wsrep_membership")
+    except pymysql.Error:
+        return frozenset()
+    return frozenset(str(uuid) for (uuid,) in cursor.fetchall())
 
 
 def _row(cursor: Cursor, last: Row) -> Row:

@@ -47,8 +47,8 @@ class Report:
     cluster: state UUID, "" when it has no state (a new or replaced node). seqno: last committed; for stopped nodes
     recovered from InnoDB. node: its gcomm UUID. view: last Primary view; view_seqno: where in history that view
     begins, -1 when its agent was too late to learn it. clean: it left gracefully, so `view` None is right and not lost.
-    last: it was the last to leave. component: members' names of its current, non-Primary component. vote: the member
-    that its agent finds should act, "" for none.
+    last: it was the last to leave. component: members' gcomm UUIDs of its current, non-Primary component. vote: the
+    member that its agent finds should act, "" for none.
     """
 
     kind: Kind
@@ -100,13 +100,14 @@ def _survivors(members: tuple[str, ...], reports: Mapping[str, Report]) -> Choic
         mine = running.get(name)
         if mine is None or mine.view is None:
             continue
+        # pc_bootstrap makes exactly the current component Primary, so the majority must be in it already.
+        within = mine.component & mine.view.members
         agreeing = frozenset(
             other
             for other, r in running.items()
-            if r.view == mine.view and r.node in mine.view.members and r.component == mine.component
+            if r.node in within and r.view == mine.view and r.component == mine.component
         )
-        # pc_bootstrap makes exactly the current component Primary, so the majority must be in it already.
-        if agreeing <= mine.component and 2 * len(agreeing) > len(mine.view.members):
+        if name in agreeing and 2 * len(agreeing) > len(mine.view.members):
             return Choice(name, agreeing, f"{len(agreeing)} of {len(mine.view.members)} nodes survived, in contact")
     return None
 
