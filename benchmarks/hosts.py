@@ -65,7 +65,8 @@ def _sshd(directory: Path) -> Generator[str]:
     (directory / "sshd_config").write_text(_SSHD.format(directory))
     public = (directory / "host_key.pub").read_text()
     (directory / "known_hosts").write_text("".join(f"198.18.0.{n} {public}" for n in range(1, HOSTS + 1)))
-    trees = f"{TREE} /var/lib/fournines /run/fournines /run/sshd"
+    # An empty home as well: what root's own shell start-up files do on this machine is no host's business.
+    trees = f"{TREE} /var/lib/fournines /run/fournines /run/sshd {Path.home()}"
     mounts = f"mkdir -p {trees} && for t in {trees}; do mount -t tmpfs -o mode=755 tmpfs $t; done"
     start = f"{mounts} && exec {_find_sshd()} -D -e -f $1"
     config = directory / "sshd_config"
