@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def cloud_file(tmp_path_factory: pytest.TempPathFactory, fournines: Run) -> Iter
         yield path
     finally:
         lab.down("test-main")
+
+
+def healthy(path: Path, fournines: Run, within: float = 180.0) -> None:
+    """Waits until `status` finds nothing wrong; shows what it still does after `within` seconds."""
+    deadline = time.monotonic() + within
+    while (done := fournines("status", path, ok=False)).returncode:
+        assert time.monotonic() < deadline, done.stdout
+        time.sleep(2.0)
 
 
 @pytest.fixture
