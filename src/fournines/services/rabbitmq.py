@@ -23,6 +23,7 @@ from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
+from fournines.timing.timers import Timers
 
 UNIT = "rabbitmq-server.service"
 PORT = 5672
@@ -61,9 +62,11 @@ class Rabbitmq(Service):
             secret=True,
             triggers=restart,
         )
+        erl_args = _distribution(timers(cloud))
         for unit, drop_in in ((UNIT, "rabbitmq/unit.conf.j2"), ("epmd.socket", "rabbitmq/epmd.conf.j2")):
             yield Directory(f"/etc/systemd/system/{unit}.d")
-            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", template(drop_in, address=host.address))
+            text = template(drop_in, address=host.address, erl_args=erl_args)
+            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", text, triggers=restart)
         yield Unit(UNIT, block=False)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from _definitions(cloud, host)
@@ -125,6 +128,16 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console.level": "warning",
     }
     return flat(settings, cloud.options("rabbitmq", "rabbitmq.conf"))
+
+
+def _distribution(t: Timers) -> str:
+    """Erlang arguments that end the connection to a node which acknowledges nothing (TCP_USER_TIMEOUT, tcp(7)), both
+    ways. net_ticktime alone notices a host without power after 0.75 to 1.25 of itself, and until then its queues have no
+    leader. A live but busy node's kernel still acknowledges, so this trips on no load."""
+    if not t.tcp_user_timeout:
+        return ""
+    option = f"[{{raw,6,18,<<{round(1000 * min(t.tcp_user_timeout, t.net_ticktime / 4))}:32/native>>}}]"
+    return f"-kernel inet_dist_connect_options {option} -kernel inet_dist_listen_options {option}"
 
 
 def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:

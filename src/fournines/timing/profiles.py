@@ -37,7 +37,7 @@ def derive(detect: float) -> Timers:
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         check_fastinter=scaled(0.25, 0.1),
-        check_timeout=scaled(1.0, 1.0),
+        check_timeout=scaled(2.0, 2.0),
         check_fall=2,
         check_rise=1,
         # Answered by the kernel, however busy its host: what waits for more is a dead host, and goes to another one.
