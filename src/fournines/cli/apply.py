@@ -23,7 +23,7 @@ from fournines.engine import (
     connect,
     hold,
     local_lock,
-    moved,
+    require_confirmed,
     require_same_world,
     survey,
 )
@@ -128,8 +128,8 @@ async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: boo
                 await require_same_world(plan, hosts)
             else:
                 seen, plan = plan, await _survey(wish.cloud, hosts)
-                if confirmed and plan.stages != seen.stages:
-                    raise moved()
+                if confirmed:
+                    require_confirmed(seen, plan)
             wish.cloud.secrets.save()
             with progress() as report:
                 await apply(plan, hosts, report)

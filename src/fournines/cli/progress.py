@@ -80,7 +80,7 @@ class _Lines:
             case GateWaits():
                 self._set(event.host, f"waits for {event.check}")
             case ChangesDone():
-                self._set(event.host, "done")
+                self._set(event.host, "changed, being checked")
             case StageStarted():
                 self._stage = f"{event.number}/{event.of} {event.stage}"
                 self._now.clear()
@@ -107,7 +107,7 @@ class _Lines:
         room = max(3, self._console.height - 4)
         for host, (began, what) in list(self._now.items())[:room]:
             spent = time.monotonic() - began
-            table.add_row(Text(host, "bold"), Text(what), Text("" if what == "done" else f"{spent:.0f} s", "dim"))
+            table.add_row(Text(host, "bold"), Text(what), Text(f"{spent:.0f} s", "dim"))
         if len(self._now) > room:
             table.add_row(Text(f"… {len(self._now) - room} more", "dim"))
         return table

@@ -5,7 +5,7 @@ async with connect(cloud.hosts) as hosts:               # {name: ManagedHost}, a
     await apply(found.plan, hosts)
 """
 
-from fournines.engine.apply import apply, hold, moved, require_same_world
+from fournines.engine.apply import apply, hold, require_confirmed, require_same_world
 from fournines.engine.connect import Connected, connect
 from fournines.engine.lock import local_lock
 from fournines.engine.observe import observe
@@ -20,8 +20,8 @@ __all__ = [
     "connect",
     "hold",
     "local_lock",
-    "moved",
     "observe",
+    "require_confirmed",
     "require_same_world",
     "survey",
 ]

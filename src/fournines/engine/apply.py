@@ -54,14 +54,22 @@ async def require_same_world(plan: Plan, hosts: Mapping[str, ManagedHost]) -> No
     if seen.failures:
         raise merged(list(seen.failures.values()))
     if digest(seen.replies, plan.facts) != plan.world:
-        raise moved()
+        raise _moved()
 
 
-def moved() -> PlanError:
-    """The error for a plan that is no longer the right one."""
+def require_confirmed(confirmed: Plan, plan: Plan) -> None:
+    """Raises `PlanError` when `plan` does something that is not in `confirmed`, and says what."""
+    known = {(c.host, c.resource, c.diff) for stage in confirmed.stages for c in stage.changes}
+    changes = (c for stage in plan.stages for c in stage.changes)
+    new = [f"{c.host} {c.resource.key}: {c.diff}" for c in changes if (c.host, c.resource, c.diff) not in known]
+    if new:
+        raise _moved(*new[:5])
+
+
+def _moved(*what: str) -> PlanError:
     return PlanError(
         "the hosts are not what they were when this plan was made",
-        why="something changed on them since, so the plan may no longer be right",
+        why="\n        ".join(what) or "something changed on them since, so the plan may no longer be right",
         next="plan again, and look at what differs",
     )
 
