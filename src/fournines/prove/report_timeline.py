@@ -20,6 +20,7 @@ TROUBLE = 9  # height of the upper storey
 COLUMNS = 200  # at most: more could not be told apart on a page
 LEAD_S = 2.0  # shown before the injection, close up
 CLOSE_UP_S = 8.0  # at least shown after it
+BLINK_S = 0.5  # an outage so short does not widen the close-up
 TICKS_S = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 
@@ -119,10 +120,11 @@ def _whole(result: FaultResult) -> Window:
 
 
 def _close_up(result: FaultResult, whole: Window) -> Window:
-    """To a little after the end of the last outage that began before the heal, or before redundancy was back where
-    nothing has to be healed."""
+    """To a little after the end of the last outage worth the name that began before the heal; before redundancy was
+    back, where nothing has to be healed."""
     until = result.healed if result.fault.duration else result.redundant or result.ended
-    struck = [end for s in result.series for begin, end in s.outages if result.injected <= begin < until]
+    outages = (span for series in result.series for span in series.outages)
+    struck = [end for begin, end in outages if result.injected <= begin < until and end - begin >= BLINK_S]
     after = max([CLOSE_UP_S, *(1.15 * (end - result.injected) for end in struck)])
     return Window(max(whole.start, result.injected - LEAD_S), min(whole.end, result.injected + after))
 

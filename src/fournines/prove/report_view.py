@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fournines.prove.model import Campaign, FaultResult, FunctionFigures, Verdict
+from fournines.prove.model import Campaign, FaultResult, FunctionFigures, Pressure, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks, service_gap, worst_gap
 from fournines.prove.report_text import count, plural, seconds
 from fournines.prove.report_timeline import Panel, panels
@@ -44,6 +44,11 @@ class FaultView:
     rows: tuple[FunctionRow, ...]
 
     @property
+    def other_reasons(self) -> tuple[str, ...]:
+        """Why it did not pass, but for the marks, which stand for themselves."""
+        return tuple(r for r in self.result.reasons if not any(r.startswith(m.what) for m in self.pass_marks))
+
+    @property
     def worst_read_s(self) -> float | None:
         return worst_gap(self.result, ["read"])
 
@@ -53,7 +58,7 @@ class FaultView:
 
     @property
     def saturated(self) -> bool:
-        return any(r.pressure.saturated for r in (self.result, self.baseline) if r)
+        return any(r.pressure.saturated or _starved_gap(r) for r in (self.result, self.baseline) if r)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,14 @@ def _fault(number: int, result: FaultResult, other: FaultResult | None) -> Fault
     )
 
 
+def _starved_gap(result: FaultResult) -> bool:
+    """Whether the longest gap fell into a time in which the machine had no idle time: the heal can be far behind."""
+    struck = max(result.functions, key=service_gap, default=None)
+    spans = [s.gap for s in result.series if struck and s.function == struck.function]
+    shares = [idle for at, idle in result.idle for begin, end in spans if begin < at <= end]
+    return bool(shares) and Pressure(sum(shares) / len(shares), 0, 0, 0).saturated
+
+
 def _ratio(ours: float | None, theirs: float | None) -> float | None:
     return theirs / ours if ours and theirs is not None else None
 
@@ -139,7 +152,8 @@ def _headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
         if verdict == "pass"
         else f"{passed} of {plural(len(measured), 'fault')} held"
     )
-    waited = f"; no client waited longer than {seconds(max(gaps))} between two successes" if gaps else ""
+    longest = "no gap between two successes longer than" if verdict == "pass" else "longest gap between two successes"
+    waited = f"; {longest} {seconds(max(gaps))}" if gaps else ""
     kept = f"{count(lost) if lost else 'none'} of {plural(acknowledged, 'acknowledged write')} lost"
     return f"{held}{waited}; {kept}."
 

@@ -109,6 +109,15 @@ def test_says_when_the_machine_was_saturated(sample: Campaign, page: Page) -> No
     assert "saturated" not in Page(render(one(sample))).text
 
 
+def test_a_gap_without_idle_time_is_said_even_long_after_the_heal(sample: Campaign) -> None:
+    result = sample.results[0]
+    series = tuple(dataclasses.replace(s, gap=(40.0, 44.0)) for s in result.series)
+    for idle, said in ((0.01, True), (0.3, False)):
+        samples = tuple((t / 2, idle if 80 <= t < 90 else 0.5) for t in range(100))
+        html = render(one(sample, series=series, idle=samples))
+        assert ("The machine was saturated" in html) is said
+
+
 def test_reasons_stand_with_the_verdict(page: Page) -> None:
     head = page.text[: page.text.index("At a glance")]
     assert "Fail" in head
@@ -200,6 +209,16 @@ def test_a_single_failure_stays_visible_in_a_long_run(sample: Campaign) -> None:
     lane = panels(drawn(sample, flat(buckets, fail=fail)))[-1].lanes[0]
     assert 'class="fail"' in lane.svg
     assert len(lane.data.split(";")) <= COLUMNS
+
+
+def test_a_blink_does_not_widen_the_close_up(sample: Campaign) -> None:
+    close = {}
+    for end in (24.2, 25.0):
+        outages = ((12.0, 13.0), (24.0, end))
+        close[end] = panels(drawn(sample, dataclasses.replace(flat(900), outages=outages), injected=12.0, healed=32.0))[
+            0
+        ]
+    assert (close[24.2].end, close[25.0].end) == (8.0, pytest.approx(1.15 * 13))
 
 
 def test_what_heals_by_itself_has_no_heal(sample: Campaign) -> None:
