@@ -11,6 +11,7 @@ import click
 import pytest
 
 from fournines.cli.main import cli
+from fournines.timing import profile, rules
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -130,3 +131,21 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             elif path.is_dir():
                 todo += path.glob("*.md")
     assert {p.relative_to(ROOT) for p in PAGES if p.name != "CHANGELOG.md"} <= {p.relative_to(ROOT) for p in seen}
+
+
+def test_the_readme_compares_what_the_profiles_say() -> None:
+    """Its figures for ours and for the peers' timers are those that `--baseline` applies."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = {cells[0]: cells[1:] for line in text.splitlines() if len(cells := _cells(line)) == 4}
+    ours, kolla, osa = profile("lan"), profile("kolla-22.2"), profile("osa-33")
+    dead = rows["a dead backend is left after"]
+    assert dead[0] == f"{kolla.check_inter * kolla.check_fall:g} s"
+    assert dead[1].startswith(f"{osa.check_inter * osa.check_fall:g} s")
+    assert dead[2] == f"about {ours.check_inter * ours.check_fall:.0f} s"
+    skew = ours.vrrp_advert * (256 - 170) / 256  # of the first backup of three
+    assert rows["the VIP moves after"][2] == f"about {rules.takeover(ours) + skew:.1f} s"
+    assert rows["a connection to a dead host ends after"][2] == f"{rules.idle_connection(ours):g} s"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
