@@ -57,6 +57,7 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
         resume(lab.cloud)
         redfish.start(lab)
     _await(lab, say)
+    redfish.wait(lab)
     _try_networks(lab)
     return lab
 

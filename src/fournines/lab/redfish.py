@@ -11,14 +11,16 @@ import base64
 import hmac
 import json
 import secrets
+import socket
 import ssl
 import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
-from fournines.errors import FourninesError
+from fournines.errors import FourninesError, LabError
 from fournines.lab import cgroup
 from fournines.lab.power import Action, is_on, power
 from fournines.lab.shell import run
@@ -45,7 +47,26 @@ def start(lab: Lab) -> None:
     cgroup.make(group)
     script = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@" < /dev/null > redfish.log 2>&1'
     argv = ["setsid", "--fork", "sh", "-c", script, "sh", str(group), sys.executable, "-m", "fournines.lab.redfish"]
-    subprocess.run([*argv, lab.cloud], cwd=lab.directory, check=True, stdin=subprocess.DEVNULL)
+    # With its output captured, `run` returns when the shell has let go of the pipe: it is in its cgroup by then.
+    subprocess.run([*argv, lab.cloud], cwd=lab.directory, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def wait(lab: Lab, timeout: float = 30.0) -> None:
+    """Returns when the endpoint takes connections. Raises LabError when it ended, or does not within `timeout` s."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            socket.create_connection((str(lab.gateway), PORT), timeout=1.0).close()
+            return
+        except OSError as error:
+            if time.monotonic() > deadline or not cgroup.populated(cgroup.of_redfish(lab.cloud)):
+                raise LabError(
+                    f"The power endpoint of lab {lab.cloud} does not start",
+                    where=str(lab.directory / "redfish.log"),
+                    why=str(error),
+                    next=f"see who has port {PORT} of {lab.gateway}: ss -ltnp",
+                ) from None
+        time.sleep(0.05)
 
 
 def prepare(lab: Lab) -> None:
