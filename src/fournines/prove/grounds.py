@@ -6,6 +6,7 @@ What a killed run left behind is removed by the next one.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets as random
 from collections.abc import AsyncGenerator
@@ -35,6 +36,9 @@ _CREATE_SQL = (
     "INSERT INTO register VALUES (1, '')",
 )
 _REMOVE_SQL = ("DROP TABLE IF EXISTS probe, register",)
+
+#: A statement that changes tables waits for every node: on a cluster that a fault has broken, for ever. Seconds.
+STATEMENTS_S = 30.0
 
 _mysql: Any = aiomysql  # ships no types
 _Refusals = (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError)
@@ -128,8 +132,9 @@ async def _sql(database: Database, statements: tuple[str, ...]) -> None:
         autocommit=True,
     )
     try:
-        cursor = await connection.cursor()
-        for statement in statements:
-            await cursor.execute(statement)
+        async with asyncio.timeout(STATEMENTS_S):
+            cursor = await connection.cursor()
+            for statement in statements:
+                await cursor.execute(statement)
     finally:
         connection.close()

@@ -121,7 +121,10 @@ async def _main() -> None:
         _say(ready=load.now())
         reporter = asyncio.create_task(_report(load, log))
         if (await lines.readline()).strip() == b"stop":
-            _say(drained={"left": await load.stop(), "at": load.now()})
+            left = await load.stop()
+            # The campaign may end this process as soon as it has heard.
+            log.flush()
+            _say(drained={"left": left})
         reporter.cancel()
 
 
