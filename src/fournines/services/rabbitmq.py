@@ -132,8 +132,8 @@ def _config(cloud: Cloud, host: Host) -> str:
 
 def _distribution(t: Timers) -> str:
     """Erlang arguments that end the connection to a node which acknowledges nothing (TCP_USER_TIMEOUT, tcp(7)), both
-    ways. net_ticktime alone notices a host without power after 0.75 to 1.25 of itself, and until then its queues have no
-    leader. A live but busy node's kernel still acknowledges, so this trips on no load."""
+    ways. net_ticktime alone notices a host without power after 0.75 to 1.25 of itself, and until then its queues have
+    no leader. A live but busy node's kernel still acknowledges, so this trips on no load."""
     if not t.tcp_user_timeout:
         return ""
     option = f"[{{raw,6,18,<<{round(1000 * min(t.tcp_user_timeout, t.net_ticktime / 4))}:32/native>>}}]"
