@@ -136,7 +136,7 @@ def _distribution(t: Timers) -> str:
     no leader. A live but busy node's kernel still acknowledges, so this trips on no load."""
     if not t.tcp_user_timeout:
         return ""
-    option = f"[{{raw,6,18,<<{round(1000 * min(t.tcp_user_timeout, t.net_ticktime / 4))}:32/native>>}}]"
+    option = f"[{{raw,6,18,<<{round(1000 * min(t.tcp_user_timeout, t.net_ticktime / 3))}:32/native>>}}]"
     return f"-kernel inet_dist_connect_options {option} -kernel inet_dist_listen_options {option}"
 
 

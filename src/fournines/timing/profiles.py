@@ -37,7 +37,7 @@ def derive(detect: float) -> Timers:
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         check_fastinter=scaled(0.25, 0.1),
-        check_timeout=scaled(2.0, 2.0),
+        check_timeout=scaled(1.0, 1.0),
         check_fall=2,
         check_rise=1,
         # Answered by the kernel, however busy its host: what waits for more is a dead host, and goes to another one.
@@ -60,10 +60,10 @@ def derive(detect: float) -> Timers:
         tcp_keepalive_probes=3,
         tcp_retries2=_retries2(10.0 * detect),
         tcp_syn_retries=2,
-        tcp_user_timeout=scaled(5.0, 3.0),
+        tcp_user_timeout=scaled(3.0, 3.0),
         # Erlang notices a silent node after 0.75 to 1.25 ticktimes.
-        net_ticktime=scaled(8.0, 5.0),
-        amqp_heartbeat=scaled(10.0, 6.0),
+        net_ticktime=scaled(6.0, 5.0),
+        amqp_heartbeat=scaled(6.0, 6.0),
         amqp_reconnect_delay=scaled(0.5, 0.25),
         rpc_response_timeout=scaled(7.5, 30.0),
         db_pool_recycle=280,

@@ -55,7 +55,8 @@ def test_the_floor_of_galera_holds_for_the_smallest_budget() -> None:
     [
         ("kolla-22.2", {"check_inter": 2, "check_fall": 5, "check_rise": 2, "check_timeout": 10, "connect_timeout": 10,
                         "client_timeout": 60, "server_timeout": 60, "retries": 3, "retry_on": "", "vrrp_advert": 1,
-                        "shutdown_sessions": False, "last_resort": False, "vip_quorum": False, "tcp_retries2": 15, "net_ticktime": 60,
+                        "shutdown_sessions": False, "last_resort": False, "vip_quorum": False, "tcp_retries2": 15,
+                        "net_ticktime": 60,
                         "amqp_heartbeat": 60, "rpc_response_timeout": 60, "db_pool_recycle": 10,
                         "db_max_retries": -1, "agent_down": 75, "service_down": 60, "evs_suspect": 5}),
         ("osa-33", {"check_inter": 12, "check_fall": 3, "check_rise": 3, "connect_timeout": 10, "client_timeout": 50,

@@ -44,7 +44,7 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
         ("amqp_heartbeat", "rpc_response_timeout"),
         {"tcp_user_timeout": 5.0},
     ),
-    ({"amqp_heartbeat": 6.0}, ("amqp_heartbeat", "net_ticktime"), {"amqp_heartbeat": 8.0}),
+    ({"amqp_heartbeat": 5.0}, ("amqp_heartbeat", "net_ticktime"), {"amqp_heartbeat": 6.0}),
     ({"net_ticktime": 2.0}, ("net_ticktime",), {"net_ticktime": 4.0}),
     (
         {"memcache_socket_timeout": 1.0},
