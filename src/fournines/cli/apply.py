@@ -16,6 +16,7 @@ from fournines.cli.progress import progress
 from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
 from fournines.cli.show import show, write_private
 from fournines.cloud.model import Cloud, Host
+from fournines.design import require_valid
 from fournines.engine import (
     Connected,
     SshOptions,
@@ -86,8 +87,6 @@ def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any
 
 def _read(path: Path, reach: Reach) -> _Wish:
     """A cloud file, or a plan that says which one it is for."""
-    from fournines.design import require_valid
-
     text = path.read_text(errors="replace") if path.is_file() else ""
     plan = saved.load(text, str(path)) if saved.is_saved(text) else None
     cloud = load_cloud(Path(plan.source) if plan else path)
