@@ -12,6 +12,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fournines.errors import PlanError
 from fournines.plan.model import Change
@@ -29,8 +30,12 @@ Manifest = Mapping[str, tuple[str, ...]]
 
 def manifest_file(entries: Manifest) -> File:
     """One JSON list a line: the key, then its triggers."""
-    lines = [json.dumps([key, *triggers], ensure_ascii=False) for key, triggers in entries.items()]
-    return File(MANIFEST, "".join(f"{line}\n" for line in lines), mode=0o600)
+    return File(MANIFEST, "".join(_line(key, triggers) for key, triggers in entries.items()), mode=0o600)
+
+
+@lru_cache(maxsize=4096)
+def _line(key: str, triggers: tuple[str, ...]) -> str:
+    return json.dumps([key, *triggers], ensure_ascii=False) + "\n"
 
 
 def read_manifest(host: str, reply: str) -> Manifest:

@@ -6,7 +6,8 @@ Hosts with the same change share a line: ten thousand hosts take as many lines a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Literal
 
 from fournines.plan.model import Plan, Stage
@@ -24,7 +25,7 @@ def lines(plan: Plan) -> Iterator[tuple[Style, str]]:
         yield "heading", f"{stage.name} on {hosts} host{'s' * (hosts != 1)}{how}"
         for kind, key, diff, names in grouped(stage):
             first, *rest = diff.splitlines() or [""]
-            yield kind, f"  {_SIGN[kind]} {key}  [{folded(names)}]  {first}"
+            yield kind, f"  {_SIGN[kind]} {key}  [{folded(tuple(names))}]  {first}"
             for line in rest[2:]:  # the two lines of file names say nothing here
                 yield _HUNK.get(line[:1], "note"), f"      {line}"
     yield "heading", summary(plan)
@@ -69,7 +70,8 @@ def grouped(stage: Stage) -> list[tuple[Literal["add", "update", "remove"], str,
     return [(kind, key, diff, hosts) for key, groups in keys.items() for (kind, diff), hosts in groups.items()]
 
 
-def folded(names: Iterable[str]) -> str:
+@lru_cache(maxsize=32)
+def folded(names: tuple[str, ...]) -> str:
     """`ctl1 ctl2 ctl3 db1` -> `ctl[1-3] db1`: the cloud file's own notation."""
     parts: list[str] = []
     run: list[re.Match[str]] = []

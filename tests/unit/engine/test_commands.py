@@ -42,7 +42,6 @@ class Site:
         monkeypatch.setattr(engine, "connect", self._connect)
         monkeypatch.setattr(apply_command, "connect", self._connect)
         monkeypatch.delenv("FOURNINES_SUDO_PASSWORD", raising=False)
-        monkeypatch.setattr("gc.disable", lambda: None)
 
     def _load(self, path: Path) -> Cloud:
         assert path == self.path

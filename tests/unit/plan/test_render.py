@@ -95,14 +95,14 @@ def test_an_empty_plan_says_so() -> None:
     ],
 )
 def test_folded(names: list[str], said: str) -> None:
-    assert render.folded(names) == said
+    assert render.folded(tuple(names)) == said
 
 
 @given(st.lists(st.integers(0, 30), unique=True).map(sorted), st.sampled_from([1, 2]))
 def test_folding_loses_no_host(numbers: list[int], width: int) -> None:
     names = [f"h{n:0{width}}" for n in numbers]
     found: list[str] = []
-    for part in render.folded(names).split():
+    for part in render.folded(tuple(names)).split():
         if "[" in part:
             first, last = part[part.index("[") + 1 : -1].split("-")
             found += [f"h{n:0{len(first) if first.startswith('0') else 1}}" for n in range(int(first), int(last) + 1)]
