@@ -40,7 +40,8 @@ def summary(plan: Plan) -> str:
         for change in stage.changes:
             found[change.kind] += 1
     said = ", ".join(f"{n} to {kind}" for kind, n in found.items() if n)
-    return f"{said}, on {len(plan.hosts)} host{'s' * (len(plan.hosts) != 1)} in {len(plan.stages)} stages."
+    hosts, stages = len(plan.hosts), len(plan.stages)
+    return f"{said}, on {hosts} host{'s' * (hosts != 1)} in {stages} stage{'s' * (stages != 1)}."
 
 
 def document(plan: Plan) -> dict[str, Any]:
