@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -69,40 +68,42 @@ def document(seen: Cluster) -> dict[str, Any]:
 def _whole(seen: Cluster) -> RenderableType:
     parts: list[RenderableType] = [Text(seen.sentence(), style=f"bold {GOOD if seen.healthy else BAD}")]
     for problem in seen.problems:
-        parts.append(
-            Text.assemble("\n", ("✗ ", BAD), (f"{problem.where}: " if problem.where else "", "bold"), problem.what)
-        )
+        where = f"{problem.where}: " if problem.where and not problem.what.startswith(problem.where) else ""
+        parts.append(Text.assemble("\n", ("✗ ", BAD), (where, "bold"), problem.what))
         parts.append(Text(f"  next: {problem.next}", style=DIM))
     for region in seen.regions:
         if len(seen.regions) > 1:
             parts.append(Text(f"\nregion {region.region.name}", style="bold"))
-        parts += [Padding(table, (1, 0, 0, 0)) for table in _tables(region)]
+        for title, table in _tables(region):
+            parts += [Text(f"\n{title}", style="bold"), table]
     return Group(*parts)
 
 
-def _tables(region: RegionState) -> Iterator[Table]:
+def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
     carriers = {name: s for name, s in region.states.items() if s.vip or s.galera or s.rabbitmq}
     if carriers:
-        yield _hosts(carriers)
+        yield "Hosts", _hosts(carriers)
     if region.galera:
-        yield _galera(region)
+        clusters = sorted({g.cluster for g in region.galera.values() if g.cluster})
+        yield f"Galera  {' and '.join(clusters)}", _galera(region)
     if region.rabbitmq:
-        yield _rabbitmq(region)
+        bad = sum(1 for q in region.queues if not q.quorum)
+        thin = sum(1 for q in region.queues if q.quorum and q.missing)
+        counts = f"{len(region.queues)} replicated queues, {bad} without quorum, {thin} with missing members"
+        yield f"RabbitMQ  {counts}", _rabbitmq(region)
     if region.balancers():
-        yield _balancers(region)
+        yield "Backends, as each load balancer sees them", _balancers(region)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, no_wrap=True, header_style=DIM)
     return table
 
 
 def _hosts(states: dict[str, HostState]) -> Table:
-    table = _table(
-        "Hosts", "host", "VIPs", "HAProxy", "keystone", "memcached", "agent", "units", "certificate", "fernet key"
-    )
+    table = _table("host", "VIPs", "HAProxy", "keystone", "memcached", "agent", "units", "certificate", "fernet key")
     for name, s in states.items():
         down = [unit for unit, active in s.units.items() if active != "active"]
         ends = min((e for e in s.certificates.values() if e is not None), default=None)
@@ -127,8 +128,7 @@ def _may(state: HostState) -> Text:
 
 
 def _galera(region: RegionState) -> Table:
-    clusters = sorted({g.cluster for g in region.galera.values() if g.cluster})
-    table = _table(f"Galera  {' and '.join(clusters)}", "host", "role", "component", "state", "size", "seqno", "queue")
+    table = _table("host", "role", "component", "state", "size", "seqno", "queue")
     for name, g in region.galera.items():
         table.add_row(
             name,
@@ -143,10 +143,7 @@ def _galera(region: RegionState) -> Table:
 
 
 def _rabbitmq(region: RegionState) -> Table:
-    bad = sum(1 for q in region.queues if not q.quorum)
-    thin = sum(1 for q in region.queues if q.quorum and q.missing)
-    title = f"RabbitMQ  {len(region.queues)} replicated queues, {bad} without quorum, {thin} with missing members"
-    table = _table(title, "host", "answers", "sees running", "alarms", "leads")
+    table = _table("host", "answers", "sees running", "alarms", "leads")
     for name, r in region.rabbitmq.items():
         leads = sum(1 for q in region.queues if q.leader == f"rabbit@{name}")
         table.add_row(
@@ -161,7 +158,7 @@ def _rabbitmq(region: RegionState) -> Table:
 
 def _balancers(region: RegionState) -> Table:
     seers = [name for name, s in region.states.items() if s.backends]
-    table = _table("Backends, as each load balancer sees them", "service", "host", *seers)
+    table = _table("service", "host", *seers)
     for (proxy, server), seen in region.balancers().items():
         cells = (seen.get(name, "") for name in seers)
         # A database that is not the writer is out on purpose.
