@@ -25,9 +25,7 @@ async def watching(site: Site, log: Log) -> AsyncGenerator[None, None]:
     """Writes `machine`, `sighting` and `unwatched` events until it is left."""
     async with AsyncExitStack() as stack:
         for name in VIPS:
-            watch = await _vip_watch(site, log, name)
-            if watch:
-                await stack.enter_async_context(_running(watch.run()))
+            await stack.enter_async_context(_running(_watch_vip(site, log, name, await _hosts_by_mac(site, name))))
         await stack.enter_async_context(_running(_sample(site, log)))
         if site.busy:
             await stack.enter_async_context(_burning())
@@ -45,21 +43,30 @@ async def _running(work: Coroutine[object, object, None]) -> AsyncGenerator[None
             await task
 
 
-async def _vip_watch(site: Site, log: Log, name: str) -> vips.VipWatch | None:
-    """None, and an `unwatched` event, where ARP cannot be used."""
-    network, port = VIPS[name]
+async def _hosts_by_mac(site: Site, name: str) -> dict[str, str]:
+    """MAC -> host on the network of VIP `name`; empty where ARP cannot be used."""
+    network, _ = VIPS[name]
+    addresses = {h.name: h.addresses[network] for h in site.region.hosts if network in h.addresses}
+    link = await vips.link_to(getattr(site.region.vips, name))
+    with contextlib.suppress(OSError):
+        return await vips.macs_of(addresses, link) if link else {}
+    return {}
+
+
+async def _watch_vip(site: Site, log: Log, name: str, hosts: dict[str, str]) -> None:
+    """Until it is cancelled. An `unwatched` event where ARP cannot be used, or no longer."""
+    _, port = VIPS[name]
     vip = getattr(site.region.vips, name)
     why = "it is not on a network of this machine"
-    link = await vips.link_to(vip)
     try:
+        link = await vips.link_to(vip)
         if link:
-            addresses = {h.name: h.addresses[network] for h in site.region.hosts if network in h.addresses}
-            hosts = await vips.macs_of(addresses, link)
-            return vips.VipWatch(name, vip, port, link, _Sightings(site, log, hosts).seen)
+            await vips.VipWatch(name, vip, port, link, _Sightings(site, log, hosts).seen).run()
     except PermissionError:
         why = "to ask by ARP needs root"
+    except OSError as error:
+        why = f"the network of this machine to it: {error.strerror}"
     log.event(Event("unwatched", site.now(), {"vip": name, "why": why}))
-    return None
 
 
 class _Sightings:

@@ -25,6 +25,10 @@ Subscribe = Callable[[Any], Awaitable[None]]
 logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
+#: kombu's own, and so OpenStack's, where the budget says nothing shorter. Seconds.
+CONNECT_S = 5.0
+
+
 class _Heard(asyncio.StreamReader):
     """Remembers when the peer was last heard (loop time)."""
 
@@ -96,10 +100,10 @@ class _Link:
         ).with_query(heartbeat=max(1, round(who.heartbeat)))
         connection: Any = aiormq.Connection(url, transport_factory=wire)
         try:
-            async with asyncio.timeout(self._broker.user_timeout):
+            async with asyncio.timeout(min(CONNECT_S, who.user_timeout or CONNECT_S)):
                 await connection.connect()
             # A frozen broker accepts connections and says nothing: the queue's declaration is bounded like a heartbeat.
-            async with asyncio.timeout(2 * self._broker.heartbeat):
+            async with asyncio.timeout(2 * who.heartbeat):
                 self._channel = await connection.channel(publisher_confirms=True)
                 await declare(self._channel, who.queue)
                 if self._subscribe:
