@@ -71,14 +71,16 @@ def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any
     click.echo(f"asking {len(wish.hosts)} host{'s' * (len(wish.hosts) != 1)}", err=True)
     if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
         raise UsageError("apply asks before it changes anything, and nobody is here to answer", next="add --yes")
+    ssh = reach.ssh()
     with local_lock(wish.cloud.state_dir):
-        plan = wish.plan or asyncio.run(_look(wish, reach.ssh()))
+        plan = wish.plan or asyncio.run(_look(wish, ssh))
         if not as_json:
             show(plan)
         if not (dry_run or plan.empty):
-            if not yes:
-                click.confirm("Apply?", abort=True, err=True)
-            plan = asyncio.run(_carry_out(wish, plan, reach.ssh(), confirmed=not yes))
+            if not yes and not click.confirm("Apply?", err=True):
+                click.echo("Nothing was changed.", err=True)
+                sys.exit(1)
+            plan = asyncio.run(_carry_out(wish, plan, ssh, confirmed=not yes))
         if not dry_run:
             _write_access(wish.cloud)
     if as_json:

@@ -23,9 +23,18 @@ def owner() -> str:
 @contextmanager
 def local_lock(state_dir: Path) -> Generator[None]:
     """Raises `LockedError` when another process of this machine holds the same cloud."""
-    state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / "lock"
-    with path.open("a+") as file:
+    try:
+        _make(state_dir)
+        file = path.open("a+")
+    except OSError as error:
+        raise LockedError(
+            "this cloud cannot be locked",
+            where=str(path),
+            why=error.strerror or str(error),
+            next="run as a user who may write there",
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -43,3 +52,14 @@ def local_lock(state_dir: Path) -> Generator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+def _make(directory: Path) -> None:
+    """Made by root, a directory belongs to whom its parent belongs to: `sudo fournines apply` locks nobody out."""
+    if directory.exists():
+        return
+    _make(directory.parent)
+    directory.mkdir(exist_ok=True)
+    if os.geteuid() == 0:
+        parent = directory.parent.stat()
+        os.chown(directory, parent.st_uid, parent.st_gid)

@@ -133,6 +133,8 @@ async def connect_host(host: Host, options: SshOptions) -> SshHost:
             why="nothing listens on this port",
             next="start sshd on the host, or set `ssh.port`",
         ) from error
+    except asyncssh.ConfigParseError as error:
+        raise HostError(f"{host.name}: ~/.ssh/config cannot be read", where=where, why=str(error)) from error
     except (OSError, asyncssh.Error) as error:
         raise HostError(f"{host.name} is not reachable", where=where, why=_reason(error), next=_AGAIN) from error
     reached = SshHost(host, connection, options)
@@ -204,7 +206,10 @@ class _KnownHosts:
 @lru_cache
 def _read_known_hosts(path: Path, _changed: int) -> asyncssh.SSHKnownHosts:
     """Parsed once for all hosts; `_changed` makes a new one after the file changed."""
-    return asyncssh.read_known_hosts(str(path)) if path.exists() else asyncssh.import_known_hosts("")
+    try:
+        return asyncssh.read_known_hosts(str(path)) if path.exists() else asyncssh.import_known_hosts("")
+    except (OSError, ValueError) as error:
+        raise HostError("the known hosts cannot be read", where=str(path), why=str(error)) from error
 
 
 class _Client(asyncssh.SSHClient):

@@ -35,11 +35,12 @@ def summary(plan: Plan) -> str:
     """One sentence."""
     if plan.empty:
         return "Nothing to change."
-    found = dict.fromkeys(_SIGN, 0)
+    found = dict.fromkeys([*(f"to {kind}" for kind in _SIGN), "to restart or reload"], 0)
     for stage in plan.stages:
         for change in stage.changes:
-            found[change.kind] += 1
-    said = ", ".join(f"{n} to {kind}" for kind, n in found.items() if n)
+            triggered = change.resource.key.startswith(("restart:", "reload:"))
+            found["to restart or reload" if triggered else f"to {change.kind}"] += 1
+    said = ", ".join(f"{n} {what}" for what, n in found.items() if n)
     hosts, stages = len(plan.hosts), len(plan.stages)
     return f"{said}, on {hosts} host{'s' * (hosts != 1)} in {stages} stage{'s' * (stages != 1)}."
 

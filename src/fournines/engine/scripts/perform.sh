@@ -4,7 +4,6 @@
 # stdout: NUL-terminated records: `fournines-perform`, then `NUMBER STATUS OUTPUT` as each step ends.
 umask 022
 export LC_ALL=C.UTF-8
-printf '\0fournines-perform\0'
 IFS=' ' read -r on_failure
 
 # A command substitution drops trailing newlines; the dot, cut off by the caller, keeps them.
@@ -29,7 +28,10 @@ place() {
 run=${FOURNINES_RUN:-/run/fournines}
 mkdir -p "$run"
 exec 8>"$run/steps.lock"
-if ! flock -w 900 8; then
+flock -w 900 8
+free=$?
+printf '\0fournines-perform\0'
+if [ "$free" -ne 0 ]; then
   printf '1 1 %s\0' "the last step of an interrupted run has not ended for 900 s"
   exit 1
 fi
