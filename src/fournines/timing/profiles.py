@@ -30,9 +30,9 @@ def derive(detect: float) -> Timers:
 
     suspect = scaled(1.5, SAFE_EVS_SUSPECT)
     return Timers(
-        # A backup takes over after 3 adverts + skew; the lease ends before that, one heartbeat's delay included.
+        # A cut follows an advert by up to one interval: backups take over from 2 adverts after it, holders leave first.
         vrrp_advert=scaled(0.15, 0.05),
-        vip_lease=scaled(0.35, 0.12),
+        vip_lease=scaled(0.25, 0.07),
         agent_heartbeat=scaled(0.05, 0.02),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
@@ -163,7 +163,7 @@ PEERS: Mapping[str, Timers] = {
         service_down=120.0, agent_down=120.0, database_check="tcp",
     ),
     "ha-guide": _peer(
-        10 / 3, 8.5, 2.0, 5, 2, 10.0, 60.0, 60.0,
+        10 / 3, 6.2, 2.0, 5, 2, 10.0, 60.0, 60.0,
         db_pool_recycle=3600, db_max_retries=-1, vip_quorum=True,
     ),
 }  # fmt: skip

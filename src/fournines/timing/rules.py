@@ -34,6 +34,11 @@ def takeover(t: Timers) -> float:
     return 3 * t.vrrp_advert
 
 
+def lease_ends(t: Timers) -> float:
+    """Seconds after a cut by which a holder has left at the latest: agents look at the lease twice a heartbeat."""
+    return t.vip_lease + t.agent_heartbeat / 2
+
+
 def frozen_backend(t: Timers) -> float:
     """Seconds until HAProxy leaves a backend that accepts connections and never answers, at worst."""
     return t.check_inter + t.check_fall * t.check_timeout + (t.check_fall - 1) * t.check_fastinter
@@ -45,13 +50,15 @@ def idle_connection(t: Timers) -> float:
 
 
 def _vip(t: Timers) -> Iterator[Contradiction]:
-    if t.vip_quorum and t.vip_lease + t.agent_heartbeat >= takeover(t):
+    # The last advert may have been sent a whole interval before the cut, the last heartbeat just before it.
+    earliest = takeover(t) - t.vrrp_advert
+    if t.vip_quorum and lease_ends(t) >= earliest:
         yield Contradiction(
             ("vip_lease", "vrrp_advert"),
-            f"the VIP's lease ends {t.vip_lease + t.agent_heartbeat:g} s after the last heartbeat, but a backup takes "
-            f"the VIP over after {takeover(t):g} s",
+            f"a VIP holder that is cut off leaves after up to {lease_ends(t):g} s, but a backup may take the VIP over "
+            f"{earliest:g} s after the cut",
             "in a partition two hosts would hold the VIP at the same time, and both would serve",
-            f"vip_lease below {takeover(t) - t.agent_heartbeat:g}, or a longer vrrp_advert",
+            f"vip_lease below {earliest - t.agent_heartbeat / 2:g}, or a longer vrrp_advert",
         )
     if t.vip_lease < 3 * t.agent_heartbeat:
         yield Contradiction(

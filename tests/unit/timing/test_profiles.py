@@ -14,7 +14,7 @@ from fournines.cloud.model import Cloud, TimingSpec
 from fournines.errors import CloudFileError
 from fournines.timing import NAMES, PEERS, Timers, profile, timers
 from fournines.timing.profiles import derive
-from fournines.timing.rules import contradictions, frozen_backend, idle_connection, takeover
+from fournines.timing.rules import contradictions, frozen_backend, idle_connection, lease_ends, takeover
 
 EXAMPLE = load(Path(__file__).parents[3] / "examples" / "three-controllers.yaml")
 
@@ -82,7 +82,7 @@ def test_a_peer_s_dead_backend_takes_what_its_reference_says() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_no_profile_makes_two_vips(name: str) -> None:
     t = profile(name)
-    assert not t.vip_quorum or t.vip_lease + t.agent_heartbeat < takeover(t)
+    assert not t.vip_quorum or lease_ends(t) < takeover(t) - t.vrrp_advert
 
 
 def test_overrides_take_the_timer_s_type() -> None:

@@ -12,8 +12,8 @@ from fournines.timing.rules import contradictions
 
 CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     # what is changed on lan, the timers that are blamed, what the advice says
-    ({"vip_lease": 0.4}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.39}),
-    ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.2}),
+    ({"vip_lease": 0.28}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.27}),
+    ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.17}),
     ({"agent_heartbeat": 0.15, "vrrp_advert": 1.0}, ("vip_lease", "agent_heartbeat"), {"vip_lease": 0.45}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
     ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),

@@ -62,7 +62,6 @@ class Agent(asyncio.DatagramProtocol):
         due = loop.time()
         while True:
             at = now()
-            self._lease(at)
             if self.database:
                 self.database.tick(at)
             if self._transport:
@@ -71,6 +70,12 @@ class Agent(asyncio.DatagramProtocol):
             # A fixed pace, but what a stall has cost is not made up for.
             due = max(due + self.config.heartbeat, loop.time())
             await asyncio.sleep(due - loop.time())
+
+    async def hold_lease(self) -> None:
+        """Twice a heartbeat: the holder's time to leave is what the VIP's timers leave no slack for."""
+        while True:
+            self._lease(now())
+            await asyncio.sleep(self.config.heartbeat / 2)
 
     def _body(self, at: float) -> dict[str, Any]:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
@@ -204,6 +209,7 @@ class Agent(asyncio.DatagramProtocol):
             if self.balancer:
                 tasks.create_task(self.balancer.run())
             if self.keepalived:
+                tasks.create_task(self.hold_lease())
                 tasks.create_task(self.watch_vip())
             for watcher in self._watchers():
                 tasks.create_task(watcher.run(self.found))
