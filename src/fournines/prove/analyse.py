@@ -57,7 +57,8 @@ def result_of(past: History) -> FaultResult:
         functions=tuple(f for f, _ in probed),
         writes=writes,
         audit=() if skipped else (*_client_findings(past), *_audit(past), *troubles),
-        pressure=machine.pressure(past.of("machine"), phases.injected, max(healed, phases.injected + SETTLES_S)),
+        pressure=machine.pressure(past.of("machine"), phases.injected, phases.settled),
+        pressure_returning=machine.pressure(past.of("machine"), phases.settled, phases.until),
         verdict="unknown",
         not_measured=skipped.data["why"] if skipped else "",
         series=tuple(s for _, s in probed),
@@ -75,7 +76,9 @@ def _phases(past: History, began: float) -> Phases:
     last = max((o.intended for o in past.operations), default=began)
     ended = past.at("ended") or last
     injected = past.at("injecting") or ended
-    return Phases(began, injected, past.at("redundant") or ended, ended)
+    settled = max(past.at("healed") or ended, injected + SETTLES_S)
+    until = max(past.at("redundant") or ended, settled)
+    return Phases(began, injected, settled, until, max(ended, until))
 
 
 def _of(past: History, function: str) -> list[Operation]:

@@ -65,6 +65,7 @@ def _function(figures: FunctionFigures) -> dict[str, Any]:
         "before": {"p50_ms": figures.p50_ms[before], "p99_ms": figures.p99_ms[before]},
         "after": {"p50_ms": figures.p50_ms[after], "p99_ms": figures.p99_ms[after]},
         "gap_by_connection_s": figures.gap_by_connection,
+        "gap_returning_s": figures.gap_returning_s,
         "downtime_s": figures.downtime_s,
         "mttr_s": figures.mttr_s,
     }

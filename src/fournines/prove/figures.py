@@ -22,13 +22,15 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Phases:
-    """Before is [began, injected), during [injected, until), after [until, ended].
+    """Before is [began, injected), during [injected, until), after [until, ended]. From `settled` on, what was struck
+    comes back.
 
     What the fault cost is counted to the end: a session that hangs for a while after redundancy hangs because of it.
     """
 
     began: float
     injected: float
+    settled: float
     until: float
     ended: float
 
@@ -38,7 +40,7 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
     ordered = sorted(operations, key=lambda o: o.intended)
     before, during, after = (_between(ordered, *span) for span in _spans(phases))
     gaps = success_gaps(ordered, phases)
-    longest = max(gaps, key=_length)
+    longest = max((g for g in gaps if g[0] < phases.settled), key=_length)
     allowance = probe.interval + _or_zero(_percentile(before, 99)) / 1000
     outages = tuple((start + allowance, end) for start, end in gaps if end - start > allowance)
     result = FunctionFigures(
@@ -56,9 +58,14 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
         kind=probe.kind,
         idempotent=probe.idempotent,
         gap_by_connection={
-            c: max(_length(g) for g in success_gaps([o for o in ordered if o.connection == c], phases))
+            c: max(
+                _length(g)
+                for g in success_gaps([o for o in ordered if o.connection == c], phases)
+                if g[0] < phases.settled
+            )
             for c in probe.connections
         },
+        gap_returning_s=max((_length(g) for g in gaps if g[0] >= phases.settled), default=0.0),
     )
     return result, _series(probe.name, ordered, phases, outages, longest)
 

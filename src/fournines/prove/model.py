@@ -67,6 +67,7 @@ class FunctionFigures:
     kind: Literal["read", "write"] = "read"  # a target may allow writes longer than reads
     idempotent: bool = True  # a request that may be sent twice: a load balancer can retry it
     gap_by_connection: dict[str, float] = field(default_factory=dict[str, float])  # fresh, kept -> longest gap, s
+    gap_returning_s: float = 0.0  # the longest that began after the heal, while hosts and services came back
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class FaultResult:
     roles: tuple[str, ...] = ()  # what the hosts were when it struck: "vip", "writer"
     vips: tuple[Sighting, ...] = ()
     idle: tuple[tuple[float, float], ...] = ()  # (time, the prober's machine's idle share 0..1 since the one before)
+    pressure_returning: Pressure | None = None  # after the heal: a host that boots may take all the machine has
     busy: bool = False  # every core was kept busy on purpose: figures are recorded, not judged
 
 

@@ -14,7 +14,7 @@ from fournines.prove.model import FaultResult, FunctionFigures
 class PassMark:
     """`measured` None: there was nothing to measure. Units: s, × (ratio), or a count's noun.
 
-    `figure`: a time, which says nothing about the cloud when the machine that took it had none left.
+    `trusted`: False of a time that was taken by a machine without idle time: it says nothing about the cloud.
     """
 
     what: str
@@ -22,7 +22,7 @@ class PassMark:
     unit: str
     measured: float | None
     bound: Literal["at most", "at least"] = "at most"
-    figure: bool = True
+    trusted: bool = True
 
     @property
     def reached(self) -> bool | None:
@@ -63,9 +63,13 @@ def service_gap(figures: FunctionFigures) -> float:
     return figures.longest_gap_s - max(0.0, figures.interval_s - LIGHT_S)
 
 
-def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> float | None:
-    """Of all functions of these kinds, seconds; None when none was probed."""
-    return max((service_gap(f) for f in result.functions if f.kind in kinds), default=None)
+def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write"), within: float = math.inf) -> float | None:
+    """Of all functions of these kinds, seconds; None when none was probed.
+
+    `within`: the bound that it is held to. A probe every 2 s cannot tell whether an outage was shorter than 1 s.
+    """
+    chosen = (f for f in result.functions if f.kind in kinds and f.interval_s <= within / 2)
+    return max((service_gap(f) for f in chosen), default=None)
 
 
 def _gaps(result: FaultResult) -> Iterator[PassMark]:
@@ -76,28 +80,35 @@ def _gaps(result: FaultResult) -> Iterator[PassMark]:
     if limits is None:
         return
     read, write = limits
+    idle = not result.pressure.saturated
     if read == write:
-        yield PassMark("longest gap between successes", read, "s", worst_gap(result))
+        yield PassMark("longest gap between successes", read, "s", worst_gap(result, within=read), trusted=idle)
     else:
-        yield PassMark("longest gap of a read", read, "s", worst_gap(result, ["read"]))
-        yield PassMark("longest gap of a write", write, "s", worst_gap(result, ["write"]))
+        yield PassMark("longest gap of a read", read, "s", worst_gap(result, ["read"], read), trusted=idle)
+        yield PassMark("longest gap of a write", write, "s", worst_gap(result, ["write"], write), trusted=idle)
+    returning = result.pressure_returning
+    if returning and not returning.saturated:
+        light = (f.gap_returning_s - f.interval_s for f in result.functions if f.interval_s <= write / 2)
+        yield PassMark("longest gap while all comes back", write, "s", max(light, default=None))
 
 
 def _requests(result: FaultResult) -> Iterator[PassMark]:
     if (result.fault.name, result.fault.service) == ("service.kill", "keystone"):
         troubled = sum(f.fail + f.unknown for f in result.functions if f.idempotent)
-        yield PassMark("idempotent requests failed or unknown", 0, "requests", troubled)
+        idle = not result.pressure.saturated
+        yield PassMark("idempotent requests failed or unknown", 0, "requests", troubled, trusted=idle)
 
 
 def _writes(result: FaultResult) -> Iterator[PassMark]:
     lost = sum(w.lost for w in result.writes.values()) if result.writes else None
-    yield PassMark("acknowledged writes lost", 0, "writes", lost, figure=False)
+    yield PassMark("acknowledged writes lost", 0, "writes", lost)
 
 
 def _redundancy(result: FaultResult) -> Iterator[PassMark]:
     if result.fault.name.startswith("host."):
         again = math.inf if result.redundant_again_s is None else result.redundant_again_s
-        yield PassMark("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again)
+        idle = not (result.pressure_returning or result.pressure).saturated
+        yield PassMark("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again, trusted=idle)
 
 
 def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[PassMark]:
@@ -105,4 +116,6 @@ def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[PassMa
         return
     ours, theirs = worst_gap(result), worst_gap(baseline)
     if ours and theirs is not None:
-        yield PassMark(f"longest gap of {BASELINE} over ours", BASELINE_RATIO, "×", theirs / ours, "at least")
+        idle = not (result.pressure.saturated or baseline.pressure.saturated)
+        what = f"longest gap of {BASELINE} over ours"
+        yield PassMark(what, BASELINE_RATIO, "×", theirs / ours, "at least", trusted=idle)

@@ -21,8 +21,8 @@ def judge(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Ver
     unsure = [f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None]
     for mark in missed:
         # A saturated machine measures itself; what is lost or does not come back is lost on any machine.
-        doubtful = mark.measured is None or (mark.figure and result.pressure.saturated)
-        (unsure if doubtful else failed).append(_missed(mark, saturated=result.pressure.saturated))
+        doubtful = mark.measured is None or not mark.trusted
+        (unsure if doubtful else failed).append(_missed(mark))
     if failed:
         return "fail", (*failed, *unsure)
     return ("unknown", tuple(unsure)) if unsure else ("pass", ())
@@ -62,7 +62,7 @@ def _recovery(result: FaultResult) -> Iterator[str]:
             yield f"{series.function} did not come back"
 
 
-def _missed(mark: PassMark, *, saturated: bool) -> str:
+def _missed(mark: PassMark) -> str:
     measured = "not measured" if mark.measured is None else amount(mark.measured, mark.unit)
-    why = ", on a machine without idle time" if saturated and mark.figure else ""
+    why = ", on a machine without idle time" if not mark.trusted else ""
     return f"{mark.what}: {measured}, {mark.bound} {limit(mark.limit, mark.unit)}{why}"

@@ -14,7 +14,7 @@ from fournines.prove.model import Operation, Outcome
 from fournines.prove.probes import PROBES
 
 PROBE = PROBES["validate"]
-PHASES = Phases(began=0.0, injected=10.0, until=30.0, ended=40.0)
+PHASES = Phases(began=0.0, injected=10.0, settled=28.0, until=30.0, ended=40.0)
 
 
 def operation(intended: float, latency: float = 0.01, outcome: Outcome = "ok", connection: str = "kept") -> Operation:
@@ -63,14 +63,15 @@ def test_what_did_not_come_back_is_out_until_the_end_of_the_load() -> None:
     assert found.longest_gap_s == pytest.approx(40.0 - 11.91)
 
 
-def test_an_outage_that_ends_after_redundancy_counts_in_full() -> None:
-    found, _ = figures(PROBE, steady(without=(29.0, 33.0)), PHASES)
-    assert found.longest_gap_s == pytest.approx(4.1)
-
-
-def test_an_outage_after_redundancy_is_the_faults_too() -> None:
-    found, _ = figures(PROBE, steady(without=(32.0, 36.0)), PHASES)
-    assert found.longest_gap_s == pytest.approx(4.1)
+@pytest.mark.parametrize("began", [27.0, 29.0, 32.0])
+def test_an_outage_counts_in_full_and_as_what_it_disturbed(began: float) -> None:
+    """Before the heal it is the fault's; later on it is what coming back cost."""
+    found, series = figures(PROBE, steady(without=(began, began + 4.0)), PHASES)
+    of_the_fault, returning = (4.1, 0.1) if began < PHASES.settled else (0.1, 4.1)
+    assert found.longest_gap_s == pytest.approx(of_the_fault)
+    assert found.gap_returning_s == pytest.approx(returning)
+    assert found.unavailable_s == pytest.approx(4.1 - 0.1 - 0.01)
+    assert series.gap[1] - series.gap[0] == pytest.approx(of_the_fault)
 
 
 def test_an_outage_before_the_fault_is_not_the_faults() -> None:
