@@ -14,6 +14,7 @@ from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
 from fournines.cli.show import show, write_private
 from fournines.cloud.model import Cloud
 from fournines.design import require_valid
+from fournines.errors import HostError
 from fournines.plan import render
 from fournines.plan.model import Plan
 
@@ -80,6 +81,11 @@ async def _look(cloud: Cloud, reach: Reach) -> tuple[Plan, bool]:
     async with connect(chosen, reach.ssh()) as hosts:
         with progress() as report:
             found = await survey(cloud, registry(), hosts, report)
-    for error in (*hosts.failures.values(), *found.failures.values()):
+    failures = {**hosts.failures, **found.failures}
+    for error in failures.values():
         click.echo(f"error: {error}", err=True)
-    return found.plan, not (hosts.failures or found.failures)
+    if len(failures) == len(chosen):
+        raise HostError("no host answered", where=", ".join(failures), next="nothing can be planned; see above")
+    if failures:
+        click.echo(f"this plan leaves out {', '.join(failures)}", err=True)
+    return found.plan, not failures

@@ -128,6 +128,15 @@ def test_plan_names_a_dead_host_and_goes_on(site: Site) -> None:
     assert done.exit_code == 1
     assert "h2 does not answer" in done.stderr
     assert "[h1 h3]" in done.stdout
+    assert "this plan leaves out h2" in done.stderr
+
+
+def test_no_answer_is_not_nothing_to_change(site: Site) -> None:
+    for name in THREE:
+        site.fake(name).unreachable = True
+    done = site.plan()
+    assert isinstance(done.exception, HostError)
+    assert "Nothing to change" not in done.output
 
 
 def test_apply_changes_nothing_when_a_host_is_dead(site: Site) -> None:
