@@ -21,7 +21,7 @@ from fournines.engine import SshOptions, apply, connect, local_lock, survey
 from fournines.engine.events import Event, StageStarted
 from fournines.engine.ssh import connect_host
 from fournines.engine.transport import Transport
-from fournines.errors import ProveError, UsageError
+from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
 from fournines.prove.faults import parse, seconds
@@ -169,7 +169,19 @@ async def _under(site: Site, profile: str) -> AsyncGenerator[Site, None]:
         await _retime(site.reporter, peer)
         yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH))
     finally:
-        await asyncio.shield(_retime(site.reporter, site.cloud))
+        await asyncio.shield(_restore(site))
+
+
+async def _restore(site: Site) -> None:
+    try:
+        await _retime(site.reporter, site.cloud)
+    except FourninesError as error:
+        raise ProveError(
+            "the cloud's own timing could not be brought back",
+            where=site.cloud.name,
+            why=error.what,
+            next=f"fournines apply {site.cloud.source}",
+        ) from error
 
 
 async def _retime(reporter: Reporter, cloud: Cloud) -> None:
