@@ -88,6 +88,7 @@ def _figures(series: Series, kind: str, idempotent: bool, usual: float, interval
         mttr_s=outage * 1.3,
         kind="read" if kind == "read" else "write",
         idempotent=idempotent,
+        gap_returning_s=interval + 0.04,
         gap_by_connection={"fresh": 0.8 * longest, "kept": max(longest, interval + usual / 1000)},
     )
 
@@ -148,6 +149,7 @@ def _result(shape: Shape, profile: str, scale: float, seed: int) -> FaultResult:
             Finding("configuration as planned", None if bad else True, "ctl3 did not answer" if bad else "no change"),
         ),
         pressure=Pressure(0.03 if bad else 0.46, 0.61 if bad else 0.12, 0.02, 0.0),
+        pressure_returning=Pressure(0.21, 0.3, 0.04, 0.0),
         verdict="fail" if bad else "pass",
         reasons=("not redundant again within 60 s", "audit: queue q-3 has 2 of 3 members") if bad else (),
         series=series,

@@ -11,6 +11,9 @@ from fournines.prove.pass_marks import PassMark, pass_marks, service_gap, worst_
 from fournines.prove.report_text import count, plural, seconds
 from fournines.prove.report_timeline import Panel, panels
 
+#: Where one gap stands for a whole fault, it is of the functions that could have told one of so many seconds.
+TELLS_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionRow:
@@ -50,11 +53,11 @@ class FaultView:
 
     @property
     def worst_read_s(self) -> float | None:
-        return worst_gap(self.result, ["read"])
+        return worst_gap(self.result, ["read"], TELLS_S)
 
     @property
     def worst_write_s(self) -> float | None:
-        return worst_gap(self.result, ["write"])
+        return worst_gap(self.result, ["write"], TELLS_S)
 
     @property
     def saturated(self) -> bool:
@@ -107,7 +110,8 @@ def view(campaign: Campaign) -> View:
 def _fault(number: int, result: FaultResult, other: FaultResult | None) -> FaultView:
     baseline = None if other is None or other.not_measured else other
     gaps = {f.function: f.longest_gap_s for f in baseline.functions} if baseline else {}
-    worst, worst_theirs = worst_gap(result), worst_gap(baseline) if baseline else None
+    worst = worst_gap(result, within=TELLS_S)
+    worst_theirs = worst_gap(baseline, within=TELLS_S) if baseline else None
     return FaultView(
         anchor=f"fault-{number}",
         result=result,
@@ -127,9 +131,14 @@ def _fault(number: int, result: FaultResult, other: FaultResult | None) -> Fault
     )
 
 
+def _struck(result: FaultResult) -> FunctionFigures | None:
+    """The function whose longest gap stands for the fault."""
+    return max((f for f in result.functions if f.interval_s <= TELLS_S / 2), key=service_gap, default=None)
+
+
 def _starved_gap(result: FaultResult) -> bool:
     """Whether the longest gap fell into a time in which the machine had no idle time: the heal can be far behind."""
-    struck = max(result.functions, key=service_gap, default=None)
+    struck = _struck(result)
     spans = [s.gap for s in result.series if struck and s.function == struck.function]
     shares = [idle for at, idle in result.idle for begin, end in spans if begin < at <= end]
     return bool(shares) and Pressure(sum(shares) / len(shares), 0, 0, 0).saturated
@@ -143,7 +152,7 @@ def _headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
     """The campaign in one sentence."""
     if not measured:
         return "No fault could be measured."
-    gaps = [g for r in measured if (g := worst_gap(r)) is not None]
+    gaps = [g for r in measured if (g := worst_gap(r, within=TELLS_S)) is not None]
     lost = sum(w.lost for r in measured for w in r.writes.values())
     acknowledged = sum(w.acknowledged for r in measured for w in r.writes.values())
     passed = sum(r.verdict == "pass" for r in measured)
@@ -160,7 +169,7 @@ def _headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
 
 def _sentence(result: FaultResult) -> str:
     """One fault in two short sentences: the outage, then the way back."""
-    struck = max(result.functions, key=service_gap, default=None)
+    struck = _struck(result)
     if struck is None:
         outage = "No function was probed."
     else:
