@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from fournines.cloud.model import Cloud
-from fournines.engine import apply, hold, local_lock, require_same_world, survey
+from fournines.engine import apply, hold, local_lock, require_confirmed, require_same_world, survey
 from fournines.engine.connect import Connected
 from fournines.engine.events import ChangeStarted, Event, GateWaits, HostFailed, StageStarted
 from fournines.engine.fake import FakeHost
@@ -292,6 +292,19 @@ async def test_a_plan_for_another_world_is_refused() -> None:
     fake(hosts, "h2").files["/etc/db/main"] = b"by hand\n", 0o644
     with pytest.raises(PlanError, match="not what they were"):
         await require_same_world(plan, hosts)
+
+
+async def test_what_was_confirmed_may_shrink_but_not_grow() -> None:
+    made = cloud(THREE)
+    hosts = await running(made, db())
+    confirmed = (await survey(made, db("two"), hosts)).plan
+    require_confirmed(confirmed, confirmed)
+    fake(hosts, "h2").files["/etc/db/main"] = b"two h2\n", 0o644
+    require_confirmed(confirmed, (await survey(made, db("two"), hosts)).plan)
+    fake(hosts, "h3").units["db.service"] = ["failed", "enabled"]
+    with pytest.raises(PlanError, match="not what they were") as caught:
+        require_confirmed(confirmed, (await survey(made, db("two"), hosts)).plan)
+    assert caught.value.why == "h3 unit:db.service: failed enabled → running"
 
 
 async def test_a_host_of_the_plan_that_is_gone_is_named() -> None:
