@@ -13,6 +13,11 @@ DAY = 86_400.0
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
 SEQNO_SPREAD = 1000
+#: Only a person may decide it (docs/decisions, cold start).
+_START_WITHOUT = (
+    "start what it waits for; if that disk is lost for good, on the host to keep: "
+    "/usr/lib/fournines/agent/galera-start --accept-loss && systemctl restart mariadb"
+)
 
 
 def problems(region: RegionState) -> list[Problem]:
@@ -74,15 +79,17 @@ def _galera(r: RegionState) -> Iterator[Problem]:
             if missing:
                 yield _problem(r, f"its Galera view lacks {', '.join(missing)}", name, "see these hosts' own entries")
             continue
+        lost = not any(g.primary for g in r.galera.values())
+        choice = f"; {node.choice}" if lost else ""
         if node.answered is None:
-            waits = f"; {node.waits_for}" if node.waits_for else ""
-            yield _problem(r, f"MariaDB does not run{waits}", name, "journalctl -u mariadb -n 50")
+            mend = _START_WITHOUT if lost and node.missing else "journalctl -u mariadb -n 50"
+            yield _problem(r, f"MariaDB does not run{choice}", name, mend)
         elif node.answered > STALE / 2:
             what = f"MariaDB has not answered for {node.answered:.0f} s"
             yield _problem(r, what, name, "frozen or overloaded: systemctl restart mariadb; it rejoins by itself")
         else:
-            what = f"its node is {'Primary' if node.primary else 'not Primary'}, {node.state}"
-            yield _problem(r, f"{what}; {node.waits_for}" if not node.primary else what, name, "it returns by itself")
+            what = f"its node is {'Primary' if node.primary else 'not Primary'}, {node.state}{choice}"
+            yield _problem(r, what, name, _START_WITHOUT if lost and node.missing else "it returns by itself")
     clusters = {g.cluster for g in r.galera.values() if g.cluster}
     if len(clusters) > 1:
         what = f"Galera nodes hold {len(clusters)} different histories: {', '.join(sorted(clusters))}"

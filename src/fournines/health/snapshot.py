@@ -37,7 +37,8 @@ class Backend:
 
 @dataclass(frozen=True)
 class Galera:
-    """answered: seconds since mysqld last answered, None when it refuses. acting: this host takes the writes."""
+    """answered: seconds since mysqld last answered, None when it refuses. acting: this host takes the writes. choice:
+    what the agents make of a cluster that is not Primary. missing: hosts without which they will not start one."""
 
     answered: float | None
     primary: bool
@@ -49,7 +50,8 @@ class Galera:
     acting: bool
     recorded: str
     error: str
-    waits_for: str
+    choice: str
+    missing: tuple[str, ...]
 
     @property
     def good(self) -> bool:
@@ -161,7 +163,8 @@ def _galera(said: Mapping[str, Any]) -> Galera:
         acting=said["acting"],
         recorded=said["recorded"]["host"],
         error=said["error"],
-        waits_for=said["choice"]["why"],
+        choice=said["choice"]["why"],
+        missing=tuple(said["choice"]["missing"]),
     )
 
 

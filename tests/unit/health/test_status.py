@@ -52,7 +52,7 @@ def well(host: str, number: int) -> dict[str, Any]:
             "receive_queue": 0,
             "recorded": {"host": "ctl2", "epoch": 1},
             "acting": number == 1,
-            "choice": {"chosen": "", "why": "a Primary component exists or is being made"},
+            "choice": {"chosen": "", "why": "a Primary component exists or is being made", "missing": []},
         },
         "haproxy": {
             "proxies": {
@@ -276,3 +276,16 @@ def test_the_exit_code_says_whether_it_is_healthy(monkeypatch: pytest.MonkeyPatc
     ran = CliRunner().invoke(status.command, [str(EXAMPLE), "--json"])
     assert ran.exit_code == code
     assert json.loads(ran.stdout)["healthy"] == (code == 0)
+
+
+async def test_what_a_cold_start_waits_for_is_said_with_the_way_out(cloud: Cloud) -> None:
+    def down(document: dict[str, Any]) -> None:
+        waits = "waits for ctl3: ctl3 may hold writes that the others have not"
+        document["galera"] |= {"answered": None, "primary": False, "acting": False}
+        document["galera"]["choice"] = {"chosen": "", "why": waits, "missing": ["ctl3"]}
+
+    seen = await changed(cloud, down, "all")
+    (found,) = [p for p in seen.problems if "MariaDB" in p.what]
+    assert found.where == "ctl1, ctl2, ctl3"
+    assert "waits for ctl3" in found.what
+    assert "--accept-loss" in found.next

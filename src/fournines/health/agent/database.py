@@ -215,7 +215,7 @@ class Database:
             "writer": self.decision.writer,
             "acting": self.decision.acting,
             "why_not_writer": self.decision.why,
-            "choice": {"chosen": self.choice.chosen, "why": self.choice.why},
+            "choice": {"chosen": self.choice.chosen, "why": self.choice.why, "missing": self.choice.missing},
         }
 
 

@@ -1,4 +1,5 @@
-"""Who may make a Primary component where there is none? Pure; docs/decisions/{non-primary-heal,cold-start}.md.
+"""Who may make a Primary component where there is none? Pure; docs/decisions/ has the safety argument, in
+non-primary-heal and cold-start.
 
 Two grounds, either is enough:
 
@@ -77,11 +78,12 @@ class Report:
 
 @dataclass(frozen=True)
 class Choice:
-    """`chosen` may act once all of `required` vote for it; "": nobody, `why` says what is missing."""
+    """`chosen` may act once all of `required` vote for it; "": nobody, `why` says so, and `missing` may know more."""
 
     chosen: str
     required: frozenset[str]
     why: str
+    missing: tuple[str, ...] = ()
 
 
 def choose(members: tuple[str, ...], reports: Mapping[str, Report]) -> Choice:
@@ -121,7 +123,7 @@ def _complete_knowledge(members: tuple[str, ...], reports: Mapping[str, Report])
     if holders:
         return _most_advanced(members, missing, holders)
     if missing:
-        return Choice("", frozenset(), f"first start: waits for {', '.join(missing)}")
+        return Choice("", frozenset(), f"first start: waits for {', '.join(missing)}", tuple(missing))
     return Choice(members[0], frozenset(members), "first start: all members are here and none has any state")
 
 
@@ -141,7 +143,8 @@ def _most_advanced(members: tuple[str, ...], missing: list[str], holders: Mappin
     chosen = next((m for m in top if m in whole), "")
     if chosen:
         return Choice(chosen, whole, f"the whole last Primary view reported; {chosen} is the most advanced")
-    return Choice("", frozenset(), f"{', '.join(missing)} may hold writes that the others have not: waits for it")
+    why = f"{' or '.join(missing)} may hold writes that the others have not"
+    return Choice("", frozenset(), f"waits for {', '.join(missing)}: {why}", tuple(missing))
 
 
 def _whole_last_view(holders: Mapping[str, Report], best: int) -> frozenset[str]:
