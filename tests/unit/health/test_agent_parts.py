@@ -149,7 +149,8 @@ class TestGaleraStart:
     def test_reports_survive_the_wire(self) -> None:
         assert self.view is not None
         said = Report(Kind.RUNNING, CLUSTER, 5, NODES[0], self.view[1], 3, component=frozenset(NODES), vote="b")
-        assert Report.from_json(said.to_json()) == said
+        assert Report.from_json({**said.to_json(), "mood": "fine"}) == said
+        assert Report.from_json({"kind": "primary"}) == Report(Kind.PRIMARY)
 
     def test_a_note_that_cannot_be_read_is_no_note(self, tmp_path: Path) -> None:
         (tmp_path / "note").write_text("{")

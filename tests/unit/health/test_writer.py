@@ -208,6 +208,11 @@ def test_isolation_leaves_a_pause_between_two_writers() -> None:
     assert all(len(h) <= 1 for h in history)
 
 
+def test_nodes_survive_the_wire_and_what_another_release_adds() -> None:
+    said = replace(node(Health.DONOR, claim=4), sees=frozenset("ab"))
+    assert Node.from_json({**said.to_json(), "mood": "fine"}) == said
+
+
 def test_a_writer_that_a_reachable_member_still_hears_is_not_replaced() -> None:
     """b and a do not hear each other, c hears both: a has its majority."""
     still = replace(node(), sees=frozenset("abc"))

@@ -16,7 +16,7 @@ from .heartbeat import Links
 from .mysql import DONOR, JOINED, SYNCED, Commander, Poller, Status, health, make_primary, record_writer
 from .primary import Action, Ballot, Choice, Kind, Report
 from .views import ViewNotes
-from .writer import Decision, Health, Node, Row, Seen
+from .writer import Decision, Node, Seen
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +61,8 @@ class Database:
         """This node's part of the heartbeat."""
         nodes = self._nodes(at)
         mine = nodes[self._config.host]
-        sees = sorted(writer.able(nodes))
         return {
-            "writer": [mine.health.value, mine.cluster, mine.row.host, mine.row.epoch, mine.claim, sees],
+            "writer": replace(mine, sees=writer.able(nodes)).to_json(),
             "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
         }
 
@@ -117,7 +116,7 @@ class Database:
         nodes = {self._config.host: self._node(at)}
         for name in self._links.heard(at, self._config.writer_patience):
             if (said := self._links.body(name).get("writer")) is not None:
-                nodes[name] = _parse_node(said)
+                nodes[name] = Node.from_json(said)
         return nodes
 
     # Once a heartbeat
@@ -217,8 +216,3 @@ class Database:
             "why_not_writer": self.decision.why,
             "choice": {"chosen": self.choice.chosen, "why": self.choice.why, "missing": self.choice.missing},
         }
-
-
-def _parse_node(said: list[Any]) -> Node:
-    state, cluster, host, epoch, claim, sees = said
-    return Node(Health(state), cluster, Row(host, epoch), claim, frozenset(sees))

@@ -20,6 +20,8 @@ from typing import Any
 
 _HEADER = struct.Struct("!16sQ16sQB")
 _MAC = 32
+#: Of the header, and of what a body must hold. Another one is not heard: additions to the body need no new one.
+_VERSION = 1
 #: Send times kept: 12 s of heartbeats at 50 ms, far beyond any lease.
 _SENT = 240
 NEVER = float("-inf")
@@ -75,7 +77,7 @@ class Links:
         tail = self._me.encode() + b"\0" + json.dumps(body, separators=(",", ":")).encode()
         out: dict[str, bytes] = {}
         for name, link in self._links.items():
-            packet = _HEADER.pack(self._nonce, self._number, *link.echo, 1) + tail
+            packet = _HEADER.pack(self._nonce, self._number, *link.echo, _VERSION) + tail
             out[name] = self._mac(name, packet) + packet
         return out
 
@@ -84,7 +86,9 @@ class Links:
         mac, packet = datagram[:_MAC], datagram[_MAC:]
         if len(packet) < _HEADER.size or not hmac.compare_digest(mac, self._mac(self._me, packet)):
             return ""
-        nonce, number, echo_nonce, echo_number, _version = _HEADER.unpack_from(packet)
+        nonce, number, echo_nonce, echo_number, version = _HEADER.unpack_from(packet)
+        if version != _VERSION:
+            return ""
         name, _, body = packet[_HEADER.size :].partition(b"\0")
         link = self._links.get(name.decode())
         if link is None or nonce in link.retired or (nonce == link.nonce and number <= link.number):

@@ -18,7 +18,7 @@ The chosen node acts only when everybody whose report the ground rests on has vo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
@@ -69,8 +69,12 @@ class Report:
 
     @staticmethod
     def from_json(said: Mapping[str, Any]) -> Report:
-        values: dict[str, Any] = {**said, "kind": Kind(said["kind"]), "component": frozenset(said["component"])}
-        if said["view"] is not None:
+        """Takes what it knows: an agent of another release may say more or less."""
+        known = {f.name for f in fields(Report)}
+        values: dict[str, Any] = {name: value for name, value in said.items() if name in known}
+        values["kind"] = Kind(said["kind"])
+        values["component"] = frozenset(said.get("component", ()))
+        if said.get("view") is not None:
             name, members = said["view"]
             values["view"] = View(name, frozenset(members))
         return Report(**values)

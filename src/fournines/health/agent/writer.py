@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 
 class Health(Enum):
@@ -42,6 +43,17 @@ class Node:
     row: Row
     claim: int = 0
     sees: frozenset[str] = frozenset()
+
+    def to_json(self) -> dict[str, Any]:
+        row = {"host": self.row.host, "epoch": self.row.epoch}
+        return {**vars(self), "health": self.health.value, "row": row, "sees": sorted(self.sees)}
+
+    @staticmethod
+    def from_json(said: Mapping[str, Any]) -> Node:
+        """Takes what it knows: an agent of another release may say more or less."""
+        row = Row(said["row"]["host"], said["row"]["epoch"])
+        sees = frozenset(said.get("sees", ()))
+        return Node(Health(said["health"]), said["cluster"], row, said.get("claim", 0), sees)
 
 
 @dataclass(frozen=True)
