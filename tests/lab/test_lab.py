@@ -197,6 +197,14 @@ def test_a_host_taken_from_the_file_goes(small: Path, tmp_path: Path) -> None:
     assert not (HOME / "labs" / BARE / "hosts" / "b2").exists()
 
 
+def test_other_addresses_are_refused(small: Path, tmp_path: Path) -> None:
+    before = up(small)
+    with pytest.raises(LabError, match="other addresses"):
+        up(write_cloud(tmp_path, BARE, 20, hosts=2))
+    assert lab.load(BARE) == before
+    assert pids(before)
+
+
 def test_two_labs_side_by_side(small: Path, tmp_path: Path, fournines: Run) -> None:
     other = write_cloud(tmp_path, "test-other", 18, hosts=1)
     clash = write_cloud(tmp_path, "test-clash", 17, hosts=1)

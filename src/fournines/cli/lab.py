@@ -105,7 +105,8 @@ def status(cloud: str | None, as_json: bool) -> None:
       fournines lab status
       fournines lab status acme --json
     """
-    found = [_status(name) for name in ([_name(cloud)] if cloud else lab.names())]
+    asked = [_name(cloud)] if cloud else lab.names()
+    found = [_status(name) for name in asked if cloud or lab.exists(name)]
     lacking = [c for c in lab.capabilities() if not c.present]
     if as_json:
         missing = [{"name": c.name, "essential": c.essential, "why": c.why} for c in lacking]
@@ -118,7 +119,10 @@ def status(cloud: str | None, as_json: bool) -> None:
             click.echo(
                 f"  {host['name']:<12} {host['power']:<4} {host['address']:<15} {host['memory'] >> 20:>5} MB{cut}"
             )
-    if not found:
+    for name in asked:
+        if not (cloud or lab.exists(name)):
+            click.echo(f"lab {name} is half made: `lab up` continues it, `lab down {name}` removes it")
+    if not asked:
         click.echo("no lab is up")
     if lacking:
         click.echo(f"this machine lacks: {', '.join(c.name for c in lacking)}")

@@ -33,14 +33,14 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     Hosts that the cloud file no longer has are removed; those that it still has keep their data.
     Raises LabError when the machine cannot, when networks clash, when a host does not boot.
     """
-    machine.require(hosts=len(cloud.hosts))
+    machine.require(hosts=sum(not is_on(cloud.name, host.name) for host in cloud.hosts))
     before = _recorded(cloud.name)
-    name = (
-        before.image
-        if before and before.root_image.is_dir()
-        else image.ensure(image.packages(cloud), say, mirror=mirror)
-    )
+    if before and before.root_image.is_dir():
+        name = before.image
+    else:
+        name = image.ensure(image.packages(cloud), say, mirror=mirror)
     lab = state.design(cloud, name)
+    _refuse_moves(before, lab)
     LABS.mkdir(parents=True, exist_ok=True)
     with locked(LABS, lambda: say("waiting for another lab up or down")):
         network.refuse_overlaps(lab, state.readable())
@@ -67,6 +67,18 @@ def _recorded(cloud: str) -> Lab | None:
     with contextlib.suppress(LabError):
         return state.load(cloud)
     return None
+
+
+def _refuse_moves(before: Lab | None, lab: Lab) -> None:
+    """Raises LabError when a host that is up has another address in the cloud file by now."""
+    for host in before.hosts if before else ():
+        if host.name in {h.name for h in lab.hosts} and lab.host(host.name).ports != host.ports:
+            raise LabError(
+                f"{host.name} of lab {lab.cloud} was made with other addresses than the cloud file says",
+                where=", ".join(str(port.address) for port in host.ports),
+                why="a lab's hosts keep the addresses that they were made with",
+                next=f"fournines lab down {lab.cloud}, then up again",
+            )
 
 
 def _forget(before: Lab | None, lab: Lab) -> None:

@@ -6,7 +6,6 @@ A fault that needs what is not there is not measured; a lab that needs it is ref
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -49,7 +48,8 @@ _TRIALS = (
     _Trial(
         "overlayfs",
         True,
-        "mkdir l u w m && mount -t overlay -o lowerdir=l,upperdir=u,workdir=w overlay m",
+        "d=$(mktemp -d trial.XXXXXX); trap 'umount $d/m; rm -rf $d' EXIT; mkdir $d/l $d/u $d/w $d/m;"
+        " mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w overlay $d/m",
         "set FOURNINES_HOME to a directory on ext4, xfs or btrfs",
     ),
     _Trial("nftables", False, "nft add table inet x", _KERNEL),
@@ -108,12 +108,10 @@ def _available_memory() -> int:
 
 
 def _try(trial: _Trial) -> Capability:
-    work = HOME / f".trial-{os.getpid()}"
-    work.mkdir(exist_ok=True)
     try:
         done = subprocess.run(
             ["unshare", "--mount", "--net", "sh", "-ec", trial.script],
-            cwd=work,
+            cwd=HOME,
             capture_output=True,
             text=True,
             timeout=20,
@@ -121,8 +119,6 @@ def _try(trial: _Trial) -> Capability:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Capability(trial.name, False, trial.essential, str(error), trial.next)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     if done.returncode == 0:
         return Capability(trial.name, True, trial.essential)
     why = (done.stderr.strip().splitlines() or ["not found"])[-1]

@@ -46,9 +46,10 @@ def start(lab: Lab) -> None:
     prepare(lab)
     cgroup.make(group)
     script = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@" < /dev/null > redfish.log 2>&1'
-    argv = ["setsid", "--fork", "sh", "-c", script, "sh", str(group), sys.executable, "-m", "fournines.lab.redfish"]
+    argv = ["setsid", "--fork", "sh", "-c", script, "sh", str(group), sys.executable, "-P"]
     # With its output captured, `run` returns when the shell has let go of the pipe: it is in its cgroup by then.
-    subprocess.run([*argv, lab.cloud], cwd=lab.directory, check=True, stdin=subprocess.DEVNULL, capture_output=True)
+    argv += ["-m", "fournines.lab.redfish", lab.cloud]
+    subprocess.run(argv, cwd=lab.directory, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def wait(lab: Lab, timeout: float = 30.0) -> None:
