@@ -26,7 +26,7 @@ def host(name: str) -> HostState:
         age=0.5,
         vip=Vip(HELD if name == "ctl1" else (), may_hold=True, why="", balancer=True),
         backends=tuple(Backend("keystone", h, "UP", "") for h in HOSTS),
-        galera=Galera(0.1, True, "Synced", "uuid", 100, HOSTS, 0, name == "ctl2", "ctl2", "", ""),
+        galera=Galera(0.1, True, "Synced", "uuid", 100, HOSTS, 0, name == "ctl2", "ctl2", "", "", ()),
         rabbitmq=Rabbitmq(True, "", tuple(f"rabbit@{h}" for h in HOSTS), (), (), (QUEUE,)),
         memcached=Probe(True, ""),
         keystone=Probe(True, ""),
