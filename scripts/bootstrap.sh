@@ -24,8 +24,16 @@ apt_install() {
     [ "$(id -u)" = 0 ] || die "these packages are missing: $wanted- run the same command with sudo"
     say "installing: $wanted"
     apt_update
+    no_daemons
     # shellcheck disable=SC2086  # a list of words
     DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes quietly apt-get install -y --no-install-recommends $wanted
+}
+
+no_daemons() { # a package that brings one (openssh-server) must not start it here
+    [ ! -e /usr/sbin/policy-rc.d ] || return 0
+    printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
 }
 
 apt_update() { # once
@@ -53,13 +61,16 @@ find_python() { # the first interpreter that is new enough
 command -v apt-get > /dev/null || die "this is neither Debian nor Ubuntu: install the packages named in $0 by hand"
 
 lab="python3 mmdebstrap debian-archive-keyring systemd-container iproute2 nftables openssh-client openssl util-linux procps"
-tests="nodejs chromium chromium-driver curl"
+tests="nodejs chromium chromium-driver curl openssh-server"
 # shellcheck disable=SC2086
 apt_install $lab
 if [ "${1:-}" = tests ] && [ ! -e .venv/.tests ] && [ "$(id -u)" = 0 ]; then
+    lacked_sshd=$(missing openssh-server)
     for package in $(missing $tests); do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
         if in_sources "$package"; then apt_install "$package"; else say "not in this machine's apt sources: $package"; fi
     done
+    # The tests run sshd themselves, on addresses of their own.
+    [ -z "$lacked_sshd" ] || systemctl --quiet disable ssh.service 2> /dev/null || true
 fi
 
 stamp=.venv/.installed
