@@ -15,6 +15,8 @@ from fournines import lab
 from fournines.cloud.model import Cloud
 from lab.conftest import Run, healthy
 
+pytestmark = pytest.mark.healing
+
 On = Callable[[str, str], str]
 
 
