@@ -66,7 +66,9 @@ tests="nodejs chromium chromium-driver curl openssh-server"
 apt_install $lab
 if [ "${1:-}" = tests ] && [ ! -e .venv/.tests ] && [ "$(id -u)" = 0 ]; then
     lacked_sshd=$(missing openssh-server)
-    for package in $(missing $tests); do # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped
+    # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped.
+    # shellcheck disable=SC2086
+    for package in $(missing $tests); do
         if in_sources "$package"; then apt_install "$package"; else say "not in this machine's apt sources: $package"; fi
     done
     # The tests run sshd themselves, on addresses of their own.
