@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from fournines import lab
-from fournines.cloud import load
 from fournines.cloud.model import Cloud
+from fournines.services import load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from fournines import lab
-from fournines.cloud import load
 from fournines.errors import LabError
+from fournines.services import load
 from lab.conftest import Run, write_cloud
 
 BARE = "test-bare"

@@ -20,10 +20,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import LiteralScalarString
 
-from fournines.cloud import load
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.secrets import Secrets
-from fournines.services import registry
+from fournines.services import load, registry
 from fournines.services.resource import File, Resource
 
 ROOT = Path(__file__).parents[2]

@@ -10,9 +10,10 @@ from typing import Any, cast
 import click
 from ruamel.yaml import YAML
 
-from fournines.cloud import json_schema, load
+from fournines.cloud import json_schema
 from fournines.cloud.model import Cloud, Host
 from fournines.errors import FourninesError
+from fournines.services import load
 
 _CLOUD = click.argument("cloud", type=click.Path(path_type=Path))
 

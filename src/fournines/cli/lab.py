@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from fournines import lab
-from fournines.cloud import load
 from fournines.errors import LabError, UsageError
+from fournines.services import load
 
 EXAMPLES = """\b
 Examples:

@@ -68,6 +68,6 @@ def reach_of(options: dict[str, Any]) -> Reach:
 def load_cloud(path: Path) -> Cloud:
     """The cloud file, its hosts reached through the lab where there is one of that name."""
     from fournines import lab
-    from fournines.cloud import load
+    from fournines.services import load
 
     return lab.access(load(path))

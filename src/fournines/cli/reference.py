@@ -9,9 +9,10 @@ from typing import Any, cast, get_type_hints
 from jinja2 import Environment, StrictUndefined
 
 from fournines.cloud import json_schema
-from fournines.cloud.roles import SERVICES, SHIPPED
+from fournines.cloud.roles import shipped
 from fournines.design.check import RULES
 from fournines.design.options import known
+from fournines.services import catalogue
 from fournines.timing import NAMES, Timers, profile
 
 #: Parts in the order in which the file has them.
@@ -26,8 +27,8 @@ def reference() -> str:
     return template.render(
         top=_rows(schema),
         parts=[(name, schema["$defs"][name]["description"], _rows(schema["$defs"][name])) for name in _PARTS],
-        roles={role: sorted(services) for role, services in SHIPPED.items()},
-        options={service: sorted(known(service) or {}) for service in sorted(SERVICES)},
+        roles={role: sorted(services) for role, services in shipped(catalogue()).items()},
+        options={service: sorted(known(service) or {}) for service in sorted(catalogue())},
         profiles=NAMES,
         timers=_timers(),
         rules=RULES,

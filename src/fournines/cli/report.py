@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from fournines import cloud
 from fournines.errors import ProveError
 from fournines.prove import store
 from fournines.prove.model import Campaign
 from fournines.prove.report import render
 from fournines.prove.report_table import table
+from fournines.services import load
 
 #: In the run's directory.
 NAME = "report.html"
@@ -59,4 +59,4 @@ def write(campaign: Campaign, path: Path) -> None:
 def _run(source: Path) -> Path:
     if source.is_dir() or source.name == store.FILE:
         return source
-    return store.newest(cloud.load(source).state_dir)
+    return store.newest(load(source).state_dir)

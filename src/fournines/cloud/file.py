@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.resolve import resolve
+from fournines.cloud.roles import Catalogue
 from fournines.cloud.schema import CloudFile
 from fournines.cloud.secrets import Secrets
 from fournines.cloud.source import parse
@@ -17,19 +18,19 @@ from fournines.cloud.validate import validate
 from fournines.errors import CloudFileError, Problem
 
 
-def load(path: str | Path) -> Cloud:
-    """The cloud of the file at `path`, with the secrets that lie beside it.
+def load(path: str | Path, catalogue: Catalogue) -> Cloud:
+    """The cloud of the file at `path`, with the secrets that lie beside it; `services.load` knows the catalogue.
 
     Raises CloudFileError: the file cannot be read (`problems` is empty then), or holds what cannot be used.
     """
-    cloud, problems = inspect(path)
+    cloud, problems = inspect(path, catalogue)
     if cloud is None or problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise CloudFileError(f"{path} cannot be used: {count}", tuple(problems))
     return replace(cloud, secrets=Secrets.load(cloud.source.parent / f"{cloud.name}.secrets.yaml"))
 
 
-def inspect(path: str | Path) -> tuple[Cloud | None, list[Problem]]:
+def inspect(path: str | Path, catalogue: Catalogue) -> tuple[Cloud | None, list[Problem]]:
     """For `check`: what can be made of the file (None: nothing), and what is wrong with it, in file order.
 
     With problems, the cloud lacks the parts that they concern. Its secrets are in memory only. Raises CloudFileError
@@ -43,7 +44,7 @@ def inspect(path: str | Path) -> tuple[Cloud | None, list[Problem]]:
     problems += found
     cloud = None
     if written:
-        cloud, found = resolve(written, places, path.absolute())
+        cloud, found = resolve(written, places, path.absolute(), catalogue)
         problems += found
     return cloud, sorted(problems, key=lambda p: (p.line, p.column))
 

@@ -128,6 +128,7 @@ class Cloud:
     source: FilePath  # the cloud file; state lives beside it
     secrets: Secrets
     accept: Mapping[str, str] = field(default_factory=dict[str, str])  # design rule -> why this cloud lives with it
+    components: frozenset[str] = frozenset()  # services that this cloud wants, placed or not
     places: Places = field(default_factory=Places, repr=False)
 
     @cached_property

@@ -18,17 +18,23 @@ from fournines.cloud.source import Path, Places
 from fournines.errors import Problem
 
 
-def resolve(written: schema.CloudFile, places: Places, source: FilePath) -> tuple[model.Cloud, list[Problem]]:
+def resolve(
+    written: schema.CloudFile, places: Places, source: FilePath, catalogue: roles.Catalogue
+) -> tuple[model.Cloud, list[Problem]]:
     """The cloud, less what could not be resolved, and what is wrong. Its secrets are in memory only."""
-    resolver = _Resolver(written, Problems(places), source)
+    resolver = _Resolver(written, Problems(places), source, catalogue)
     return resolver.cloud(), resolver.problems.found
 
 
 class _Resolver:
-    def __init__(self, written: schema.CloudFile, problems: Problems, source: FilePath) -> None:
+    def __init__(
+        self, written: schema.CloudFile, problems: Problems, source: FilePath, catalogue: roles.Catalogue
+    ) -> None:
         self.written = written
         self.problems = problems
         self.source = source
+        self.catalogue = catalogue
+        self.wanted = self._components()
         self.roles = self._roles()
         self._named: dict[str, Path] = {}  # host -> the entry that names it
 
@@ -42,24 +48,40 @@ class _Resolver:
             pattern=model.Pattern(**written.pattern.model_dump()),
             timing=model.TimingSpec(**written.timing.model_dump()),
             regions={name: self._region(name, region) for name, region in written.regions.items()},
-            roles=self.roles,
+            roles={**self.roles, **roles.shipped(self.catalogue)},
             services=self._services(),
             tls=self._tls(),
             source=self.source,
             secrets=model.Secrets(),
             accept=written.accept,
+            components=self.wanted,
             places=self.problems.places,
         )
 
+    def _components(self) -> frozenset[str]:
+        known = roles.selectable(self.catalogue)
+        names = self.written.components
+        # A name alone stands where a list of them would have its elements.
+        listed = ("components", 0) in self.problems.places
+        good = [
+            name
+            for i, name in enumerate(names)
+            if self.problems.known(("components", i) if listed else ("components",), "component", name, known)
+        ]
+        return roles.selected(good, self.catalogue)
+
     def _roles(self) -> Mapping[str, frozenset[str]]:
+        """The operator's own."""
         own: dict[str, frozenset[str]] = {}
         for name, services in self.written.roles.items():
             path: Path = ("roles", name)
             if name in roles.SHIPPED:
                 self.problems.wrong(path, f"{name} is a shipped role", "choose another name", key=True)
-            known = [s for i, s in enumerate(services) if self.problems.known((*path, i), "service", s, roles.SERVICES)]
-            own[name] = frozenset(known)
-        return {**own, **roles.SHIPPED}
+            named = enumerate(services)
+            own[name] = frozenset(
+                s for i, s in named if self.problems.known((*path, i), "service", s, self.catalogue.keys())
+            )
+        return {name: services for name, services in own.items() if name not in roles.SHIPPED}
 
     def _region(self, name: str, region: schema.Region) -> model.Region:
         path: Path = ("regions", name)
@@ -71,7 +93,8 @@ class _Resolver:
         if not region.hosts and self.problems.places.empty((*path, "hosts")):
             self.problems.wrong((*path, "hosts"), "a region needs at least one host", key=True)
         zones = {z: model.Zone(z, w.power, w.switch) for z, w in region.zones.items()}
-        services = roles.placed(self.roles, {r for h in region.hosts.values() for r in h.roles if r in self.roles})
+        used = {r for h in region.hosts.values() for r in h.roles}
+        services = roles.placed(self.roles, self.catalogue, used, self.wanted)
         entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
         vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
@@ -87,7 +110,7 @@ class _Resolver:
         configured: dict[str, model.ServiceConfig] = {}
         for name, service in self.written.services.items():
             path: Path = ("services", name)
-            if self.problems.known(path, "service", name, roles.SERVICES, key=True):
+            if self.problems.known(path, "service", name, self.catalogue.keys(), key=True):
                 options = {f: self._sections((*path, "options", f), o) for f, o in service.options.items()}
                 configured[name] = model.ServiceConfig(options)
         return configured

@@ -36,6 +36,11 @@ def _network(value: object) -> object:
     return {"cidr": value} if isinstance(value, str) else value
 
 
+def _listed(value: object) -> object:
+    """The short form: `components: core`."""
+    return [value] if isinstance(value, str) else value
+
+
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -150,6 +155,11 @@ class CloudFile(Part):
 
     cloud: CloudName = Field(description="the cloud's name; its secrets and its lab are named after it")
     release: Literal["2025.1"] = Field(default="2025.1", description="OpenStack release")
+    components: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
+        default=["full"],
+        description="what to run: `core` (identity and what carries it), `compute` (servers, images, networks, "
+        "volumes), `full`, or a list of services; what these need comes along. Default `full`",
+    )
     pattern: Pattern = Field(default_factory=Pattern)
     timing: Timing = Field(default_factory=Timing)
     regions: dict[Name, Region]

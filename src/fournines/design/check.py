@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path as FilePath
 
+from fournines import services
 from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
@@ -57,7 +58,7 @@ def check_file(path: str | FilePath) -> tuple[Cloud | None, tuple[Finding, ...]]
 
     While the file itself has errors, what its design amounts to is not judged. Raises CloudFileError: unreadable.
     """
-    cloud, problems = inspect(path)
+    cloud, problems = inspect(path, services.catalogue())
     wrong = tuple(_from_problem(p) for p in problems)
     if cloud is None:
         return None, wrong

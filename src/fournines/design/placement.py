@@ -26,7 +26,8 @@ def unused_role(cloud: Cloud) -> Iterator[Flaw]:
 
 
 def missing_service(cloud: Cloud) -> Iterator[Flaw]:
-    needed = [name for name, service in registry().items() if service.pattern is not HaPattern.PER_HOST]
+    shared = [name for name, service in registry().items() if service.pattern is not HaPattern.PER_HOST]
+    needed = [name for name in shared if name in cloud.components]
     for region in cloud.regions.values():
         missing = [name for name in needed if not cloud.hosts_of(name, region.name)]
         if missing:

@@ -18,11 +18,11 @@ Registry = Mapping[str, Service]
 def ordered(services: Registry) -> tuple[Service, ...]:
     """Every service after all that it needs. Raises `PlanError` on a cycle or an unknown need."""
     for service in services.values():
-        for need in service.needs:
+        for need in service.follows:
             if need not in services:
                 raise PlanError(f"service {service.name} needs {need}, which does not exist")
     try:
-        names = TopologicalSorter({s.name: s.needs for s in services.values()}).static_order()
+        names = TopologicalSorter({s.name: s.follows for s in services.values()}).static_order()
         return tuple(services[name] for name in names)
     except CycleError as error:
         raise PlanError("services need one another in a circle", why=" → ".join(error.args[1])) from error

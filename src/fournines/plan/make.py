@@ -161,7 +161,7 @@ class _Maker:
         """Services that need `front`, directly or not."""
         names = {front.name}
         for service in ordered(self.services):
-            if names & set(service.needs):
+            if names & set(service.follows):
                 names.add(service.name)
         return [self.services[n] for n in names - {front.name}]
 

@@ -1,4 +1,5 @@
-"""Services are found by name: every module here that defines a `Service` subclass named after it."""
+"""Services are found by name: every module here that defines a `Service` subclass named after it
+(`neutron_l2`: `NeutronL2`)."""
 
 from __future__ import annotations
 
@@ -7,8 +8,12 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 from graphlib import TopologicalSorter
+from pathlib import Path
 
-from fournines.services.service import Service
+from fournines import cloud
+from fournines.cloud.model import Cloud
+from fournines.cloud.roles import Catalogue, Entry
+from fournines.services.service import HaPattern, Service
 
 
 @cache
@@ -16,14 +21,28 @@ def registry() -> Mapping[str, Service]:
     """Name -> service, each after all that it needs; ties in alphabetical order."""
     found: dict[str, Service] = {}
     for info in pkgutil.iter_modules(__path__):
-        kind = getattr(importlib.import_module(f"{__name__}.{info.name}"), info.name.capitalize(), None)
+        title = "".join(word.capitalize() for word in info.name.split("_"))
+        kind = getattr(importlib.import_module(f"{__name__}.{info.name}"), title, None)
         if isinstance(kind, type) and issubclass(kind, Service) and kind is not Service:
             found[info.name] = kind()
     ordered: dict[str, Service] = {}
-    sorter = TopologicalSorter({name: found[name].needs for name in found})
+    sorter = TopologicalSorter({name: service.follows for name, service in found.items()})
     sorter.prepare()
     while sorter.is_active():
         ready = sorted(sorter.get_ready())
         ordered |= {name: found[name] for name in ready}
         sorter.done(*ready)
     return ordered
+
+
+@cache
+def catalogue() -> Catalogue:
+    """What the cloud layer is told of the services: plain data."""
+    return {
+        name: Entry(s.roles, s.component, s.needs, s.pattern is HaPattern.PER_HOST) for name, s in registry().items()
+    }
+
+
+def load(path: str | Path) -> Cloud:
+    """The cloud of the file at `path`. Raises CloudFileError."""
+    return cloud.load(path, catalogue())

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
 from fournines.services.capabilities import present, quorum_group
 from fournines.services.render import template
@@ -32,6 +33,8 @@ WRITER_PATIENCE = 0.8
 class Agent(Service):
     name: ClassVar[str] = "agent"
     pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
+    roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     #: What `prove` writes to: apart from what the cloud itself needs.

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import quorum_group
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
@@ -25,6 +26,8 @@ BEGIN, END = "# BEGIN fournines", "# END fournines"
 class Base(Service):
     name: ClassVar[str] = "base"
     pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
+    roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
+    component: ClassVar[Component] = "core"
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         return _resources(cloud, host.region)

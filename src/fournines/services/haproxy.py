@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
 from fournines.services.capabilities import Balanced, Frontend, present
 from fournines.services.render import ms, stanzas, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -39,6 +40,8 @@ _CLOSES_WHILE_CONNECTING = {
 class Haproxy(Service):
     name: ClassVar[str] = "haproxy"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("endpoint",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import Component
 from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.render import blocks, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -26,6 +27,8 @@ ALIVE_FILE = "/run/fournines/keepalived.alive"
 class Keepalived(Service):
     name: ClassVar[str] = "keepalived"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_PASSIVE
+    roles: ClassVar[tuple[str, ...]] = ("endpoint",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
 from fournines.services import fernet, memcached
 from fournines.services.capabilities import Frontend
 from fournines.services.mariadb import database_url
@@ -37,6 +38,8 @@ DRAIN_FILE = "/run/keystone/drain"
 class Keystone(Service):
     name: ClassVar[str] = "keystone"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)

@@ -21,6 +21,7 @@ from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
 from fournines.services.capabilities import Frontend, UsesDatabase, present
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -38,6 +39,8 @@ GCACHE = "512M"
 class Mariadb(Service):
     name: ClassVar[str] = "mariadb"
     pattern: ClassVar[HaPattern] = HaPattern.QUORUM
+    roles: ClassVar[tuple[str, ...]] = ("database",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import Component
 from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -21,6 +22,8 @@ PORT = 11211
 class Memcached(Service):
     name: ClassVar[str] = "memcached"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
 

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
 from fournines.services.capabilities import UsesMessaging, present
 from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -36,6 +37,8 @@ SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
 class Rabbitmq(Service):
     name: ClassVar[str] = "rabbitmq"
     pattern: ClassVar[HaPattern] = HaPattern.QUORUM
+    roles: ClassVar[tuple[str, ...]] = ("messaging",)
+    component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import ClassVar, Literal
 
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import Component
 from fournines.services.resource import Resource
 
 
@@ -41,7 +42,14 @@ class Service(ABC):
 
     name: ClassVar[str]
     pattern: ClassVar[HaPattern]
+    #: Roles that carry it (`cloud.roles.SHIPPED`, or EVERY_HOST). What is stood in for by controllers does not say so.
+    roles: ClassVar[tuple[str, ...]] = ()
+    #: The smallest of `components:` that has it.
+    component: ClassVar[Component] = "full"
+    #: Services without which it is nothing: healthy before this one starts, and part of every cloud that has it.
     needs: ClassVar[tuple[str, ...]] = ()
+    #: Services that are healthy before this one starts, in clouds that have them.
+    after: ClassVar[tuple[str, ...]] = ()
     #: How a *change* to hosts that already run it is rolled; a first start follows `first_start`.
     rolling: ClassVar[Rolling] = "by-zone"
     first_start: ClassVar[Rolling] = "together"
@@ -49,6 +57,10 @@ class Service(ABC):
     fronts: ClassVar[bool] = False
     #: Units on a host, main one first: what a fault acts on, what `status` watches.
     units: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        return self.needs + self.after
 
     @abstractmethod
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -35,7 +35,7 @@ def test_every_finding_says_where_what_why_and_what_to_change(broken: Path) -> N
     result = run(broken)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    assert lines[0] == f"error  {broken}:9:44  regions.phx.vips.public  [vip-outside]"
+    assert lines[0] == f"error  {broken}:10:44  regions.phx.vips.public  [vip-outside]"
     assert lines[1] == "    the public VIP 198.18.7.100 is outside network public (198.18.1.0/24)"
     assert lines[3].startswith("    → an address of 198.18.1.0/24")
     assert lines[5].startswith("warning  ")

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 
 from fournines import lab
 from fournines.cli.export import command
-from fournines.cloud import load
 from fournines.cloud.model import Cloud
 from fournines.errors import FourninesError
+from fournines.services import load
 from fournines.services.tls import ca_certificate
 
 ROOT = Path(__file__).parents[3]

@@ -7,12 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from fournines.cli import rotate
-from fournines.cloud import load
 from fournines.cloud.model import Cloud
 from fournines.errors import HostError, UsageError
 from fournines.operate.rotate import fernet_keys
 from fournines.plan.model import Plan
-from fournines.services import fernet
+from fournines.services import fernet, load
 
 EXAMPLE = Path(__file__).parents[3] / "examples/three-controllers.yaml"
 

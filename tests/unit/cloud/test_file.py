@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from fournines.cloud import inspect, load
+from fournines import cloud as reading
 from fournines.cloud.model import Cloud
 from fournines.errors import CloudFileError, FourninesError
+from samples.catalogue import CORE, MORE
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 CLOUD_FILES = sorted(p for p in EXAMPLES.glob("*.yaml") if not p.name.endswith(".secrets.yaml"))
@@ -34,6 +35,10 @@ regions:
 """
 
 Write = Callable[[str], Path]
+
+
+def load(path: Path) -> Cloud:
+    return reading.load(path, CORE)
 
 
 @pytest.fixture
@@ -160,7 +165,7 @@ def test_secrets_lie_beside_the_file(write: Write) -> None:
         load(path)
     secrets.chmod(0o600)
     assert load(path).secrets.get("keystone.admin") == "x"
-    assert inspect(path)[0].secrets.names() == ()  # type: ignore[union-attr]
+    assert reading.inspect(path, CORE)[0].secrets.names() == ()  # type: ignore[union-attr]
 
 
 def test_durations_are_text_or_seconds(write: Write) -> None:
@@ -204,6 +209,23 @@ def test_files_that_hold_no_cloud(write: Write, text: str, says: str) -> None:
     found = problems(write(text))
     assert len(found) == 1
     assert says in found[0]
+
+
+def test_components_select_services(write: Write) -> None:
+    def controller(components: str) -> frozenset[str]:
+        return reading.load(write(SMALL + components), MORE).hosts[0].services
+
+    assert controller("") == controller("components: full\n") == frozenset(MORE)
+    assert controller("components: core\n") == frozenset(CORE)
+    assert controller("components: [core, images]\n") == {*CORE, "images"}
+
+
+def test_components_that_are_not_known_are_named_with_their_place(write: Write) -> None:
+    assert problems(write(SMALL + "components: coer\n")) == [
+        "12:13 components: unknown component coer; did you mean core?"
+    ]
+    found = problems(write(SMALL + "components: [core, hapoxy]\n"))
+    assert found == ["12:20 components[1]: unknown component hapoxy; did you mean haproxy?"]
 
 
 def test_a_region_without_hosts(write: Write) -> None:

@@ -222,6 +222,6 @@ def test_the_sudo_password_is_read_and_not_shown(site: Site, monkeypatch: pytest
 
 def test_a_lab_of_the_same_name_gives_the_way_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made = toy.cloud(THREE)
-    monkeypatch.setattr("fournines.cloud.load", lambda path: made)
+    monkeypatch.setattr("fournines.services.load", lambda path: made)
     monkeypatch.setattr(lab, "access", lambda cloud: toy.cloud({"x": []}) if cloud is made else cloud)
     assert [host.name for host in reach.load_cloud(tmp_path).hosts] == ["x"]

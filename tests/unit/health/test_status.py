@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from fournines.cli import status, status_show
-from fournines.cloud import load
 from fournines.cloud.model import Cloud
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
 from fournines.health.cluster import Cluster
 from fournines.health.look import look
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 HOSTS = ("ctl1", "ctl2", "ctl3")

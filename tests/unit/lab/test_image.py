@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from fournines import cloud as clouds
 from fournines.errors import LabError
 from fournines.lab import image, state
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 
@@ -42,7 +42,7 @@ def builds(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 def test_it_holds_what_the_services_want() -> None:
-    wanted = image.packages(clouds.load(EXAMPLE))
+    wanted = image.packages(load(EXAMPLE))
     assert {"mariadb-server", "rabbitmq-server", "haproxy", "keepalived", "keystone", "memcached"} <= set(wanted)
     assert set(image.BASE) <= set(wanted)
     assert list(wanted) == sorted(set(wanted))
@@ -74,7 +74,7 @@ def test_old_images_go_unless_a_lab_is_made_from_them(
     images: Path, builds: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     used, unused = image.ensure(["used"], silent), image.ensure(["unused"], silent)
-    state.save(state.design(clouds.load(EXAMPLE), used))
+    state.save(state.design(load(EXAMPLE), used))
     monkeypatch.setattr(image, "_FORGOTTEN", -1.0)
     fresh = image.ensure(["fresh"], silent)
     assert {path.name for path in images.iterdir()} == {used, fresh}

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from fournines import cloud as clouds
 from fournines.errors import LabError
 from fournines.lab import redfish, state
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 Ask = Callable[..., tuple[int, Any]]
@@ -32,7 +32,7 @@ def pressed() -> list[tuple[str, str]]:
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pressed: list[tuple[str, str]]) -> Iterator[Ask]:
     """method, path, body, password → status, document."""
     monkeypatch.setattr(state, "LABS", tmp_path)
-    designed = state.design(clouds.load(EXAMPLE), "image")
+    designed = state.design(load(EXAMPLE), "image")
     here = replace(designed.bridges[0], address=IPv4Interface("127.0.0.1/8"))
     lab = replace(designed, bridges=(here, *designed.bridges[1:]))
     state.save(lab)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fournines import cloud as clouds
 from fournines.cloud.model import Cloud
 from fournines.errors import LabError
 from fournines.lab import state
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 
@@ -24,12 +24,12 @@ def changed(tmp_path: Path, **replacements: str) -> Cloud:
         text = text.replace(old, new)
     path = tmp_path / "cloud.yaml"
     path.write_text(text)
-    return clouds.load(path)
+    return load(path)
 
 
 @pytest.fixture
 def example() -> Cloud:
-    return clouds.load(EXAMPLE)
+    return load(EXAMPLE)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_names_fit_the_kernel_and_are_all_different(example: Cloud, tmp_path: Pa
 
 
 def test_design_is_the_same_every_time(example: Cloud) -> None:
-    assert state.design(example, "image") == state.design(clouds.load(EXAMPLE), "image")
+    assert state.design(example, "image") == state.design(load(EXAMPLE), "image")
 
 
 def test_networks_outside_the_range_are_refused(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fournines.cloud import load
 from fournines.health.cluster import RegionState, Unknown
 from fournines.health.snapshot import Backend, Galera, HostState, Probe, Queue, Rabbitmq, Vip
 from fournines.prove.cluster import assess, standing, wrong
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 REGION = load(EXAMPLE).regions["phx"]

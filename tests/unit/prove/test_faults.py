@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from fournines.cloud import load
 from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
 from fournines.prove.faults import KINDS, SERVICES, Standing, aim, candidates, parse, seconds
 from fournines.prove.model import Fault
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.cloud import load
 from fournines.cloud.model import Cloud, TimingSpec
 from fournines.errors import CloudFileError
+from fournines.services import load
 from fournines.timing import NAMES, PEERS, Timers, profile, timers
 from fournines.timing.profiles import derive
 from fournines.timing.rules import contradictions, frozen_backend, idle_connection, lease_ends, takeover
