@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services.capabilities import present, quorum_group
+from fournines.services.capabilities import Leased, present, quorum_group
 from fournines.services.service import HaPattern
 
 #: How findings call the agents' vote on who may hold the VIP.
@@ -41,8 +41,9 @@ def groups(cloud: Cloud) -> Iterator[Group]:
 
 def _placed(cloud: Cloud, region: Region) -> Iterator[tuple[str, bool, tuple[Host, ...]]]:
     """Service, whether it needs a majority, its hosts; the vote is one more."""
-    for service in present(cloud, region.name):
+    services = present(cloud, region.name)
+    for service in services:
         if service.pattern is not HaPattern.PER_HOST:
             yield service.name, service.pattern is HaPattern.QUORUM, cloud.hosts_of(service.name, region.name)
-    if cloud.hosts_of("keepalived", region.name):
+    if any(isinstance(s, Leased) for s in services):
         yield VOTE, True, quorum_group(cloud, region.name)

@@ -52,6 +52,54 @@ class Balanced(Protocol):
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]: ...
 
 
+@dataclass(frozen=True)
+class Function:
+    """Something that users do. It works while the service that provides it does, with all that this service needs.
+
+    name: as the probes of `prove` have it, such as `list_projects`. does: completes "A user …". needs: services beyond
+    those that the provider needs. networks: of the region, beyond management and (with a public frontend) public.
+    data_plane: goes on while the hosts of the provider stand, whatever their daemons and what these need do.
+    """
+
+    name: str
+    does: str
+    needs: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    data_plane: bool = False
+
+
+@runtime_checkable
+class Provides(Protocol):
+    """`design` derives from these, and from what services need, the condition under which users are served."""
+
+    functions: ClassVar[tuple[Function, ...]]
+
+
+@runtime_checkable
+class Dispensable(Protocol):
+    """What needs it starts after it, and goes on without it; the text says at which price."""
+
+    dispensable: ClassVar[str]
+
+
+@runtime_checkable
+class Leased(Protocol):
+    """Serves on one host at a time: on one that has all that it needs and, if `leased`, whose copy of service `voters`
+    hears a majority of those on `quorum_group`."""
+
+    voters: ClassVar[str]
+
+    def leased(self, cloud: Cloud) -> bool: ...
+
+
+@runtime_checkable
+class FailsOver(Protocol):
+    """One copy does the work at any moment: `failover` is how long clients wait, by the timers, from the death of that
+    copy's host until another one serves; seconds."""
+
+    def failover(self, cloud: Cloud) -> float: ...
+
+
 @lru_cache(maxsize=8)
 def present(cloud: Cloud, region: str) -> tuple[Service, ...]:
     """Services that some host of `region` carries, in the order in which they are brought up."""

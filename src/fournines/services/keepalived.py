@@ -31,6 +31,14 @@ class Keepalived(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    voters: ClassVar[str] = "agent"
+
+    def leased(self, cloud: Cloud) -> bool:
+        return timers(cloud).vip_quorum
+
+    def failover(self, cloud: Cloud) -> float:
+        """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one."""
+        return 4 * timers(cloud).vrrp_advert
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("keepalived")

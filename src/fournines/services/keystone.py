@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import fernet, memcached
-from fournines.services.capabilities import Frontend
+from fournines.services.capabilities import Frontend, Function
 from fournines.services.mariadb import database_url
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -43,6 +43,10 @@ class Keystone(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("authenticate", "gets a token"),
+        Function("list_projects", "lists projects"),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)

@@ -45,6 +45,11 @@ class Mariadb(Service):
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
 
+    def failover(self, cloud: Cloud) -> float:
+        """The members agree on a view without the dead one; by the agents' election, or the load balancer's check."""
+        t = timers(cloud)
+        return t.evs_suspect + (t.evs_keepalive if t.database_check == "agent" else t.check_inter * t.check_fall)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):

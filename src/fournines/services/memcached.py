@@ -26,6 +26,7 @@ class Memcached(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    dispensable: ClassVar[str] = "a cache: without it every request reads the database"
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)

@@ -43,6 +43,14 @@ class Rabbitmq(Service):
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
 
+    def failover(self, cloud: Cloud) -> float:
+        """A client leaves the dead node's connection after `tcp_user_timeout` (without one, after two heartbeats), and
+        its queues have another leader once the brokers have missed the node, whichever takes longer."""
+        t = timers(cloud)
+        client = (t.tcp_user_timeout or 2 * t.amqp_heartbeat) + t.amqp_reconnect_delay
+        broker = min(t.tcp_user_timeout, t.net_ticktime / 3) if t.tcp_user_timeout else 1.25 * t.net_ticktime
+        return max(client, broker)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
         yield Package("rabbitmq-server")
