@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Write src/fournines/services/known/*.json: the options that each service's configuration files really have.
 
-    sudo scripts/known_options.py ROOT
+    sudo PYTHONPATH=src .venv/bin/python scripts/known_options.py ROOT [SERVICE...]
 
-ROOT is a Debian tree with the packages of the services and their documentation (an image that excludes /usr/share/doc
-and /usr/share/man lacks what HAProxy's and Keepalived's lists are read from). Each program is asked, or its own manual.
-Shape: {file: {section: [options]}}; names may be patterns with `*`. Run again when the release changes.
+ROOT is a Debian tree with the packages of the services (an image of the lab; what HAProxy's and Keepalived's lists are
+read from, their documentation, an image leaves out). Each program is asked, or its own manual. Without names: every
+service. Shape: {file: {section: [options]}}, or {file: "CATALOGUE"} for another file of that folder; names may be
+patterns with `*`. Run again when the release changes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-KNOWN = Path(__file__).parent.parent / "src/fournines/services/known"
-Options = dict[str, dict[str, list[str]]]
+from fournines.services import openstack, registry
+from fournines.services.capabilities import UWSGI, ReadsOsloConfig
 
-KEYSTONE_NAMESPACES = (
-    "keystone",
-    *(f"oslo.{name}" for name in ("cache", "db", "log", "messaging", "middleware", "policy")),
-    "osprofiler",
-)
+KNOWN = Path(__file__).parent.parent / "src/fournines/services/known"
+Options = dict[str, dict[str, list[str]] | str]
+
+#: Options of the way in which every account here signs in; no service lists them.
+AUTH = "from keystoneauth1 import loading\nprint(*(o.dest for o in loading.get_auth_plugin_conf_options('password')))"
 
 
 def run(root: Path, *command: str) -> str:
@@ -37,15 +38,28 @@ def text(root: Path, path: str) -> str:
     return gzip.decompress((root / path).read_bytes()).decode()
 
 
-def keystone(root: Path) -> Options:
-    namespaces = [word for name in KEYSTONE_NAMESPACES for word in ("--namespace", name)]
-    described = json.loads(run(root, "oslo-config-generator", *namespaces, "--format", "json"))
-    config = {
-        section: sorted(option["name"].replace("-", "_") for option in group["opts"])
-        for section, group in described["options"].items()
-    }
-    uwsgi = re.findall(r"--([a-z0-9][a-z0-9-]+)", run(root, "uwsgi_python3", "--help"))
-    return {"keystone.conf": config, "uwsgi.ini": {"uwsgi": sorted(set(uwsgi))}}
+def oslo(root: Path, service: ReadsOsloConfig) -> Options:
+    """What oslo.config's generator says of each file; of an API's uWSGI file, the list that all of them share."""
+    auth = run(root, "python3", "-c", AUTH).split()
+    found: Options = {}
+    for file, own in service.namespaces.items():
+        if own == UWSGI:
+            found[file] = "uwsgi"
+            continue
+        namespaces = [word for name in (*own, *openstack.NAMESPACES) for word in ("--namespace", name)]
+        described = json.loads(run(root, "oslo-config-generator", *namespaces, "--format", "json"))
+        sections = {
+            section: {option["name"].replace("-", "_") for option in group["opts"]}
+            for section, group in described["options"].items()
+        }
+        signs_in = {section for section, names in sections.items() if "auth_type" in names}
+        found[file] = {s: sorted(names.union(auth if s in signs_in else ())) for s, names in sections.items()}
+    return found
+
+
+def uwsgi(root: Path) -> Options:
+    options = re.findall(r"--([a-z0-9][a-z0-9-]+)", run(root, "uwsgi_python3", "--help"))
+    return {"uwsgi.ini": {"uwsgi": sorted(set(options))}}
 
 
 def mariadb(root: Path) -> Options:
@@ -117,17 +131,23 @@ def base(_root: Path) -> Options:
 def write(service: str, options: Options) -> None:
     path = KNOWN / f"{service}.json"
     path.write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
-    counted = {file: sum(map(len, sections.values())) for file, sections in options.items()}
+    counted = {file: s if isinstance(s, str) else sum(map(len, s.values())) for file, s in options.items()}
     print(f"{path.name}: {counted}")
 
 
 def main(arguments: Iterable[str]) -> None:
-    root = Path(next(iter(arguments), ""))
-    if not (root / "usr/share/doc/haproxy").is_dir():
+    root, *names = (*arguments, "")
+    if not (Path(root) / "usr/bin").is_dir():
         sys.exit(__doc__)
     KNOWN.mkdir(exist_ok=True)
-    for find in (base, haproxy, keepalived, keystone, mariadb, memcached, rabbitmq):
-        write(find.__name__, find(root))
+    asked = {find.__name__: find for find in (base, haproxy, keepalived, mariadb, memcached, rabbitmq, uwsgi)}
+    services = registry()
+    for name in [n for n in names if n] or sorted({*asked, *services} - {"agent"}):
+        options: Options = asked[name](Path(root)) if name in asked else {}
+        service = services.get(name)
+        if isinstance(service, ReadsOsloConfig):
+            options |= oslo(Path(root), service)
+        write(name, options)
 
 
 main(sys.argv[1:])

@@ -24,7 +24,12 @@ _WHY = "nothing would read it: the setting would be written and have no effect"
 def known(service: str) -> Known | None:
     """The options of `service`, from its package data; None: fournines does not know them."""
     source = files("fournines.services") / "known" / f"{service}.json"
-    return cast(Known, json.loads(source.read_text(encoding="utf-8"))) if source.is_file() else None
+    if not source.is_file():
+        return None
+    catalogue = cast(dict[str, Any], json.loads(source.read_text(encoding="utf-8")))
+    # A name in place of sections: that catalogue's only file has them, such as uWSGI's.
+    shared = {file: known(name) for file, name in catalogue.items() if isinstance(name, str)}
+    return cast(Known, {**catalogue, **{file: next(iter(of.values())) for file, of in shared.items() if of}})
 
 
 def unknown_option(cloud: Cloud) -> Iterator[Flaw]:

@@ -10,7 +10,7 @@ import aiohttp
 
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
-from fournines.services import keystone, rabbitmq
+from fournines.services import endpoints, rabbitmq
 
 
 class Keystone:
@@ -18,7 +18,7 @@ class Keystone:
 
     def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, cafile: str) -> None:
         self._password = cloud.secrets.get("keystone.admin")
-        self._url = keystone.public_url(region)
+        self._url = endpoints.keystone_public(region)
         self._session = session
         self.cafile = cafile
         self._tls = ssl.create_default_context(cafile=cafile or None)

@@ -22,7 +22,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import keystone, mariadb, rabbitmq
+from fournines.services import endpoints, mariadb, rabbitmq
 from fournines.timing import timers
 
 #: Name of the account, its database and its vhost.
@@ -53,7 +53,7 @@ class Grounds:
 
     def identity(self, cloud: Cloud, region: Region) -> Identity:
         password = cloud.secrets.get("keystone.admin")
-        return Identity(keystone.public_url(region), self.cafile, "admin", password, "admin", self.domain)
+        return Identity(endpoints.keystone_public(region), self.cafile, "admin", password, "admin", self.domain)
 
     def database(self, cloud: Cloud, region: Region) -> Database:
         t = timers(cloud)
@@ -93,7 +93,7 @@ async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[G
         except _Refusals as error:
             raise ProveError(
                 "the cloud does not let a campaign begin",
-                where=keystone.public_url(region),
+                where=endpoints.keystone_public(region),
                 why=f"{type(error).__name__}: {error}",
                 next="fournines status CLOUD",
             ) from error

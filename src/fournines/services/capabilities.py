@@ -25,12 +25,64 @@ class UsesMessaging(Protocol):
     vhosts: ClassVar[tuple[str, ...]]
 
 
+#: In place of namespaces: the file is uWSGI's.
+UWSGI = ("uwsgi",)
+
+
+@runtime_checkable
+class ReadsOsloConfig(Protocol):
+    """File -> namespaces of oslo.config's generator that describe its options, beside those of `openstack.NAMESPACES`;
+    or UWSGI. `scripts/known_options.py` asks the packages by them, and rendered files are validated with them."""
+
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """A service of Keystone's catalogue. Its endpoints are the VIPs at `port`, then `path`."""
+
+    type: str
+    name: str
+    port: int
+    path: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A service's user in Keystone; the password is secret `NAME.keystone`.
+
+    It has `roles` on the project `service` of the default domain; in another domain, on all of that one.
+    """
+
+    name: str
+    roles: tuple[str, ...] = ("admin", "service")
+    domain: str = "Default"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """`roles` and `domains` are those beside Keystone's own; domains of accounts need not be repeated."""
+
+    catalogue: tuple[CatalogueEntry, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    roles: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Registers(Protocol):
+    """Keystone makes all of it, in its own stage: before the service starts."""
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration: ...
+
+
 @dataclass(frozen=True)
 class Frontend:
     """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one.
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
-    standby: only the first backend that is up gets connections. settings: HAProxy keywords of this section alone.
+    standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
+    settings: HAProxy keywords of this section alone.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
     """
 
@@ -41,6 +93,7 @@ class Frontend:
     check_port: int = 0
     public: bool = False
     standby: bool = False
+    inter: float = 0.0
     repeatable: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 

@@ -149,6 +149,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
     hosts = cloud.hosts_of(service, region.name)
     section["server"] = [
         f"{h.name} {h.address}:{frontend.port} check"
+        + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (" backup" if frontend.standby and index else "")
         for index, h in enumerate(hosts)

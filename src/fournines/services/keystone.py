@@ -1,8 +1,8 @@
 """Keystone under uWSGI on every controller, all of them serving behind HAProxy.
 
 Stateless: what the nodes must share is the database (through the internal VIP), the fernet and credential keys (the
-same files everywhere, from the cloud's secrets) and a cache that may vanish. A node is drained before it stops: its
-`/healthcheck` turns 404, which tells HAProxy to send it nothing new, and only then does uWSGI finish what it has.
+same files everywhere, from the cloud's secrets) and a cache that may vanish. It also holds what the other services are
+known by: their catalogue entries and accounts are made in its stage, before any of them starts.
 
 Healthy means that a password buys a token: keystone answers 200 on /healthcheck and /v3 with no tables at all.
 """
@@ -11,28 +11,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import fernet, memcached
-from fournines.services.capabilities import Frontend, Function
-from fournines.services.mariadb import database_url
-from fournines.services.render import ini, template
-from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services import endpoints, fernet, memcached, openstack, units
+from fournines.services.capabilities import UWSGI, Frontend, Function
+from fournines.services.registration import registration
+from fournines.services.render import Sections, template
+from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
 UNIT = "keystone.service"
-PORT = 5000
+PORT = endpoints.KEYSTONE_PORT
+CONFIG = "/etc/keystone/keystone.conf"
 KEYS = "/etc/keystone/fernet-keys"
 CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
 TOKEN_LIFETIME = 3600  # seconds; keystone's default, stated because the rotation of keys depends on it
 EXPIRED_WINDOW = 172800  # seconds that a service may still use a token it got before it expired; keystone's default
-DRAIN_FILE = "/run/keystone/drain"
 
 
 class Keystone(Service):
@@ -43,36 +44,28 @@ class Keystone(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}
     functions: ClassVar[tuple[Function, ...]] = (
         Function("authenticate", "gets a token"),
         Function("list_projects", "lists projects"),
     )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
-        restart = (f"restart:{UNIT}",)
-        for package in ("keystone", "python3-memcache", "uwsgi-plugin-python3"):
+        for package in ("keystone", "python3-memcache"):
             yield Package(package)
-        yield File(
-            "/etc/keystone/keystone.conf",
-            _config(cloud, host),
-            mode=0o640,
-            group="keystone",
-            secret=True,
-            triggers=restart,
+        region, api = cloud.region_of(host), _api(cloud)
+        yield openstack.config_file(
+            cloud, self.name, CONFIG, _config(cloud, region), group="keystone", units=self.units
         )
         yield from key_files(cloud, KEYS, fernet.keys(cloud).files)
         yield from key_files(cloud, CREDENTIAL_KEYS, fernet.credential_keys(cloud))
-        yield File("/etc/keystone/fournines-uwsgi.ini", _uwsgi(cloud, host), triggers=restart)
-        # A whole unit, not a drop-in: the packaged one wants a database and a bus on this very host.
-        yield File(
-            f"/etc/systemd/system/{UNIT}",
-            template("keystone/unit.service.j2", drain_file=DRAIN_FILE, drain_seconds=_drain_seconds(cloud)),
-            triggers=restart,
-        )
         yield File(AUTH_REQUEST, _auth_request(cloud), mode=0o600, secret=True)
-        if host == cloud.hosts_of(self.name, host.region)[0]:
-            yield from _state(cloud, cloud.region_of(host))
-        yield Unit(UNIT)
+        first = host == cloud.hosts_of(self.name, host.region)[0]
+        if first:
+            yield from _state(cloud, region)
+        yield from units.wsgi(cloud, host, api)
+        if first:
+            yield from registration(cloud, region, f"http://{host.address}:{PORT}/v3")
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         vips = cloud.region_of(host).vips
@@ -94,18 +87,8 @@ class Keystone(Service):
             )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (
-            Frontend(
-                self.name,
-                PORT,
-                "http",
-                check="/healthcheck",
-                public=True,
-                # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
-                repeatable="{ method POST } { path /v3/auth/tokens }",
-                settings={"http-check disable-on-404": True},
-            ),
-        )
+        # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
+        return (units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }"),)
 
 
 def key_files(cloud: Cloud, directory: str, keys: dict[int, str]) -> Iterable[Resource]:
@@ -114,14 +97,6 @@ def key_files(cloud: Cloud, directory: str, keys: dict[int, str]) -> Iterable[Re
     yield Directory(directory, mode=0o750, owner="root", group="keystone")
     for index in sorted(keys, reverse=True):
         yield File(f"{directory}/{index}", keys[index], mode=0o640, group="keystone", secret=True)
-
-
-def internal_url(region: Region) -> str:
-    return f"http://{region.vips.internal}:{PORT}/v3"
-
-
-def public_url(region: Region) -> str:
-    return f"https://{region.vips.public}:{PORT}/v3"
 
 
 def token_usable(cloud: Cloud) -> float:
@@ -136,15 +111,23 @@ def max_active_keys(cloud: Cloud) -> int:
     return int(fernet_tokens.get("max_active_keys", fernet.MAX_ACTIVE_KEYS))
 
 
-def _drain_seconds(cloud: Cloud) -> int:
+def _api(cloud: Cloud) -> units.Wsgi:
+    """Checked more often than other APIs: all of them wait for it. Two processes at least: passwords cost CPU."""
+    return units.Wsgi(
+        unit=UNIT,
+        service="keystone",
+        description="OpenStack Keystone API",
+        user="keystone",
+        port=PORT,
+        application={"wsgi-file": "/usr/bin/keystone-wsgi-public"},
+        workers=2,
+        inter=timers(cloud).check_inter,
+    )
+
+
+def _config(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
-    return math.ceil(t.check_inter + t.check_timeout)
-
-
-def _config(cloud: Cloud, host: Host) -> str:
-    region, t = cloud.region_of(host), timers(cloud)
-    sections: dict[str, dict[str, Any]] = {
-        "DEFAULT": {"use_stderr": True},
+    own: Sections = {
         "cache": {
             "enabled": True,
             "backend": "oslo_cache.memcache_pool",
@@ -156,48 +139,12 @@ def _config(cloud: Cloud, host: Host) -> str:
             "memcache_pool_flush_on_reconnect": True,
         },
         "credential": {"key_repository": CREDENTIAL_KEYS},
-        "database": {
-            "connection": database_url(cloud, region, "keystone"),
-            "connection_recycle_time": t.db_pool_recycle,
-            "max_pool_size": 5,
-            "max_overflow": 20,
-            "max_retries": t.db_max_retries,
-            "retry_interval": math.ceil(t.db_retry_interval),
-        },
         "fernet_tokens": {"key_repository": KEYS, "max_active_keys": fernet.MAX_ACTIVE_KEYS},
         # bcrypt hashes no more than 72 bytes; the default of 4096 only makes every login log that it was cut.
         "identity": {"max_password_length": 72},
-        "oslo_middleware": {"enable_proxy_headers_parsing": True},
         "token": {"provider": "fernet", "expiration": TOKEN_LIFETIME, "allow_expired_window": EXPIRED_WINDOW},
     }
-    return ini(sections, cloud.options("keystone", "keystone.conf"))
-
-
-def _uwsgi(cloud: Cloud, host: Host) -> str:
-    settings: dict[str, Any] = {
-        "http-socket": f"{host.address}:{PORT}",
-        "plugin": "python3",
-        "wsgi-file": "/usr/bin/keystone-wsgi-public",
-        "need-app": True,
-        "master": True,
-        "lazy-apps": True,
-        "enable-threads": True,
-        "thunder-lock": True,
-        "processes": 2,
-        "threads": 4,
-        "listen": 1024,
-        "buffer-size": 65535,
-        "no-orphans": True,
-        "disable-logging": True,
-        "log-5xx": True,
-        # SIGTERM lets every worker finish what it has, for so many seconds.
-        "hook-master-start": "unix_signal:15 gracefully_kill_them_all",
-        "worker-reload-mercy": 20,
-        "route-if-not": "equal:${PATH_INFO};/healthcheck goto:serve",
-        "route-if": f"exists:{DRAIN_FILE} break:404 Not Found",
-        "route-label": "serve",
-    }
-    return ini({"uwsgi": settings}, cloud.options("keystone", "uwsgi.ini"))
+    return openstack.merged(openstack.common(), openstack.database(cloud, region, "keystone"), own)
 
 
 def _auth_request(cloud: Cloud) -> str:
@@ -210,21 +157,23 @@ def _auth_request(cloud: Cloud) -> str:
 def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
     """Tables, and the first region, endpoints and administrator: once, from one host, before any API answers."""
     yield File(STATE_SCRIPT, template("keystone/state.py.j2"), mode=0o755)
-    yield Task(
-        name="keystone schema",
-        check=f"{STATE_SCRIPT} schema",
-        script="runuser -u keystone -- keystone-manage db_sync",
-        timeout=300,
+    yield from schema(
+        "keystone",
+        config=CONFIG,
+        versions="keystone/common/sql/migrations/versions",
+        user="keystone",
+        sync="keystone-manage db_sync",
     )
+    internal, public = endpoints.keystone_internal(region), endpoints.keystone_public(region)
     yield Task(
         name="keystone bootstrap",
-        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal_url(region)} {public_url(region)}",
+        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
         script=(
             "read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"
             f" --bootstrap-project-name admin --bootstrap-role-name admin --bootstrap-service-name keystone"
-            f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal_url(region)}"
-            f" --bootstrap-public-url {public_url(region)} --bootstrap-admin-url {internal_url(region)}"
+            f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal}"
+            f" --bootstrap-public-url {public} --bootstrap-admin-url {internal}"
         ),
         stdin=cloud.secrets.get("keystone.admin") + "\n",
         timeout=300,
@@ -245,8 +194,8 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
             "project_domain_id": "default",
         }
         for suffix, url, extra in (
-            ("", public_url(region), {"interface": "public", "cacert": ca_path}),
-            ("-internal", internal_url(region), {"interface": "internal"}),
+            ("", endpoints.keystone_public(region), {"interface": "public", "cacert": ca_path}),
+            ("-internal", endpoints.keystone_internal(region), {"interface": "internal"}),
         ):
             clouds[name + suffix] = {
                 "auth": {"auth_url": url, **auth},

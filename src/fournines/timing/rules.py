@@ -44,6 +44,11 @@ def frozen_backend(t: Timers) -> float:
     return t.check_inter + t.check_fall * t.check_timeout + (t.check_fall - 1) * t.check_fastinter
 
 
+def frozen_api(t: Timers) -> float:
+    """The same of the Python APIs that are checked less often."""
+    return frozen_backend(t) + t.api_check_inter - t.check_inter
+
+
 def idle_connection(t: Timers) -> float:
     """Seconds until the kernel ends a connection to a dead peer on which nothing is being sent."""
     return float(t.tcp_keepalive_time + t.tcp_keepalive_interval * t.tcp_keepalive_probes)
@@ -128,6 +133,14 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
             f"({t.server_timeout:g} s)",
             "the client gets a 504 from the load balancer before the API can say which call failed",
             f"rpc_response_timeout below {t.server_timeout:g}",
+        )
+    if 0 < t.api_timeout <= frozen_api(t) and frozen_backend(t) < t.server_timeout:
+        yield Contradiction(
+            ("api_timeout", "api_check_inter"),
+            f"one service gives up on another after {t.api_timeout:g} s; a frozen API is noticed after "
+            f"{frozen_api(t):g} s",
+            "every call that meets one fails, and so does the request that needed it",
+            f"api_timeout above {frozen_api(t):g}",
         )
     if 0 < t.db_read_timeout <= t.evs_inactive + t.evs_install:
         yield Contradiction(

@@ -18,6 +18,7 @@ class Timers:
     agent_heartbeat: Annotated[float, "UDP between health agents"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
+    api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]
     check_fastinter: Annotated[float, "HAProxy `fastinter`, once a check has failed"]
     check_timeout: Annotated[float, "HAProxy `timeout check`, for the answer; never equal to `inter`"]
     check_fall: Annotated[int, "failed checks until a backend is down"]
@@ -56,6 +57,8 @@ class Timers:
     # Cache
     memcache_socket_timeout: Annotated[float, "oslo.cache `memcache_socket_timeout`"]
     memcache_dead_retry: Annotated[float, "oslo.cache `memcache_dead_retry`"]
+    # Between services
+    api_timeout: Annotated[float, "keystoneauth `timeout`: one service's request to another; 0: none"]
     # Agents of services
     report_interval: Annotated[float, "Nova's and Neutron's `report_interval`"]
     service_down: Annotated[float, "Nova `service_down_time`"]

@@ -1,42 +1,50 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, Host
 from fournines.design.options import known, unknown_option
 from fournines.services import registry
 from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, quorum_group
 from fournines.services.resource import Fact
+from fournines.services.service import Service
 from samples import cases
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Cloud:
-    return cases.Case(Path("none"), {"cloud": None}).cloud(tmp_path)
+    """Of every service, with a compute."""
+    compute = {"cmp1": {"zone": "rack1", "address": "198.18.0.21", "roles": ["compute"]}}
+    whole = {"components": "full", "regions": {"phx": {"hosts": compute}}}
+    return cases.Case(Path("none"), {"cloud": whole}).cloud(tmp_path)
+
+
+def carried(host: Host) -> Iterator[Service]:
+    return (s for name, s in registry().items() if name in host.services)
 
 
 def test_each_service_comes_after_all_that_it_needs() -> None:
     seen: set[str] = set()
     for name, service in registry().items():
-        assert set(service.needs) <= seen
+        assert set(service.follows) <= seen
         assert service.name == name
         seen.add(name)
     assert list(registry())[:2] == ["base", "agent"]
-    assert seen == {"base", "agent", "mariadb", "rabbitmq", "memcached", "haproxy", "keepalived", "keystone"}
 
 
-def test_keys_are_unique_on_a_host_across_services(cloud: Cloud) -> None:
+def test_what_several_services_want_of_a_host_is_the_same(cloud: Cloud) -> None:
     for host in cloud.hosts:
-        keys = [r.key for s in registry().values() for r in s.desired(cloud, host)]
-        assert len(keys) == len(set(keys))
+        resources = {r for s in carried(host) for r in s.desired(cloud, host)}
+        assert len({r.key for r in resources}) == len(resources)
 
 
 def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> None:
     units = {unit for s in registry().values() for unit in s.units}
     for host in cloud.hosts:
-        for service in registry().values():
+        for service in carried(host):
             triggered = {t.partition(":")[2] for r in service.desired(cloud, host) for t in r.triggers}
             assert triggered | {c.unit for c in service.checks(cloud, host) if c.unit} <= units
             running = {r.fact for r in service.desired(cloud, host)}
@@ -45,9 +53,11 @@ def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> No
 
 def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
     """Passwords are their own names here, so that they can be looked for."""
-    passwords = ("agent.heartbeat", "keystone.admin", "keystone.database", "probe.database", "rabbitmq.admin")
+    kinds = ("admin", "database", "heartbeat", "keystone", "messaging", "tokens")
+    names = {name for s in registry().values() for name in (*getattr(s, "databases", ()), *getattr(s, "vhosts", ()))}
+    passwords = [f"{name}.{kind}" for name in (*registry(), *names) for kind in kinds]
     for host in cloud.hosts:
-        for service in registry().values():
+        for service in carried(host):
             for resource in service.desired(cloud, host):
                 for password in passwords:
                     assert password not in resource.fact.subject
@@ -59,17 +69,18 @@ def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
 
 
 def test_every_daemon_binds_its_own_address_or_a_vip(cloud: Cloud) -> None:
-    host = cloud.hosts[0]
-    for service in registry().values():
-        for resource in service.desired(cloud, host):
+    for host in cloud.hosts:
+        for resource in (r for s in carried(host) for r in s.desired(cloud, host)):
             assert "0.0.0.0" not in getattr(resource, "content", "") or resource.key.startswith("file:/usr/lib/")
 
 
 def test_capabilities(cloud: Cloud) -> None:
     services = registry()
-    assert [n for n, s in services.items() if isinstance(s, Balanced)] == ["mariadb", "keystone"]
-    assert [n for n, s in services.items() if isinstance(s, UsesDatabase)] == ["agent", "keystone"]
-    assert [n for n, s in services.items() if isinstance(s, UsesMessaging)] == ["agent"]
+    assert isinstance(services["keystone"], Balanced)
+    assert isinstance(services["mariadb"], Balanced)
+    assert isinstance(services["agent"], UsesDatabase)
+    assert isinstance(services["agent"], UsesMessaging)
+    assert not isinstance(services["haproxy"], Balanced | UsesDatabase | UsesMessaging)
     assert [s.name for s in present(cloud, "phx")] == list(services)
 
 

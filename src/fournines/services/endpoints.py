@@ -1,0 +1,23 @@
+"""Where clients and services find the APIs of a region: the VIPs."""
+
+from __future__ import annotations
+
+from fournines.cloud.model import Region
+
+KEYSTONE_PORT = 5000
+
+
+def internal(region: Region, port: int, path: str = "") -> str:
+    return f"http://{region.vips.internal}:{port}{path}"
+
+
+def public(region: Region, port: int, path: str = "") -> str:
+    return f"https://{region.vips.public}:{port}{path}"
+
+
+def keystone_internal(region: Region) -> str:
+    return internal(region, KEYSTONE_PORT, "/v3")
+
+
+def keystone_public(region: Region) -> str:
+    return public(region, KEYSTONE_PORT, "/v3")

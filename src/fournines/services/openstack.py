@@ -1,0 +1,173 @@
+"""Sections that every OpenStack service's file has: what leans on the database, the bus, Keystone, the timing budget.
+
+Each function gives sections (section -> option -> value); a service merges those it needs with its own by `merged`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import reduce
+from typing import Any
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.services import endpoints, memcached, rabbitmq
+from fournines.services.mariadb import database_url
+from fournines.services.render import Sections, ini, overlay
+from fournines.services.resource import File, Resource
+from fournines.timing import timers
+
+NOTIFICATIONS = "notifications"
+#: Of oslo.config's generator: what the sections that this module writes are described by.
+NAMESPACES = (
+    *(f"oslo.{name}" for name in ("cache", "concurrency", "db", "log", "messaging", "middleware", "policy")),
+    *("oslo.service.periodic_task", "oslo.service.service", "oslo.service.wsgi"),
+    "keystonemiddleware.auth_token",
+    "osprofiler",
+)
+
+
+def merged(*parts: Sections) -> Sections:
+    """All of `parts`, section by section; a later one wins."""
+    return reduce(overlay, parts, {})
+
+
+def config_file(
+    cloud: Cloud, service: str, path: str, sections: Sections, *, group: str, units: Iterable[str]
+) -> Resource:
+    """A file of secrets that its group may read, the operator's options on top; every unit of `units` reads it."""
+    name = path.rpartition("/")[2]
+    return File(
+        path,
+        ini(sections, cloud.options(service, name)),
+        mode=0o640,
+        group=group,
+        secret=True,
+        triggers=tuple(f"restart:{unit}" for unit in units),
+    )
+
+
+def common() -> Sections:
+    """What leans on nothing: logs go to the journal, and an API believes the load balancer about its clients."""
+    return {"DEFAULT": {"use_stderr": True}, "oslo_middleware": {"enable_proxy_headers_parsing": True}}
+
+
+def database(cloud: Cloud, region: Region, name: str, *, section: str = "database") -> Sections:
+    """Connections to database `name`, through the internal VIP to the writer. Holds the password.
+
+    A pool is a process's: three hosts with ten processes each may take 750 of the server's 2000 connections.
+    """
+    t = timers(cloud)
+    return {
+        section: {
+            "connection": database_url(cloud, region, name),
+            "connection_recycle_time": t.db_pool_recycle,
+            "max_pool_size": 5,
+            "max_overflow": 20,
+            "max_retries": t.db_max_retries,
+            "retry_interval": math.ceil(t.db_retry_interval),
+        }
+    }
+
+
+def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
+    """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
+    password = cloud.secrets.get(f"{vhost}.messaging")
+    nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.PORT}" for h in cloud.hosts_of("rabbitmq", region.name))
+    return f"rabbit://{','.join(nodes)}/{vhost}"
+
+
+def messaging(cloud: Cloud, region: Region, vhost: str) -> Sections:
+    """RPC over quorum queues of the service's own vhost. Queue names are stable over restarts (queue manager): it
+    counts a unit's processes under a lock in `/var/lib/VHOST/lock`, and knows the unit by its environment (`units`).
+    """
+    t = timers(cloud)
+    return {
+        "DEFAULT": {
+            "transport_url": transport_url(cloud, region, vhost),
+            "rpc_response_timeout": math.ceil(t.rpc_response_timeout),
+        },
+        "oslo_concurrency": {"lock_path": f"/var/lib/{vhost}/lock"},
+        "oslo_messaging_rabbit": {
+            "rabbit_quorum_queue": True,
+            "rabbit_transient_quorum_queue": True,
+            "rabbit_stream_fanout": True,
+            "rabbit_qos_prefetch_count": 10,  # streams refuse to be read without
+            "use_queue_manager": True,
+            "heartbeat_timeout_threshold": math.ceil(t.amqp_heartbeat),
+            "heartbeat_rate": 3,
+            "kombu_reconnect_delay": t.amqp_reconnect_delay,
+            "kombu_failover_strategy": "shuffle",
+            "rabbit_retry_interval": 1,
+            "rabbit_retry_backoff": 1,
+            "rabbit_interval_max": 5,
+        },
+    }
+
+
+def notifications(cloud: Cloud, region: Region) -> Sections:
+    """To the vhost that Ceilometer reads, or nowhere: without a reader they would fill the broker."""
+    if not cloud.hosts_of("ceilometer", region.name):
+        return {"oslo_messaging_notifications": {"driver": "noop"}}
+    url = transport_url(cloud, region, NOTIFICATIONS)
+    return {"oslo_messaging_notifications": {"driver": "messagingv2", "transport_url": url}}
+
+
+def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
+    """How `account` (a `capabilities.Account`) buys a token: for any section that keystoneauth reads."""
+    return {
+        "auth_type": "password",
+        "auth_url": endpoints.keystone_internal(region),
+        "username": account,
+        "password": cloud.secrets.get(f"{account}.keystone"),
+        "user_domain_name": "Default",
+        "project_name": "service",
+        "project_domain_name": "Default",
+    }
+
+
+def client(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
+    """`credentials`, and how to call another service: its internal endpoint, within the budget. A 503 is HAProxy's own
+    and was sent to nobody, so it is asked again."""
+    timeout = math.ceil(timers(cloud).api_timeout)
+    return {
+        **credentials(cloud, region, account),
+        "region_name": region.name,
+        "valid_interfaces": "internal",
+        "timeout": timeout or None,
+        "connect_retries": 3,
+        "connect_retry_delay": 0.5,
+        "status_code_retries": 3,
+        "status_code_retry_delay": 0.5,
+        "retriable_status_codes": 503,
+    }
+
+
+def authtoken(cloud: Cloud, host: Host, account: str) -> Sections:
+    """How an API has its clients' tokens validated. What is known of a token is kept in this host's own memcached only:
+    a list with another host's in it makes every API wait for that host when it is dead."""
+    region, t = cloud.region_of(host), timers(cloud)
+    cached = "memcached" in host.services
+    return {
+        "keystone_authtoken": {
+            **credentials(cloud, region, account),
+            "www_authenticate_uri": endpoints.keystone_public(region),
+            "region_name": region.name,
+            "interface": "internal",
+            "http_connect_timeout": math.ceil(t.api_timeout) or None,
+            "http_request_max_retries": 3,
+            "service_token_roles": "service",
+            "service_token_roles_required": True,
+            "memcached_servers": f"{host.address}:{memcached.PORT}" if cached else None,
+            "memcache_security_strategy": "ENCRYPT" if cached else None,
+            "memcache_secret_key": cloud.secrets.get("memcached.tokens") if cached else None,
+            "memcache_pool_socket_timeout": 1,  # whole seconds; of the local one
+            "memcache_pool_dead_retry": math.ceil(t.memcache_dead_retry),
+            "memcache_pool_conn_get_timeout": 2,
+        }
+    }
+
+
+def service_user(cloud: Cloud, region: Region, account: str) -> Sections:
+    """Sent along with the client's token, so that a long task outlives it."""
+    return {"service_user": {"send_service_user_token": True, **credentials(cloud, region, account)}}

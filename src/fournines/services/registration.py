@@ -1,0 +1,73 @@
+"""What services want to be known by in Keystone, gathered into one document that one task makes true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fournines.cloud.model import Cloud, Region
+from fournines.services import endpoints
+from fournines.services.capabilities import Account, Registers, Registration, present
+from fournines.services.render import template
+from fournines.services.resource import File, Resource, Task
+
+WANTED = "/etc/fournines/registration.json"
+SCRIPT = "/usr/lib/fournines/keystone-register"
+
+
+def registration(cloud: Cloud, region: Region, own_url: str) -> Iterable[Resource]:
+    """For one host: the task that makes all of a region's catalogue entries, projects, roles and accounts, through the
+    API at `own_url`, once it answers. Compared in the database, for a probe must not cost a password's hash."""
+    if not any(True for _ in _registrations(cloud, region)):
+        return
+    yield File(SCRIPT, template("keystone/register.py.j2"), mode=0o755)
+    yield File(WANTED, json.dumps(_document(cloud, region, own_url), indent=2) + "\n", mode=0o600, secret=True)
+    yield Task(name="keystone registration", check=f"{SCRIPT} check", script=f"{SCRIPT} apply", timeout=300)
+
+
+def _registrations(cloud: Cloud, region: Region) -> Iterator[Registration]:
+    for service in present(cloud, region.name):
+        if isinstance(service, Registers):
+            yield service.registration(cloud, region)
+
+
+def _document(cloud: Cloud, region: Region, own_url: str) -> dict[str, Any]:
+    parts = list(_registrations(cloud, region))
+    accounts = list(dict.fromkeys(a for p in parts for a in p.accounts))
+    roles = dict.fromkeys([*(r for p in parts for r in p.roles), *(r for a in accounts for r in a.roles)])
+    domains = dict.fromkeys([*(d for p in parts for d in p.domains), *(a.domain for a in accounts)])
+    return {
+        "url": own_url,
+        "region": region.name,
+        "password": cloud.secrets.get("keystone.admin"),
+        "domains": [d for d in domains if d != "Default"],
+        "projects": ["service"],
+        "roles": list(roles),
+        "accounts": [_account(cloud, account) for account in accounts],
+        "services": [
+            {
+                "type": entry.type,
+                "name": entry.name,
+                "endpoints": {
+                    "internal": endpoints.internal(region, entry.port, entry.path),
+                    "public": endpoints.public(region, entry.port, entry.path),
+                },
+            }
+            for entry in dict.fromkeys(e for p in parts for e in p.catalogue)
+        ],
+    }
+
+
+def _account(cloud: Cloud, account: Account) -> dict[str, Any]:
+    password = cloud.secrets.get(f"{account.name}.keystone")
+    return {
+        "name": account.name,
+        "domain": account.domain,
+        "password": password,
+        # What Keystone stores of a password takes 0.3 s to compare with. This is of 192 random bits: safe to show.
+        "mark": hashlib.sha256(password.encode()).hexdigest()[:32],
+        "roles": list(account.roles),
+        "on": {"project": "service"} if account.domain == "Default" else {"domain": account.domain},
+    }

@@ -1,0 +1,55 @@
+"""Tables of a service's database: made and migrated once, from one host, before any of its daemons start.
+
+One script compares all of a host's databases with what their packages bring (alembic's heads), in one go: every schema
+shares one fact, so that a probe starts one interpreter, not one a service.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fournines.services.render import template
+from fournines.services.resource import Directory, Fact, File, Resource, Run, Step
+
+SCRIPT = "/usr/lib/fournines/schema-state"
+DIRECTORY = "/etc/fournines/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Brought up to date by `script`, which is idempotent. Reply of its fact: `NAME=ok NAME=no-tables …`."""
+
+    name: str
+    script: str
+    timeout: float = 600.0
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"schema:{self.name}"
+
+    @property
+    def fact(self) -> Fact:
+        return Fact("shell", SCRIPT)
+
+    def diff(self, observed: str) -> str | None:
+        states = {name: state for name, _, state in (word.partition("=") for word in observed.split())}
+        state = states.get(self.name, "absent")
+        return None if state == "ok" else f"{state} → ok"
+
+    def steps(self) -> Sequence[Step]:
+        return [Run(self.script, timeout=self.timeout)]
+
+
+def schema(
+    name: str, *, config: str, versions: str, user: str, sync: str, section: str = "database"
+) -> Iterable[Resource]:
+    """For the first host of a service. The database's address is `connection` of `[section]` in `config`; `versions` is
+    the folder of alembic's migrations below Python's packages; `sync` is a command line, run as `user`."""
+    where = {"config": config, "section": section, "versions": versions}
+    yield Directory(DIRECTORY)
+    yield File(SCRIPT, template("units/schema-state.py.j2", directory=DIRECTORY), mode=0o755)
+    yield File(f"{DIRECTORY}/{name}.json", json.dumps(where, indent=2) + "\n")
+    yield Schema(name, f"runuser -u {user} -- {sync}")

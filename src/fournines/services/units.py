@@ -1,0 +1,206 @@
+"""Units of OpenStack's services: APIs under uWSGI, and plain daemons.
+
+Whole units, not drop-ins: the packaged ones start a database and a bus on their own host, bind every address, and end
+quietly when something is missing. An API is drained before it stops: its health check turns 404, which tells HAProxy to
+send it nothing new, and only then does uWSGI finish what it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services.capabilities import Frontend
+from fournines.services.render import ini, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check
+from fournines.timing import timers
+
+WORKERS = "/usr/lib/fournines/workers"
+GET = "/usr/lib/fournines/openstack-get"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wsgi:
+    """An API under uWSGI. `service` is the module whose options in the cloud file go into its file.
+
+    application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`. check: a path that answers 2xx
+    without a token. workers: the fewest processes. inter: seconds between checks; 0: the budget's `api_check_inter`.
+    options: the file's name in the cloud file, where a service has several.
+    """
+
+    unit: str
+    service: str
+    description: str
+    user: str
+    port: int
+    application: Mapping[str, str]
+    check: str = "/healthcheck"
+    workers: int = 1
+    threads: int = 4
+    inter: float = 0.0
+    options: str = "uwsgi.ini"
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def name(self) -> str:
+        return self.unit.removesuffix(".service")
+
+    @property
+    def ini(self) -> str:
+        return f"/etc/fournines/uwsgi/{self.name}.ini"
+
+    @property
+    def drain_file(self) -> str:
+        return f"/run/{self.name}/drain"
+
+
+def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
+    """Its packages, file and unit, and the unit's running: last of what a service yields for it."""
+    restart = (f"restart:{api.unit}",)
+    yield Package("uwsgi-plugin-python3")
+    yield from scripts()
+    yield Directory("/etc/fournines/uwsgi")
+    yield File(api.ini, _uwsgi(cloud, host, api), triggers=restart)
+    drain = math.ceil(_inter(cloud, api) + timers(cloud).check_timeout)
+    environment = {
+        **_bus_environment(api.name),
+        # A worker thread that waits for requests sends no heartbeat; a thread of its own does.
+        "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_IN_PTHREAD": "true",
+        **api.environment,
+    }
+    text = template("units/wsgi.service.j2", api=api, environment=environment, drain_seconds=drain, workers=WORKERS)
+    yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
+    yield Unit(api.unit)
+
+
+def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, repeatable: str = "") -> Frontend:
+    """Its port on the load balancer, on both VIPs unless it is not `public`."""
+    return Frontend(
+        api.name,
+        api.port,
+        "http",
+        check=api.check,
+        public=public,
+        inter=_inter(cloud, api),
+        repeatable=repeatable,
+        settings={"http-check disable-on-404": True},
+    )
+
+
+def answers(cloud: Cloud, host: Host, api: Wsgi, config: str, path: str, *, public: bool = True) -> Iterable[Check]:
+    """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
+    answered: by this host's API itself; of the first host also through the VIPs."""
+    vips = cloud.region_of(host).vips
+    urls = [f"http://{host.address}:{api.port}{path}"]
+    if host == cloud.hosts_of(api.service, host.region)[0]:
+        urls.append(f"http://{vips.internal}:{api.port}{path}")
+        urls += [f"https://{vips.public}:{api.port}{path}"] if public else []
+    yield Check(
+        f"GET {path} of {api.name} is answered",
+        host.name,
+        f"{GET} {config} {' '.join(urls)}",
+        within=180,
+        unit=api.unit,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """A plain daemon. config: name of the file that holds `workers`: (section, option) of counts of processes, sized by
+    the host unless the operator sets them. kill_mode: `process` leaves what the daemon started alive. after: units."""
+
+    unit: str
+    service: str
+    description: str
+    user: str
+    command: str
+    config: str = ""
+    workers: tuple[tuple[str, str], ...] = ()
+    kill_mode: str = "mixed"
+    stop_timeout: int = 60
+    after: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def name(self) -> str:
+        return self.unit.removesuffix(".service")
+
+
+def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
+    """Its unit, and the unit's running."""
+    yield from scripts()
+    own = cloud.options(made.service, made.config)
+    mine = [(section, option) for section, option in made.workers if option not in own.get(section, {})]
+    # The environment goes before the file, so what the operator's file sets is left out of it.
+    sized = [f"OS_{section.upper()}__{option.upper()}" for section, option in mine]
+    text = template(
+        "units/daemon.service.j2",
+        daemon=made,
+        environment={**_bus_environment(made.name), **made.environment},
+        sized=sized,
+        workers=WORKERS,
+    )
+    yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))
+    yield Unit(made.unit)
+
+
+def runs(host: Host, unit: str) -> Check:
+    """A daemon that has no question to be asked, and has been up for ten seconds."""
+    return Check(
+        f"{unit.removesuffix('.service')} stays up",
+        host.name,
+        f'[ "$(systemctl show -P ActiveState {unit})" = active ] && now=$(cut -d. -f1 /proc/uptime)'
+        f" && since=$(systemctl show -P ActiveEnterTimestampMonotonic {unit})"
+        " && [ $((now - since / 1000000)) -ge 10 ]",
+        within=120,
+        unit=unit,
+    )
+
+
+def scripts() -> Iterable[Resource]:
+    """What units and checks call."""
+    yield File(WORKERS, template("units/workers.sh.j2"), mode=0o755)
+    yield File(GET, template("units/openstack-get.py.j2"), mode=0o755)
+
+
+def _inter(cloud: Cloud, api: Wsgi) -> float:
+    return api.inter or timers(cloud).api_check_inter
+
+
+def _bus_environment(name: str) -> dict[str, str]:
+    """oslo.messaging names a process's queues after it; under uWSGI it would be `uwsgi_python3` for all."""
+    return {"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME": name}
+
+
+def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
+    settings: dict[str, Any] = {
+        "http-socket": f"{host.address}:{api.port}",
+        "plugin": "python3",
+        **api.application,
+        "need-app": True,
+        "master": True,
+        "lazy-apps": True,
+        "enable-threads": True,
+        "thunder-lock": True,
+        "processes": "$(FOURNINES_WORKERS)",
+        "threads": api.threads,
+        "listen": 1024,
+        "buffer-size": 65535,
+        # Without, a body that is sent in chunks arrives empty: images of 0 bytes, and no error.
+        "wsgi-manage-chunked-input": True,
+        "start-time": "%t",
+        "no-orphans": True,
+        "disable-logging": True,
+        "log-5xx": True,
+        # SIGTERM lets every worker finish what it has, for so many seconds.
+        "hook-master-start": "unix_signal:15 gracefully_kill_them_all",
+        "worker-reload-mercy": 20,
+        "route-if-not": f"equal:${{PATH_INFO}};{api.check} goto:serve",
+        "route-if": f"exists:{api.drain_file} break:404 Not Found",
+        "route-label": "serve",
+    }
+    return ini({"uwsgi": settings}, cloud.options(api.service, api.options))
