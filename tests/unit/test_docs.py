@@ -58,10 +58,8 @@ def parse(words: list[str]) -> None:
     while isinstance(command, click.Group):
         if not words or words[0].startswith("-"):
             break
-        name, *words = words
-        child = command.get_command(context, name)
-        if child is None:
-            raise click.UsageError(f"no command {name!r}")
+        name, child, words = command.resolve_command(context, words)
+        assert child is not None
         command, context = child, click.Context(child, info_name=name, parent=context)
     try:
         command.make_context(command.name, list(words), parent=context.parent)

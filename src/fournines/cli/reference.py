@@ -15,8 +15,22 @@ from fournines.design.options import known
 from fournines.services import catalogue
 from fournines.timing import NAMES, Timers, profile
 
+_DESIGN = ("Design", "Failures")
 #: Parts in the order in which the file has them.
-_PARTS = ("Pattern", "Timing", "Region", "Vips", "Network", "Zone", "Host", "Ssh", "Service", "Tls")
+_PARTS = (
+    "Pattern",
+    "Timing",
+    "Region",
+    "Vips",
+    "Network",
+    "Zone",
+    "Host",
+    "Ssh",
+    "Service",
+    "Tls",
+    "Design",
+    "Failures",
+)
 
 
 def reference() -> str:

@@ -107,6 +107,27 @@ class ServiceConfig:
 
 
 @dataclass(frozen=True)
+class DesignSpec:
+    """`design:` of the cloud file. Times in seconds, `target` and `targets` in per cent, `coverage` 0..1.
+
+    failures: kind of component, or service -> (MTTF, MTTR); None: the default. failover: service -> seconds.
+    """
+
+    target: float | None = None
+    targets: Mapping[str, float] = field(default_factory=dict[str, float])
+    failures: Mapping[str, tuple[float | None, float | None]] = field(
+        default_factory=dict[str, tuple[float | None, float | None]]
+    )
+    failover: Mapping[str, float] = field(default_factory=dict[str, float])
+    coverage: float = 0.99
+    manual: float = 1800.0
+
+
+#: What fails as a whole; `process` is any service's.
+FAILURE_KINDS = ("region", "network", "power", "switch", "zone", "host", "process")
+
+
+@dataclass(frozen=True)
 class Tls:
     """Operator's own certificate for the public VIP; None: fournines' CA issues one."""
 
@@ -129,6 +150,7 @@ class Cloud:
     secrets: Secrets
     accept: Mapping[str, str] = field(default_factory=dict[str, str])  # design rule -> why this cloud lives with it
     components: frozenset[str] = frozenset()  # services that this cloud wants, placed or not
+    design: DesignSpec = field(default_factory=DesignSpec)
     places: Places = field(default_factory=Places, repr=False)
 
     @cached_property

@@ -55,6 +55,7 @@ class _Resolver:
             secrets=model.Secrets(),
             accept=written.accept,
             components=self.wanted,
+            design=self._design(),
             places=self.problems.places,
         )
 
@@ -133,6 +134,28 @@ class _Resolver:
         items = cast(list[object], value) if isinstance(value, list) else [value]
         if value is not None and not all(isinstance(item, (str, int, float)) for item in items):
             self.problems.wrong(path, "an option takes a number, text, true, false, null, or a list")
+
+    def _design(self) -> model.DesignSpec:
+        """Targets name functions, which `services` knows: `check` looks at those."""
+        written = self.written.design
+        things = {*model.FAILURE_KINDS, *self.catalogue}
+        known = self.problems.known
+        return model.DesignSpec(
+            target=written.target,
+            targets=written.targets,
+            failures={
+                name: (f.mttf, f.mttr)
+                for name, f in written.failures.items()
+                if known(("design", "failures", name), "component or service", name, things, key=True)
+            },
+            failover={
+                name: seconds
+                for name, seconds in written.failover.items()
+                if known(("design", "failover", name), "service", name, self.catalogue.keys(), key=True)
+            },
+            coverage=written.coverage,
+            manual=written.manual,
+        )
 
     def _tls(self) -> model.Tls:
         tls = self.written.tls

@@ -22,7 +22,10 @@ from fournines.cloud.values import (
     MaybeAddress,
     Name,
     Option,
+    Percent,
     Scalar,
+    Share,
+    Span,
 )
 
 
@@ -150,6 +153,33 @@ class Tls(Part):
     )
 
 
+class Failures(Part):
+    """How often something fails and how long it stays down; what is left out keeps its default."""
+
+    mttf: Span | None = Field(default=None, description="mean time to failure, such as 90d or 12y; `never`")
+    mttr: Span | None = Field(default=None, description="mean time to repair, such as 30s or 4h")
+
+
+class Design(Part):
+    """What `design` computes with."""
+
+    target: Percent | None = Field(default=None, description="availability of every function in per cent: 99.99")
+    targets: dict[str, Percent] = Field(
+        default_factory=dict[str, Any], description="function → its own target, see `fournines design why`"
+    )
+    failures: dict[str, Failures] = Field(
+        default_factory=dict[str, Failures],
+        description="`region`, `network`, `power`, `switch`, `zone`, `host`, `process`, or a service's name for its "
+        "process → how often it fails",
+    )
+    failover: dict[str, Span] = Field(
+        default_factory=dict[str, Any],
+        description="service → how long clients wait for its next copy; default: measured, else by the timers",
+    )
+    coverage: Share = Field(default=0.99, description="share of failovers that work without a person; default 0.99")
+    manual: Span = Field(default=1800.0, description="how long the others take; default 30m")
+
+
 class CloudFile(Part):
     """One OpenStack cloud."""
 
@@ -167,6 +197,7 @@ class CloudFile(Part):
     services: dict[str, Annotated[Service, BeforeValidator(_empty, json_schema_input_type=Service | None)]] = Field(
         default_factory=dict[str, Service], description="service → its options"
     )
+    design: Design = Field(default_factory=Design)
     ssh: Ssh = Field(default_factory=Ssh)
     tls: Tls = Field(default_factory=Tls)
     accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(

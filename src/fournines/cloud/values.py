@@ -78,6 +78,38 @@ def duration(value: object) -> float:
     return float(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
 
 
+#: Seconds in each unit of `span`. A year is 365 days, as in "52.6 minutes a year".
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "y": 31_536_000.0}
+
+
+def span(value: object) -> float:
+    """Seconds, from `30s`, `4h`, `90d` or `12y`; `never` is infinite. Raises ValueError."""
+    if value == "never":
+        return math.inf
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?(ms|[smhdy])", value) if isinstance(value, str) else None
+    if match:
+        seconds = float(match[1]) * UNITS[match[2]]
+    elif isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        seconds = float(value)
+    else:
+        raise ValueError(f"{value!r} is not a time such as 30s, 4h, 90d or 12y (a bare number means seconds)")
+    if seconds <= 0:
+        raise ValueError(f"a time between failures, or to repair, is above zero, not {value}")
+    return seconds
+
+
+def _share(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError(f"a probability is a number from 0 to 1, not {value!r}")
+    return float(value)
+
+
+def _percent(value: object) -> float:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < 100:
+        raise ValueError(f"an availability is a percentage above 0 and below 100, such as 99.99, not {value!r}")
+    return float(value)
+
+
 def _detect(value: object) -> float:
     seconds = duration(value)
     if not 0.2 <= seconds <= 10:
@@ -106,6 +138,17 @@ FirstAddress = Annotated[Start, BeforeValidator(_start), Json(_START)]
 MaybeAddress = Annotated[Start | None, BeforeValidator(lambda v: v if v is None else _start(v)),
                          Json({"anyOf": [_START, {"type": "null"}]})]  # fmt: skip
 Detect = Annotated[float, BeforeValidator(_detect), Json(_DURATION)]
+_SPAN: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^(never|\d+(\.\d+)? ?(ms|[smhdy]))$"},
+    ]
+}
+Span = Annotated[float, BeforeValidator(span), Json(_SPAN)]
+Share = Annotated[float, BeforeValidator(_share), Json({"type": "number", "minimum": 0, "maximum": 1})]
+Percent = Annotated[
+    float, BeforeValidator(_percent), Json({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100})
+]
 Scalar = Annotated[Any, BeforeValidator(_scalar), Json({"type": _SCALARS})]
 Option = Annotated[Any, Json({"type": [*_SCALARS, "array", "object", "null"]})]
 

@@ -10,7 +10,7 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, options, placement, quorum, timers
+from fournines.design import addresses, options, placement, quorum, targets, timers
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -33,6 +33,7 @@ def _unknown_rule(cloud: Cloud) -> Iterator[Flaw]:
 FILE_RULES = (
     Rule("unknown-option", "options that the service does not know", options.unknown_option, acceptable=False),
     Rule("timers", "timers that contradict one another", timers.contradiction, acceptable=False),
+    Rule("unknown-function", "targets of functions that nothing provides", targets.unknown_function, acceptable=False),
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
 )
 DESIGN_RULES = (

@@ -59,7 +59,7 @@ class Finding:
         return Problem(self.file, self.line, self.column, self.path, self.what, self.change)
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], link: str = "and") -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+    return f"{', '.join(most)} {link} {last}" if most else last
