@@ -14,7 +14,7 @@ from fournines.services import load
 
 HELP = """Know what CLOUD, a cloud file, will mean. No host is touched.
 
-`fournines design CLOUD` is the overview: what stops the users' functions, and what removes it.
+`fournines design CLOUD` is the overview: how available each function will be, what stops it, and what removes that.
 
 \b
 Examples:
@@ -51,11 +51,14 @@ def command() -> None:
 
 @command.command(
     OVERVIEW,
-    help="""What stops the users' functions in CLOUD, what removes it, and what a first loss leaves.
+    help="""How available each of the users' functions will be in CLOUD, what stops it, and what removes that.
+
+Outages come from the runs of `prove` that are stored beside the cloud file; without any, from the cloud's timers.
 
 \b
 Examples:
   fournines design overview cloud.yaml
+  fournines design --json cloud.yaml | jq '.availability[] | {function, region, availability, target}'
   fournines design --json cloud.yaml | jq '.weaknesses[] | select(.order == 1) | .what'
 """,
 )
@@ -65,8 +68,10 @@ Examples:
 def overview(cloud: Path, as_json: bool, everything: bool) -> None:
     from fournines.cli.design_show import show_overview
     from fournines.design.overview import overview as make
+    from fournines.prove.observed import stored
 
-    made = make(load(cloud))
+    model = load(cloud)
+    made = make(model, stored(model.state_dir, model.timing.profile))
     if as_json:
         _print(dataclasses.asdict(made))
     else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fournines.design.availability import Availability
+from fournines.design.growth import Purchase
 from fournines.design.overview import Overview
 from fournines.design.reliability import MINUTES_A_YEAR, Figure, spell
 from fournines.design.weakness import Weakness
@@ -30,6 +33,7 @@ def show_overview(made: Overview, everything: bool) -> None:
     out = console()
     for name, region, missing in made.never:
         out.print(Text.assemble(("never  ", "bold red"), f"{name} in {region}: no host carries {', '.join(missing)}"))
+    _show_availability(out, made.availability)
     for order, title in _ORDERS.items():
         rows = [w for w in made.weaknesses if w.order == order]
         if rows:
@@ -40,13 +44,52 @@ def show_overview(made: Overview, everything: bool) -> None:
         for d in made.degraded if everything else made.degraded[:_ROWS]:
             out.print(Text(f"  {d.what}"))
         _more(out, made.degraded, everything)
+    _show_purchases(out, made.purchases)
     show_figures(out, made.figures)
+    by_themselves = f"  {made.coverage:.4g} of all switches work by themselves, the others take {spell(made.manual)}"
+    out.print(Text(by_themselves, "dim"))
+
+
+def _show_availability(out: Console, rows: Sequence[Availability]) -> None:
+    table = _table("function", "in", "availability", ">min/year", "target", "of that, too few copies", "switching")
+    for a in rows:
+        verdict = {True: ("met", "green"), False: ("missed", "bold red"), None: ("", "")}[a.met]
+        wanted = Text.assemble(f"{a.target:g} % " if a.target else "", verdict)
+        switching = ", ".join(f"{s.service} {minutes(s.unavailability)} ({s.origin})" for s in a.switches)
+        table.add_row(
+            a.function, a.region, percent(a.availability), f"{a.minutes:.2f}", wanted, minutes(1 - a.static), switching
+        )
+    out.print(table)
+    contributes = {i.what: i for a in rows for i in a.importance if i.minutes >= 0.01}
+    if contributes:
+        top = sorted(contributes.values(), key=lambda i: -i.minutes)[:_ROWS]
+        text = ", ".join(f"{i.what} {i.minutes:.2f}" for i in top)
+        out.print(Text(f"  minutes a year that a function would gain if none of these ever failed: {text}", "dim"))
+
+
+def _show_purchases(out: Console, rows: Sequence[Purchase]) -> None:
+    if not rows:
+        return
+    out.print("\n[bold]What more hosts would buy[/bold]")
+    table = _table("hosts", "in", ">min/year", "of")
+    for p in rows[:_ROWS]:
+        most = max(p.minutes, key=lambda row: abs(row[1] - row[2]))
+        look = "green" if p.gained > 0 else "red"
+        more = f"{p.hosts} more like {p.like} ({', '.join(p.roles)})"
+        table.add_row(more, p.region, Text(f"{most[1]:.2f} → {most[2]:.2f}", look), most[0])
+    out.print(table)
+
+
+def _table(*names: str) -> Table:
+    """ ">" before a column's name: right-aligned."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    for name in names:
+        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+    return table
 
 
 def _show_weaknesses(out: Console, rows: list[Weakness], everything: bool, functions: tuple[str, ...]) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    for name, how in (("min/year", "right"), ("sets", "right"), ("what", "left"), ("what removes it", "left")):
-        table.add_column(name, justify=how, overflow="fold")  # type: ignore[arg-type]
+    table = _table(">min/year", ">sets", "what", "what removes it")
     for w in rows if everything else rows[:_ROWS]:
         stops = "" if w.stops == functions else f" [{', '.join(w.stops)}]"
         what = Text.assemble(f"{w.region}: {w.what}", (stops, "cyan"))
@@ -63,9 +106,7 @@ def _more(out: Console, rows: Iterable[object], everything: bool) -> None:
 
 def show_figures(out: Console, figures: Iterable[Figure]) -> None:
     out.print("\n[bold]What this rests on[/bold]")
-    table = Table(box=None, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    for name in ("", "fails after", "down for", ""):
-        table.add_column(name, overflow="fold")
+    table = _table("", "fails after", "down for", "")
     for f in figures:
         source = Text.assemble(("assumed  ", "yellow") if f.assumed else ("stated  ", "green"), (f.source, "dim"))
         table.add_row(f.name, spell(f.mttf), spell(f.mttr), source)
@@ -77,3 +118,13 @@ def minutes(probability: float) -> str:
     """A year's, from a share of time; "–" where nothing is known."""
     value = probability * MINUTES_A_YEAR
     return "–" if value == 0 else f"{value:.2f}" if value >= 0.01 else "<0.01"
+
+
+def percent(availability: float) -> str:
+    """As many nines as there are, and two digits more."""
+    return f"{100 * availability:.{digits(availability)}f} %"
+
+
+def digits(availability: float) -> int:
+    lost = 1 - availability
+    return 2 if lost >= 0.01 else min(10, 1 - math.floor(math.log10(max(lost, 1e-12))))

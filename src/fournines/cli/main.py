@@ -18,7 +18,7 @@ from fournines.errors import FourninesError
 #: Command -> its one line in `--help`. The module is `fournines.cli.<command>`, the click object in it `command`.
 COMMANDS = {
     "check": "Check a cloud file: errors, single points of failure, quorum, clashes.",
-    "design": "Know a cloud before it is built: what each function stands on.",
+    "design": "Know a cloud before it is built: availability, what stops it, limits.",
     "lab": "Hosts on this machine: up, down, status, ssh, power.",
     "plan": "Show what apply would change, host by host.",
     "apply": "Bring the hosts to what the cloud file says.",

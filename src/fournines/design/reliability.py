@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.values import UNITS
@@ -72,6 +72,11 @@ class Reliability:
 
     def unavailability(self, component: Component) -> float:
         return self.figure(component).unavailability
+
+    def with_perfect(self, component: Component) -> Reliability:
+        """As if what is like `component` (its service's processes, or its kind) never failed."""
+        name = component.service or component.kind
+        return Reliability({**self.own, name: replace(self.figure(component), name=name, mttf=math.inf)})
 
     def used(self, conditions: Iterable[Condition]) -> tuple[Figure, ...]:
         """What the figures of `conditions` rest on, in the table's order, services last."""

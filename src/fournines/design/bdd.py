@@ -1,0 +1,97 @@
+"""Binary decision diagrams: the exact probability of a Boolean function of independent events, and its derivatives.
+
+A thin layer over package `dd`, pure Python part. Nodes are its integers: negative is the complement, 1 is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
+
+
+class Diagram:
+    """Variables in the order in which decisions are taken. Sizes, and so times, depend on that order alone."""
+
+    TRUE, FALSE = 1, -1
+
+    def __init__(self, variables: Sequence[str]) -> None:
+        from dd.bdd import BDD  # pyright: ignore[reportMissingTypeStubs]
+
+        self._bdd: Any = cast(Any, BDD)({name: level for level, name in enumerate(variables)})
+        self._bdd.configure(reordering=False)
+        self._variables = tuple(variables)
+
+    def variable(self, name: str) -> int:
+        return self._bdd.var(name)
+
+    def choose(self, condition: int, then: int, otherwise: int) -> int:
+        return self._bdd.ite(condition, then, otherwise)
+
+    def every(self, nodes: Iterable[int]) -> int:
+        """True while all of `nodes` are."""
+        result = self.TRUE
+        for node in nodes:
+            result = self.choose(node, result, self.FALSE)
+        return result
+
+    def some(self, nodes: Iterable[int]) -> int:
+        return -self.every(-n for n in nodes)
+
+    def at_least(self, least: int, nodes: Sequence[int]) -> int:
+        row = [self.TRUE if count >= least else self.FALSE for count in range(len(nodes) + 1)]
+        return self.count(nodes, row)
+
+    def count(self, nodes: Sequence[int], outcomes: Sequence[int]) -> int:
+        """`outcomes[n]` where exactly n of `nodes` are true."""
+        row = list(outcomes)
+        for node in reversed(nodes):
+            row = [self.choose(node, row[n + 1], row[n]) for n in range(len(row) - 1)]
+        return row[0]
+
+    def size(self, root: int) -> int:
+        return len(self._reachable(root))
+
+    def probability(self, root: int, p: Mapping[str, float]) -> float:
+        return self._signed(root, self._values(root, p))
+
+    def gradient(self, root: int, p: Mapping[str, float]) -> dict[str, float]:
+        """Derivative of the probability by that of each variable; what it does not depend on is absent."""
+        values = self._values(root, p)
+        weight: dict[int, float] = dict.fromkeys(values, 0.0)
+        weight[abs(root)] = 1.0 if root > 0 else -1.0
+        slopes: dict[str, float] = {}
+        for node in self._reachable(root):
+            level, low, high = self._below(node)
+            name, w = self._variables[level], weight[node]
+            slopes[name] = slopes.get(name, 0.0) + w * (self._signed(high, values) - self._signed(low, values))
+            for child, share in ((high, p[name]), (low, 1 - p[name])):
+                weight[abs(child)] += w * share * (1 if child > 0 else -1)
+        return slopes
+
+    def _values(self, root: int, p: Mapping[str, float]) -> dict[int, float]:
+        values: dict[int, float] = {1: 1.0}
+        for node in reversed(self._reachable(root)):
+            level, low, high = self._below(node)
+            chance = p[self._variables[level]]
+            values[node] = chance * self._signed(high, values) + (1 - chance) * self._signed(low, values)
+        return values
+
+    @staticmethod
+    def _signed(node: int, values: Mapping[int, float]) -> float:
+        return values[node] if node > 0 else 1.0 - values[-node]
+
+    def _below(self, node: int) -> tuple[int, int, int]:
+        """Level of its variable, where that is false, where it is true."""
+        return self._bdd.succ(node)
+
+    def _reachable(self, root: int) -> list[int]:
+        """Inner nodes, each before all below it."""
+        seen: dict[int, int] = {}
+        todo = [abs(root)]
+        while todo:
+            node = todo.pop()
+            if node != 1 and node not in seen:
+                level, low, high = self._below(node)
+                seen[node] = level
+                todo += (abs(low), abs(high))
+        return sorted(seen, key=seen.__getitem__)

@@ -1,0 +1,35 @@
+"""What stored proofs tell `design`: how long clients waited when a host, or one service's process, was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from fournines.design.availability import Observed
+from fournines.prove import store
+from fournines.prove.model import Campaign, FaultResult
+
+#: Faults that are what a design counts as failures: a host that is gone, a process that died.
+_HOST, _PROCESS = "host.power_off", "service.kill"
+
+
+def observed(campaigns: Iterable[Campaign], profile: str) -> tuple[Observed, ...]:
+    """The longest wait of each function and kind of loss, under timing `profile`. A host's loss counts where the host
+    had something to hand over: the VIP, the writer."""
+    longest: dict[tuple[str, str], float] = {}
+    for result in (r for c in campaigns for r in c.results if r.profile == profile and not r.not_measured):
+        for function, service, seconds in _losses(result):
+            longest[function, service] = max(seconds, longest.get((function, service), 0.0))
+    return tuple(Observed(function, service, seconds) for (function, service), seconds in sorted(longest.items()))
+
+
+def _losses(result: FaultResult) -> Iterator[tuple[str, str, float]]:
+    lost_host = result.fault.name == _HOST and bool(result.roles)
+    lost_process = result.fault.name == _PROCESS and len(result.hosts) == 1
+    for figures in result.functions if lost_host or lost_process else ():
+        yield figures.function, result.fault.service, figures.longest_gap_s
+
+
+def stored(state: Path, profile: str) -> tuple[Observed, ...]:
+    """Of all runs that are kept beside the cloud file. Raises ProveError when one cannot be read."""
+    return observed((store.load(path) for path in sorted(state.glob(f"runs/*/{store.FILE}"))), profile)
