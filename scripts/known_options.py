@@ -57,6 +57,53 @@ def oslo(root: Path, service: ReadsOsloConfig) -> Options:
     return found
 
 
+def _samples(root: Path, *names: str) -> Options:
+    """Swift's options are only in its sample files: each section's, and those of DEFAULT, which all of them take."""
+    found: Options = {}
+    for name in names:
+        sections: dict[str, set[str]] = {"DEFAULT": set()}
+        section = "DEFAULT"
+        for line in (root / "etc/swift" / name).read_text().splitlines():
+            if head := re.fullmatch(r"\[(.+)\]", line):
+                section = head[1]
+            elif option := re.match(r"#? ?(?:set )?([a-z][\w.]*) ?=", line):
+                sections.setdefault(section, set()).add(option[1])
+        everywhere = sections["DEFAULT"]
+        found[name] = {s: sorted(own | everywhere) for s, own in sections.items()}
+    return found
+
+
+def swift(root: Path) -> Options:
+    return _samples(root, "proxy-server.conf", "swift.conf")
+
+
+def swift_storage(root: Path) -> Options:
+    servers = (f"{kind}-server.conf" for kind in ("account", "container", "object"))
+    files = _samples(root, *servers, "internal-client.conf")
+    return {**files, "rings": {"devices": ["*"], "ring": ["part_power"]}}
+
+
+def glance(root: Path) -> Options:
+    """What Ceph and systemd read of a mount is theirs; any name may be right."""
+    service = registry()["glance"]
+    assert isinstance(service, ReadsOsloConfig)
+    found = oslo(root, service)
+    stores = found["glance-api.conf"]
+    assert isinstance(stores, dict)
+    for chosen, described in (("swift", "swift"), ("ceph", "rbd"), ("s3", "s3")):
+        stores[chosen] = stores[f"glance.store.{described}.store"]
+    for files in ("nfs", "os_glance_staging_store", "os_glance_tasks_store"):
+        stores[files] = stores["file"]
+    account = ("user", "key", "user_domain_*", "project_domain_*", "auth_version", "auth_address")
+    mount = ("What", "Where", "Type", "Options", "SloppyOptions", "LazyUnmount", "TimeoutSec", "DirectoryMode")
+    return {
+        **found,
+        "glance-swift.conf": {"*": list(account)},
+        "images.mount": {"Mount": list(mount), "Unit": ["*"]},
+        "ceph.conf": {"*": ["*"]},
+    }
+
+
 def uwsgi(root: Path) -> Options:
     options = re.findall(r"--([a-z0-9][a-z0-9-]+)", run(root, "uwsgi_python3", "--help"))
     return {"uwsgi.ini": {"uwsgi": sorted(set(options))}}
@@ -135,17 +182,20 @@ def write(service: str, options: Options) -> None:
     print(f"{path.name}: {counted}")
 
 
+PROGRAMS = (base, glance, haproxy, keepalived, mariadb, memcached, rabbitmq, swift, swift_storage, uwsgi)
+
+
 def main(arguments: Iterable[str]) -> None:
     root, *names = (*arguments, "")
     if not (Path(root) / "usr/bin").is_dir():
         sys.exit(__doc__)
     KNOWN.mkdir(exist_ok=True)
-    asked = {find.__name__: find for find in (base, haproxy, keepalived, mariadb, memcached, rabbitmq, uwsgi)}
+    asked = {find.__name__: find for find in PROGRAMS}
     services = registry()
     for name in [n for n in names if n] or sorted({*asked, *services} - {"agent"}):
         options: Options = asked[name](Path(root)) if name in asked else {}
         service = services.get(name)
-        if isinstance(service, ReadsOsloConfig):
+        if name not in asked and isinstance(service, ReadsOsloConfig):
             options |= oslo(Path(root), service)
         write(name, options)
 

@@ -25,6 +25,7 @@ class Pattern:
     database: Literal["galera"] = "galera"
     messaging: Literal["rabbitmq"] = "rabbitmq"
     network: Literal["ovs"] = "ovs"
+    images: Literal["swift", "ceph", "nfs", "file"] | None = None  # None: Swift where there is one, else files
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,10 @@ class Pattern(Part):
     database: Literal["galera"] = Field(default="galera", description="MariaDB with Galera, one writer")
     messaging: Literal["rabbitmq"] = Field(default="rabbitmq", description="RabbitMQ with quorum queues")
     network: Literal["ovs"] = Field(default="ovs", description="Neutron's Open vSwitch agents")
+    images: Literal["swift", "ceph", "nfs", "file"] | None = Field(
+        default=None,
+        description="where Glance keeps images; `file`: for one host alone. Default: `swift` where components have it",
+    )
 
 
 class Timing(Part):

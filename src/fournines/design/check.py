@@ -38,6 +38,7 @@ FILE_RULES = (
 )
 DESIGN_RULES = (
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
+    Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),
     Rule("quorum-size", "quorums of two, or of an even number", quorum.size),

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.roles import SHIPPED
+from fournines.cloud.source import Path
 from fournines.design.finding import Flaw, listed
-from fournines.services import registry
+from fournines.services import glance, registry
 from fournines.services.service import HaPattern
 
 
@@ -39,3 +40,38 @@ def missing_service(cloud: Cloud) -> Iterator[Flaw]:
                 "give three hosts the role controller, or roles of your own that carry them",
                 key=True,
             )
+
+
+def images(cloud: Cloud) -> Iterator[Flaw]:
+    """Where Glance keeps images, and what that takes."""
+    if "glance" not in cloud.components:
+        return
+    path: Path = ("pattern", "images") if cloud.pattern.images else ("components",)
+    chosen = glance.store(cloud)
+    several = any(len(cloud.hosts_of("glance", region)) > 1 for region in cloud.regions)
+    if chosen == "file" and several:
+        yield Flaw(
+            path,
+            "error",
+            "each of several Glance hosts keeps images in its own files",
+            "an image can be read only through the host that it was uploaded to",
+            "swift among `components:`, or pattern: {images: ceph} or {images: nfs}",
+        )
+    if chosen == "swift" and "swift" not in cloud.components:
+        yield Flaw(path, "error", "images are in Swift, which the components do not have", "", "add swift to them")
+    if chosen == "nfs" and not cloud.options("glance", "images.mount").get("Mount", {}).get("What"):
+        yield Flaw(
+            path,
+            "error",
+            "images are on NFS, and the file does not say where",
+            "there is nothing to mount",
+            "services: {glance: {options: {images.mount: {Mount: {What: SERVER:/EXPORT}}}}}",
+        )
+    if chosen == "ceph" and not cloud.options("glance", "ceph.conf").get("global", {}).get("mon_host"):
+        yield Flaw(
+            path,
+            "error",
+            "images are in Ceph, and the file does not say where its monitors are",
+            "there is nothing to connect to",
+            "services: {glance: {options: {ceph.conf: {global: {fsid: ID, mon_host: ADDRESSES}}}}}",
+        )

@@ -87,7 +87,15 @@ def messaging(cloud: Cloud, region: Region, vhost: str) -> Sections:
             "transport_url": transport_url(cloud, region, vhost),
             "rpc_response_timeout": math.ceil(t.rpc_response_timeout),
         },
-        "oslo_concurrency": {"lock_path": f"/var/lib/{vhost}/lock"},
+        **_rabbit(cloud, vhost),
+    }
+
+
+def _rabbit(cloud: Cloud, name: str) -> Sections:
+    """How queues are declared: all who use one must say the same."""
+    t = timers(cloud)
+    return {
+        "oslo_concurrency": {"lock_path": f"/var/lib/{name}/lock"},
         "oslo_messaging_rabbit": {
             "rabbit_quorum_queue": True,
             "rabbit_transient_quorum_queue": True,
@@ -105,12 +113,16 @@ def messaging(cloud: Cloud, region: Region, vhost: str) -> Sections:
     }
 
 
-def notifications(cloud: Cloud, region: Region) -> Sections:
-    """To the vhost that Ceilometer reads, or nowhere: without a reader they would fill the broker."""
+def notifications(cloud: Cloud, region: Region, name: str) -> Sections:
+    """To the vhost that Ceilometer reads, or nowhere: without a reader they would fill the broker. `name`: as the user
+    that the service runs as; its locks are in `/var/lib/NAME/lock`."""
     if not cloud.hosts_of("ceilometer", region.name):
         return {"oslo_messaging_notifications": {"driver": "noop"}}
     url = transport_url(cloud, region, NOTIFICATIONS)
-    return {"oslo_messaging_notifications": {"driver": "messagingv2", "transport_url": url}}
+    return {
+        **_rabbit(cloud, name),
+        "oslo_messaging_notifications": {"driver": "messagingv2", "transport_url": url},
+    }
 
 
 def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:

@@ -92,26 +92,30 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, repeatable: str = 
 
 
 def answers(cloud: Cloud, host: Host, api: Wsgi, config: str, path: str, *, public: bool = True) -> Iterable[Check]:
+    """`asked`, of an API under uWSGI."""
+    return asked(cloud, host, api.service, unit=api.unit, port=api.port, config=config, path=path, public=public)
+
+
+def asked(
+    cloud: Cloud, host: Host, service: str, *, unit: str, port: int, config: str, path: str, public: bool = True
+) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
     vips = cloud.region_of(host).vips
-    urls = [f"http://{host.address}:{api.port}{path}"]
-    if host == cloud.hosts_of(api.service, host.region)[0]:
-        urls.append(f"http://{vips.internal}:{api.port}{path}")
-        urls += [f"https://{vips.public}:{api.port}{path}"] if public else []
-    yield Check(
-        f"GET {path} of {api.name} is answered",
-        host.name,
-        f"{GET} {config} {' '.join(urls)}",
-        within=180,
-        unit=api.unit,
-    )
+    urls = [f"http://{host.address}:{port}{path}"]
+    if host == cloud.hosts_of(service, host.region)[0]:
+        urls.append(f"http://{vips.internal}:{port}{path}")
+        urls += [f"https://{vips.public}:{port}{path}"] if public else []
+    quoted = " ".join(f"'{url}'" for url in urls)
+    name = unit.removesuffix(".service")
+    yield Check(f"GET {path} of {name} is answered", host.name, f"{GET} {config} {quoted}", within=180, unit=unit)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
     """A plain daemon. config: name of the file that holds `workers`: (section, option) of counts of processes, sized by
-    the host unless the operator sets them. kill_mode: `process` leaves what the daemon started alive. after: units."""
+    the host unless the operator sets them. kill_mode: `process` leaves what the daemon started alive. before_stop: sh
+    that runs while it still serves. after: units."""
 
     unit: str
     service: str
@@ -121,6 +125,8 @@ class Daemon:
     config: str = ""
     workers: tuple[tuple[str, str], ...] = ()
     kill_mode: str = "mixed"
+    kill_signal: str = "SIGTERM"
+    before_stop: str = ""
     stop_timeout: int = 60
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -146,6 +152,32 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
     )
     yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))
     yield Unit(made.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """A command that makes one round and ends, again `every` (systemd's time span) after it has ended."""
+
+    name: str
+    description: str
+    user: str
+    command: str
+    every: str
+
+    @property
+    def timer(self) -> str:
+        return f"{self.name}.timer"
+
+
+def rounds(made: Round) -> Iterable[Resource]:
+    """Its unit, its timer, and the timer's running. What runs seldom should not hold memory meanwhile."""
+    yield File(f"/etc/systemd/system/{made.name}.service", template("units/round.service.j2", round=made))
+    yield File(
+        f"/etc/systemd/system/{made.timer}",
+        template("units/round.timer.j2", round=made),
+        triggers=(f"restart:{made.timer}",),
+    )
+    yield Unit(made.timer)
 
 
 def runs(host: Host, unit: str) -> Check:

@@ -198,6 +198,23 @@ def test_a_region_of_computes(check: Check) -> None:
     assert [f.rule for f in found] == ["missing-service"]
 
 
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        ("components: [glance]\n", "its own files"),
+        ("components: [glance]\npattern: {images: swift}\n", "components do not have"),
+        ("components: [glance]\npattern: {images: nfs}\n", "does not say where"),
+        ("components: [glance]\npattern: {images: ceph}\n", "monitors"),
+        ("components: [glance, swift]\n", ""),
+        ("components: core\npattern: {images: file}\n", ""),
+    ],
+)
+def test_images_are_where_every_glance_finds_them(check: Check, after: str, says: str) -> None:
+    found = check(after=after)
+    assert [f.rule for f in found] == ["image-store"] * bool(says)
+    assert all(says in f.what for f in found)
+
+
 # Addresses
 
 

@@ -34,7 +34,9 @@ def test_the_bus_is_all_nodes_and_the_service_s_own_vhost(cloud: Cloud) -> None:
 
 
 def test_nothing_is_notified_where_nobody_listens(cloud: Cloud) -> None:
-    assert openstack.notifications(cloud, cloud.regions["phx"]) == {"oslo_messaging_notifications": {"driver": "noop"}}
+    assert openstack.notifications(cloud, cloud.regions["phx"], "glance") == {
+        "oslo_messaging_notifications": {"driver": "noop"}
+    }
 
 
 def test_tokens_are_cached_on_the_host_itself_only(cloud: Cloud) -> None:

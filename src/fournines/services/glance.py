@@ -1,0 +1,165 @@
+"""Glance under uWSGI on every controller, all of them serving behind HAProxy.
+
+Stateless but for the images, which all nodes must see: in Swift (three replicas), Ceph, on NFS, or, on a host that is
+alone, in its own files. With files of their own, nodes would answer for one another's images with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import endpoints, openstack, units
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
+from fournines.services.render import Sections, ini
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.schema import schema
+from fournines.services.service import Check, HaPattern, Service
+
+CONFIG = "/etc/glance/glance-api.conf"
+SWIFT_ACCOUNT = "/etc/glance/glance-swift.conf"
+IMAGES = "/var/lib/glance/images"
+MOUNT = "var-lib-glance-images.mount"
+CEPH = "/etc/ceph/ceph.conf"
+KEYRING = "/etc/ceph/ceph.client.glance.keyring"
+API = units.Wsgi(
+    unit="glance-api.service",
+    service="glance",
+    description="OpenStack Glance API",
+    user="glance",
+    port=9292,
+    application={"wsgi-file": "/usr/bin/glance-wsgi-api", "pyargv": f"--config-file {CONFIG}"},
+    threads=8,  # an upload holds one for as long as it takes
+)
+
+
+class Glance(Service):
+    name: ClassVar[str] = "glance"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("keystone",)
+    after: ClassVar[tuple[str, ...]] = ("swift",)
+    units: ClassVar[tuple[str, ...]] = (API.unit,)
+    databases: ClassVar[tuple[str, ...]] = ("glance",)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "glance-api.conf": ("glance.api", "glance.multi_store", "glance.store"),
+        "uwsgi.ini": UWSGI,
+    }
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        region = cloud.region_of(host)
+        yield Package("glance-api")
+        yield from _store(cloud, region)
+        sections = openstack.merged(
+            openstack.common(),
+            openstack.database(cloud, region, "glance"),
+            openstack.authtoken(cloud, host, "glance"),
+            openstack.notifications(cloud, region, "glance"),
+            _config(cloud, host),
+        )
+        yield openstack.config_file(cloud, self.name, CONFIG, sections, group="glance", units=self.units)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            yield from schema(
+                "glance",
+                config=CONFIG,
+                versions="glance/db/sqlalchemy/alembic_migrations/versions",
+                user="glance",
+                sync="glance-manage db_sync",
+            )
+        yield from units.wsgi(cloud, host, API)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        if store(cloud) == "ceph":
+            why = f"echo 'put the keyring of client.glance at {KEYRING}'; exit 1"
+            yield Check("Ceph's keyring is there", host.name, f"test -s {KEYRING} || {{ {why}; }}", within=10)
+        yield from units.answers(cloud, host, API, CONFIG, "/v2/images?limit=1")
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        return (units.frontend(cloud, API),)
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration:
+        account = Account("glance", roles=("admin", "service", "swiftoperator"))
+        return Registration((CatalogueEntry("image", "glance", API.port),), (account,))
+
+
+def store(cloud: Cloud) -> str:
+    """Where images are: `swift`, `file`, `nfs` or `ceph`."""
+    return cloud.pattern.images or ("swift" if "swift" in cloud.components else "file")
+
+
+def _config(cloud: Cloud, host: Host) -> Sections:
+    chosen = store(cloud)
+    kind = {"swift": "swift", "ceph": "rbd"}.get(chosen, "file")
+    options: dict[str, dict[str, Any]] = {
+        "swift": {
+            "swift_store_config_file": SWIFT_ACCOUNT,
+            "default_swift_reference": "internal",
+            "swift_store_create_container_on_put": True,
+            "swift_store_container": "glance",
+            "swift_store_endpoint_type": "internalURL",
+            "swift_store_region": host.region,
+            # A part that was interrupted is sent again from the disk, a download goes on where it broke off.
+            "swift_buffer_on_upload": True,
+            "swift_upload_buffer_dir": "/var/lib/glance/upload",
+            "swift_store_retry_get_count": 3,
+        },
+        "rbd": {"rbd_store_pool": "images", "rbd_store_user": "glance", "rbd_store_ceph_conf": CEPH},
+        "file": {"filesystem_store_datadir": IMAGES},
+    }
+    return {
+        "DEFAULT": {
+            "enabled_backends": f"{chosen}:{kind}",
+            # Images that are being imported lie on one host: the others send requests for them there.
+            "worker_self_reference_url": f"http://{host.address}:{API.port}",
+        },
+        "glance_store": {"default_backend": chosen},
+        chosen: options[kind],
+        "os_glance_staging_store": {"filesystem_store_datadir": "/var/lib/glance/staging"},
+        "os_glance_tasks_store": {"filesystem_store_datadir": "/var/lib/glance/tasks"},
+        "paste_deploy": {"flavor": "keystone"},
+    }
+
+
+def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
+    restart = (f"restart:{API.unit}",)
+    for name in ("staging", "tasks", "upload"):
+        yield Directory(f"/var/lib/glance/{name}", mode=0o750, owner="glance", group="glance")
+    match store(cloud):
+        case "swift":
+            yield Package("python3-swiftclient")
+            account = {
+                "user": "service:glance",
+                "key": cloud.secrets.get("glance.keystone"),
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+                "auth_version": 3,
+                "auth_address": endpoints.keystone_internal(region),
+            }
+            yield File(
+                SWIFT_ACCOUNT,
+                ini({"internal": account}, cloud.options("glance", "glance-swift.conf")),
+                mode=0o640,
+                group="glance",
+                secret=True,
+                triggers=restart,
+            )
+        case "ceph":
+            yield Package("ceph-common")
+            yield Package("python3-rbd")
+            yield Directory("/etc/ceph")
+            yield File(CEPH, ini({"global": {}}, cloud.options("glance", "ceph.conf")), triggers=restart)
+        case "nfs":
+            yield Package("nfs-common")
+            yield Directory(IMAGES, mode=0o750, owner="glance", group="glance")
+            mount = {
+                "Unit": {"Description": "Images of OpenStack Glance", "Before": API.unit},
+                "Mount": {"Where": IMAGES, "Type": "nfs", "Options": "vers=4.2,hard,timeo=50,retrans=3,_netdev"},
+                "Install": {"WantedBy": "remote-fs.target", "RequiredBy": API.unit},
+            }
+            yield File(f"/etc/systemd/system/{MOUNT}", ini(mount, cloud.options("glance", "images.mount")))
+            yield Unit(MOUNT)
+        case _:
+            yield Directory(IMAGES, mode=0o750, owner="glance", group="glance")

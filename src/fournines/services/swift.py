@@ -1,0 +1,124 @@
+"""Swift's proxies on every controller, all of them serving behind HAProxy: Glance's images are here, and users' own.
+
+Stateless. An object is written when two of its three replicas are; a storage host that does not accept within the
+budget is left out and a hand-off takes its part; a read that is not answered at once is asked of the next replica too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import memcached, openstack, swift_rings, units
+from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Registration
+from fournines.services.render import Sections, ini
+from fournines.services.resource import Directory, File, Package, Resource
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+UNIT = "swift-proxy.service"
+PORT = 8080
+CONFIG = "/etc/swift/proxy-server.conf"
+DRAIN_FILE = "/run/swift-proxy/drain"
+
+
+class Swift(Service):
+    name: ClassVar[str] = "swift"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("keystone", "swift_storage")
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        yield Package("swift-proxy")
+        yield from swift_rings.common(cloud, cloud.region_of(host))
+        yield Directory("/var/cache/swift", owner="swift", group="swift")
+        yield File(
+            CONFIG,
+            ini(_config(cloud, host), cloud.options(self.name, "proxy-server.conf")),
+            mode=0o640,
+            group="swift",
+            secret=True,
+            triggers=(f"restart:{UNIT}",),
+        )
+        t = timers(cloud)
+        yield from units.daemon(
+            cloud,
+            units.Daemon(
+                unit=UNIT,
+                service=self.name,
+                description="OpenStack Swift proxy",
+                user="swift",
+                command=f"/usr/bin/swift-proxy-server {CONFIG}",
+                before_stop=f"touch {DRAIN_FILE}; sleep {math.ceil(t.api_check_inter + t.check_timeout)}",
+                kill_signal="SIGHUP",  # finishes what it has, for up to a minute
+            ),
+        )
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        return units.asked(cloud, host, self.name, unit=UNIT, port=PORT, config=CONFIG, path="/v1/AUTH_PROJECT?limit=1")
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        # Its health check cannot say 404. A proxy that answers anything but 200 gets nothing new and keeps what it has;
+        # one that does not answer is down.
+        drains = {"http-check expect": "status 200 error-status L7OKC"}
+        inter = timers(cloud).api_check_inter
+        return (Frontend(self.name, PORT, "http", check="/healthcheck", public=True, inter=inter, settings=drains),)
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration:
+        entry = CatalogueEntry("object-store", "swift", PORT, "/v1/AUTH_%(project_id)s")
+        return Registration((entry,), (Account("swift"),), roles=("swiftoperator", "ResellerAdmin"))
+
+
+def _config(cloud: Cloud, host: Host) -> Sections:
+    t = timers(cloud)
+    middlewares = (
+        "catch_errors gatekeeper healthcheck proxy-logging cache listing_formats bulk tempurl ratelimit authtoken "
+        "keystoneauth copy container-quotas account-quotas slo dlo versioned_writes symlink proxy-logging proxy-server"
+    )
+    # What is known of tokens and accounts is kept in this host's memcached only: another's that is dead would be waited
+    # for.
+    local = f"{host.address}:{memcached.PORT}" if "memcached" in host.services else None
+    account = openstack.authtoken(cloud, host, "swift")["keystone_authtoken"]
+    plain: dict[str, dict[str, Any]] = {
+        f"filter:{name}": {"use": f"egg:swift#{name.replace('-', '_')}"}
+        for name in dict.fromkeys(middlewares.split())
+        if name not in ("authtoken", "proxy-server", "cache", "healthcheck")
+    }
+    return {
+        "DEFAULT": {
+            "bind_ip": host.address,
+            "bind_port": PORT,
+            "user": "swift",
+            "swift_dir": swift_rings.DIRECTORY,
+            "workers": "auto",
+            "log_level": "WARNING",
+        },
+        "pipeline:main": {"pipeline": middlewares},
+        "app:proxy-server": {
+            "use": "egg:swift#proxy",
+            "account_autocreate": True,
+            "conn_timeout": t.connect_timeout,
+            "recoverable_node_timeout": 3 * t.check_timeout,
+            "concurrent_gets": True,
+            "concurrency_timeout": t.connect_timeout,
+        },
+        **plain,
+        "filter:healthcheck": {"use": "egg:swift#healthcheck", "disable_path": DRAIN_FILE},
+        "filter:cache": {"use": "egg:swift#memcache", "memcache_servers": local},
+        "filter:authtoken": {
+            "paste.filter_factory": "keystonemiddleware.auth_token:filter_factory",
+            **{name: value for name, value in account.items() if not name.startswith("memcache")},
+            "delay_auth_decision": True,
+            "cache": "swift.cache",
+        },
+        "filter:keystoneauth": {
+            "use": "egg:swift#keystoneauth",
+            "operator_roles": "admin, member, swiftoperator",
+            "reseller_admin_role": "ResellerAdmin",
+        },
+    }
