@@ -50,6 +50,27 @@ def reference() -> None:
 
 
 @command.command(
+    help="""A page for each service, as Markdown files in DIRECTORY; ports and times are CLOUD's.
+
+\b
+Examples:
+  fournines export services examples/full-cloud.yaml docs/services
+"""
+)
+@_CLOUD
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+def services(cloud: Path, directory: Path) -> None:
+    from fournines.cli.service_pages import pages
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for name, text in pages(load(cloud)).items():
+            (directory / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FourninesError(f"{directory} cannot be written", why=error.strerror or str(error)) from None
+
+
+@command.command(
     "clouds.yaml",
     help="""The clouds.yaml of CLOUD, for the `openstack` client. It holds the administrator's password.
 

@@ -32,6 +32,13 @@ def test_the_document_is_in_step_with_the_code(words: str, file: str) -> None:
     assert written == run(words).stdout, f"run: fournines export {words} > docs/{file}"
 
 
+def test_every_service_has_a_page_that_is_in_step_with_it(tmp_path: Path) -> None:
+    run("services", EXAMPLES / "full-cloud.yaml", tmp_path)
+    made = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    written = {path.name: path.read_text() for path in (ROOT / "docs/services").iterdir()}
+    assert written == made, "run: fournines export services examples/full-cloud.yaml docs/services"
+
+
 def test_every_key_of_the_file_is_explained_or_named_after_its_part() -> None:
     schema = json.loads(run("schema").stdout)
     parts = {"top": schema, **schema["$defs"]}

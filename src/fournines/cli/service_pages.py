@@ -1,0 +1,65 @@
+"""A page for each service, written from what its module says: pattern, ports, accounts, options, failure behaviour."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from fournines.cloud.model import Cloud, Region
+from fournines.cloud.roles import EVERY_HOST
+from fournines.design.options import known
+from fournines.services import registry
+from fournines.services.capabilities import (
+    Balanced,
+    Dispensable,
+    FailsOver,
+    Provides,
+    Registers,
+    UsesDatabase,
+    UsesMessaging,
+)
+from fournines.services.service import Service
+
+
+def pages(cloud: Cloud) -> Mapping[str, str]:
+    """File name -> Markdown, of every service; ports and times as in `cloud`."""
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - Markdown
+    source = files("fournines.cli").joinpath("service_page.md.j2").read_text(encoding="utf-8")
+    template = environment.from_string(source)
+    region = next(iter(cloud.regions.values()))
+    made = {name: _facts(cloud, region, service) for name, service in registry().items()}
+    found = {f"{name}.md": template.render(page="service", **facts) for name, facts in made.items()}
+    return {"README.md": template.render(page="index", services=list(made.values())), **found}
+
+
+def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
+    text = inspect.cleandoc(inspect.getmodule(type(service)).__doc__ or "")
+    about, _, more = text.partition("\n\n")
+    registration = service.registration(cloud, region) if isinstance(service, Registers) else None
+    return {
+        "name": service.name,
+        "title": " ".join(about.split()),
+        "more": more,
+        "pattern": service.pattern.value,
+        "roles": ["every host" if role == EVERY_HOST else f"`{role}`" for role in service.roles],
+        "component": service.component,
+        "needs": service.needs,
+        "after": service.after,
+        "units": service.units,
+        "rolling": service.rolling,
+        "frontends": service.frontends(cloud, region) if isinstance(service, Balanced) else (),
+        "databases": service.databases if isinstance(service, UsesDatabase) else (),
+        "vhosts": service.vhosts if isinstance(service, UsesMessaging) else (),
+        "entries": registration.catalogue if registration else (),
+        "accounts": registration.accounts if registration else (),
+        "functions": service.functions if isinstance(service, Provides) else (),
+        "dispensable": service.dispensable if isinstance(service, Dispensable) else "",
+        "failover": service.failover(cloud) if isinstance(service, FailsOver) else None,
+        "options": {
+            file: sum(map(len, sections.values())) for file, sections in sorted((known(service.name) or {}).items())
+        },
+    }
