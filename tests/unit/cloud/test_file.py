@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from fournines import cloud as reading
+from fournines import services
 from fournines.cloud.model import Cloud
 from fournines.errors import CloudFileError, FourninesError
 from samples.catalogue import CORE, MORE
@@ -281,7 +282,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", CLOUD_FILES, ids=lambda p: p.name)
 def test_examples_load(path: Path) -> None:
-    assert load(path).hosts
+    assert services.load(path).hosts
 
 
 # Whatever it is given
