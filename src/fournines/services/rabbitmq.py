@@ -174,10 +174,12 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
         },
     }
     yield File(SCRIPT, template("rabbitmq/definitions.py.j2"), mode=0o755)
-    yield File(DEFINITIONS, json.dumps(wanted, indent=2) + "\n", mode=0o600, secret=True)
+    document = json.dumps(wanted, indent=2) + "\n"
+    yield File(DEFINITIONS, document, mode=0o600, secret=True)
     yield Task(
         name="rabbitmq accounts",
-        check=f"{SCRIPT} check",
+        # What lies on the host while it is probed may be an older document.
+        check=f"{SCRIPT} check {hashlib.sha256(document.encode()).hexdigest()}",
         script=f"{SCRIPT} apply",
         timeout=200,
     )

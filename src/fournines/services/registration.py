@@ -23,8 +23,15 @@ def registration(cloud: Cloud, region: Region, own_url: str) -> Iterable[Resourc
     if not any(True for _ in _registrations(cloud, region)):
         return
     yield File(SCRIPT, template("keystone/register.py.j2"), mode=0o755)
-    yield File(WANTED, json.dumps(_document(cloud, region, own_url), indent=2) + "\n", mode=0o600, secret=True)
-    yield Task(name="keystone registration", check=f"{SCRIPT} check", script=f"{SCRIPT} apply", timeout=300)
+    wanted = json.dumps(_document(cloud, region, own_url), indent=2) + "\n"
+    yield File(WANTED, wanted, mode=0o600, secret=True)
+    yield Task(
+        name="keystone registration",
+        # What lies on the host while it is probed may be an older document.
+        check=f"{SCRIPT} check {hashlib.sha256(wanted.encode()).hexdigest()}",
+        script=f"{SCRIPT} apply",
+        timeout=300,
+    )
 
 
 def _registrations(cloud: Cloud, region: Region) -> Iterator[Registration]:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud
-from fournines.services import base, keystone, mariadb, rabbitmq, registry
-from fournines.services.resource import Task
+from fournines.services import base, keystone, mariadb, rabbitmq, registration, registry
+from fournines.services.resource import File, Task
 from samples import cases
 
 
@@ -95,3 +95,15 @@ def test_every_gate_waits_longer_than_a_busy_host_needs(whole: Cloud) -> None:
     for service in (s for name, s in registry().items() if name in whole.hosts[0].services):
         for check in service.checks(whole, whole.hosts[0]):
             assert check.within >= 10
+
+
+def test_what_lies_on_a_host_is_compared_only_when_it_is_the_document_that_is_wanted(whole: Cloud) -> None:
+    """Else a new service's accounts would not be planned: the probe comes before the document is written."""
+    for service, task in (("rabbitmq", "rabbitmq accounts"), ("keystone", "keystone registration")):
+        made = _task(whole, service, task)
+        [document] = [
+            r.sha256
+            for r in registry()[service].desired(whole, whole.hosts[0])
+            if isinstance(r, File) and r.path in (rabbitmq.DEFINITIONS, registration.WANTED)
+        ]
+        assert made.check.endswith(f" check {document}")
