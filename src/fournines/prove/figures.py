@@ -23,7 +23,7 @@ Span = tuple[float, float]
 @dataclass(frozen=True, slots=True)
 class Phases:
     """Before is [began, injected), during [injected, until), after [until, ended]. From `settled` on, what was struck
-    comes back.
+    comes back. A request in flight when the fault strikes belongs to `during`: it is the first that the fault can hit.
 
     What the fault cost is counted to the end: a session that hangs for a while after redundancy hangs because of it.
     """
@@ -38,7 +38,7 @@ class Phases:
 def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tuple[FunctionFigures, Series]:
     """`operations` of this probe only, in any order."""
     ordered = sorted(operations, key=lambda o: o.intended)
-    before, during, after = (_between(ordered, *span) for span in _spans(phases))
+    before, during, after = _split(ordered, phases)
     gaps = success_gaps(ordered, phases)
     longest = max((g for g in gaps if g[0] < phases.settled), key=_length)
     allowance = probe.interval + _or_zero(_percentile(before, 99)) / 1000
@@ -86,12 +86,16 @@ def success_gaps(operations: Iterable[Operation], phases: Phases) -> tuple[Span,
     )
 
 
-def _spans(phases: Phases) -> tuple[Span, Span, Span]:
-    return (phases.began, phases.injected), (phases.injected, phases.until), (phases.until, math.inf)
-
-
-def _between(operations: Iterable[Operation], start: float, end: float) -> list[Operation]:
-    return [o for o in operations if start <= o.intended < end]
+def _split(operations: Iterable[Operation], phases: Phases) -> tuple[list[Operation], list[Operation], list[Operation]]:
+    before: list[Operation] = []
+    during: list[Operation] = []
+    after: list[Operation] = []
+    for o in operations:
+        if o.ended < phases.injected:
+            before.append(o)
+        else:
+            (during if o.intended < phases.until else after).append(o)
+    return before, during, after
 
 
 def _length(span: Span) -> float:

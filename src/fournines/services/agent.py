@@ -20,14 +20,12 @@ from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
+from fournines.timing.timers import WRITER_PATIENCE
 
 UNIT = "fournines-agent.service"
 HTTP_PORT = 9200
 HEARTBEAT_PORT = 9201
 CODE = "/usr/lib/fournines/agent"
-#: Seconds of silence of the writer's agent before another takes over. Well above a scheduling stall of an agent with
-#: real-time priority, well below the clients' patience.
-WRITER_PATIENCE = 0.8
 
 
 class Agent(Service):
@@ -89,6 +87,7 @@ def _config(cloud: Cloud, host: Host) -> dict[str, Any]:
     """The shape is described in `health.agent.config`."""
     t = timers(cloud)
     carried = [s for s in present(cloud, host.region) if s.name in host.services]
+    vips = cloud.region_of(host).vips
     voter = host in quorum_group(cloud, host.region)
     has = {s.name for s in carried}
     return {
@@ -100,8 +99,10 @@ def _config(cloud: Cloud, host: Host) -> dict[str, Any]:
         "heartbeat_port": HEARTBEAT_PORT,
         "secret": cloud.secrets.get("agent.heartbeat"),
         "peers": _peers(cloud, host.region) if voter else [],
+        "vips": [str(vips.internal), str(vips.public)],
         "heartbeat": t.agent_heartbeat,
         "vip_lease": t.vip_lease if t.vip_quorum else 0,
+        "dead_host": t.dead_host,
         "writer_patience": WRITER_PATIENCE,
         "units": [unit for s in carried for unit in s.units],
         "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
@@ -112,7 +113,12 @@ def _config(cloud: Cloud, host: Host) -> dict[str, Any]:
 
 def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
     return {
-        "haproxy": {"monitor_port": haproxy.MONITOR_PORT, "socket": haproxy.SOCKET, "unit": haproxy.UNIT},
+        "haproxy": {
+            "monitor_port": haproxy.MONITOR_PORT,
+            "socket": haproxy.SOCKET,
+            "unit": haproxy.UNIT,
+            "writer_proxy": mariadb.Mariadb.name,
+        },
         "rabbitmq": {
             "port": rabbitmq.PORT,
             "management_port": rabbitmq.MANAGEMENT_PORT,

@@ -2,7 +2,8 @@
 
 Every host binds the VIPs (`ip_nonlocal_bind`), so that a takeover starts no daemon. A check's timeout is not its
 interval, so that load alone takes no backend out. A backend that dies costs no repeatable request: it is sent again to
-another one. Sessions to a backend that went down are cut at once, for nothing else ends those of a host without power.
+another one. TCP sessions to a backend that went down are cut at once, for nothing else ends those of a frozen one; HTTP
+requests are left to finish, for an API that fails its check is more often slow than dead.
 Changes are reloaded, never restarted; the packaged unit validates the file first and keeps the old process if it fails.
 """
 
@@ -102,8 +103,6 @@ def _config(cloud: Cloud, host: Host) -> str:
 
 def _defaults(t: Timers) -> dict[str, Any]:
     server = f"inter {ms(t.check_inter)} fastinter {ms(t.check_fastinter)} fall {t.check_fall} rise {t.check_rise}"
-    if t.shutdown_sessions:
-        server += " on-marked-down shutdown-sessions"
     if t.tcp_user_timeout:
         server += f" tcp-ut {ms(t.tcp_user_timeout)}"
     return {
@@ -128,11 +127,10 @@ def _defaults(t: Timers) -> dict[str, Any]:
 
 def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> dict[str, Any]:
     t = timers(cloud)
-    user_timeout = f" tcp-ut {ms(t.tcp_user_timeout)}" if t.tcp_user_timeout else ""
-    binds = [f"{region.vips.internal}:{frontend.port}{user_timeout}"]
+    binds = [f"{region.vips.internal}:{frontend.port}"]
     if frontend.public:
         tls = f" ssl crt {CERTIFICATE} alpn h2,http/1.1"
-        binds.append(f"{region.vips.public}:{frontend.port}{tls}{user_timeout}")
+        binds.append(f"{region.vips.public}:{frontend.port}{tls}")
     section: dict[str, Any] = {"mode": frontend.mode, "bind": binds}
     if frontend.check:
         section["option httpchk"] = True
@@ -143,7 +141,8 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"
-    elif t.shutdown_sessions:
+    cut = frontend.mode == "tcp" and t.shutdown_sessions
+    if cut:
         section |= _CLOSES_WHILE_CONNECTING
     section |= frontend.settings
     hosts = cloud.hosts_of(service, region.name)
@@ -151,6 +150,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         f"{h.name} {h.address}:{frontend.port} check"
         + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
+        + (" on-marked-down shutdown-sessions" if cut else "")
         + (" backup" if frontend.standby and index else "")
         for index, h in enumerate(hosts)
     ]

@@ -34,6 +34,8 @@ def derive(detect: float) -> Timers:
         vrrp_advert=scaled(0.15, 0.05),
         vip_lease=scaled(0.25, 0.07),
         agent_heartbeat=scaled(0.05, 0.02),
+        # Not before a cut-off database writer has stopped: agents do after half their patience with it.
+        dead_host=scaled(0.4, 0.4),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Fourteen APIs, three load balancers: at `check_inter` it is 84 checks a second and a quarter of a core, for
@@ -63,7 +65,8 @@ def derive(detect: float) -> Timers:
         tcp_keepalive_probes=3,
         tcp_retries2=_retries2(10.0 * detect),
         tcp_syn_retries=2,
-        tcp_user_timeout=scaled(3.0, 3.0),
+        # Unacknowledged for so long: the peer's kernel is gone. Load does not keep a kernel from acknowledging.
+        tcp_user_timeout=scaled(1.0, 1.0),
         # Erlang notices a silent node after 0.75 to 1.25 ticktimes.
         net_ticktime=scaled(6.0, 5.0),
         amqp_heartbeat=scaled(6.0, 6.0),
@@ -113,6 +116,7 @@ def _peer(  # noqa: PLR0917 - one row of the table below
         vrrp_advert=vrrp_advert,
         vip_lease=vip_lease,
         agent_heartbeat=vip_lease / 10,
+        dead_host=0.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fournines.timing.timers import Timers
+from fournines.timing.timers import WRITER_PATIENCE, Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,13 @@ class Contradiction:
     fatal: bool = True
 
 
+#: Seconds after which a database writer that is cut off has stopped acting (`health.agent.writer`).
+CUT_OFF_WRITER = WRITER_PATIENCE / 2
+
+
 def contradictions(t: Timers) -> Iterator[Contradiction]:
     """Everything in `t` that does not fit together."""
-    for rule in (_vip, _checks, _patience, _galera, _bus, _dead_peers, _agents):
+    for rule in (_vip, _departed, _checks, _patience, _galera, _bus, _dead_peers, _agents):
         yield from rule(t)
 
 
@@ -71,6 +75,28 @@ def _vip(t: Timers) -> Iterator[Contradiction]:
             f"the VIP's lease of {t.vip_lease:g} s spans fewer than three heartbeats of {t.agent_heartbeat:g} s",
             "one lost packet would move the VIP",
             f"vip_lease of at least {3 * t.agent_heartbeat:g}, or more frequent heartbeats",
+        )
+
+
+def _departed(t: Timers) -> Iterator[Contradiction]:
+    if not t.dead_host:
+        return
+    holds = lease_ends(t) if t.vip_quorum else 0.0
+    least = max(CUT_OFF_WRITER, holds)
+    if t.dead_host < least:
+        yield Contradiction(
+            ("dead_host", "vip_lease"),
+            f"a silent host is given up after {t.dead_host:g} s, but one that was cut off holds the VIP for up to "
+            f"{holds:g} s and takes writes for up to {CUT_OFF_WRITER:g} s",
+            "the others would put a successor beside it while it still serves",
+            f"dead_host of at least {least:g}",
+        )
+    if t.dead_host < 6 * t.agent_heartbeat:
+        yield Contradiction(
+            ("dead_host", "agent_heartbeat"),
+            f"dead_host ({t.dead_host:g} s) spans fewer than six heartbeats of {t.agent_heartbeat:g} s",
+            "a host would be given up before it was asked three times",
+            f"dead_host of at least {6 * t.agent_heartbeat:g}",
         )
 
 

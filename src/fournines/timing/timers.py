@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+#: Seconds of silence of the database writer's agent before another takes over, while its host still answers. Well
+#: above a scheduling stall of an agent, well below the clients' patience.
+WRITER_PATIENCE = 0.8
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
@@ -16,6 +20,9 @@ class Timers:
     vrrp_advert: Annotated[float, "keepalived `advert_int`; a backup takes over after 3 adverts + skew"]
     vip_lease: Annotated[float, "a holder that has not heard a majority of agents for so long gives the VIP up"]
     agent_heartbeat: Annotated[float, "UDP between health agents"]
+    dead_host: Annotated[
+        float, "a host whose agent and kernel are both silent for so long is given up by all others; 0: never"
+    ]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]
@@ -29,7 +36,7 @@ class Timers:
     queue_timeout: Annotated[float, "HAProxy `timeout queue`"]
     retries: Annotated[int, "HAProxy `retries`, with redispatch"]
     retry_on: Annotated[str, "HAProxy `retry-on` of requests that may be repeated; empty: none"]
-    shutdown_sessions: Annotated[bool, "cut the sessions of a backend that is marked down"]
+    shutdown_sessions: Annotated[bool, "cut the TCP sessions of a backend that is marked down"]
     last_resort: Annotated[bool, "when every backend of an API fails its check, try them all the same"]
     # Galera
     evs_keepalive: Annotated[float, "`evs.keepalive_period`"]
@@ -42,7 +49,7 @@ class Timers:
     tcp_keepalive_probes: Annotated[int, "`net.ipv4.tcp_keepalive_probes`, a count"]
     tcp_retries2: Annotated[int, "`net.ipv4.tcp_retries2`, a count"]
     tcp_syn_retries: Annotated[int, "`net.ipv4.tcp_syn_retries`, a count"]
-    tcp_user_timeout: Annotated[float, "TCP_USER_TIMEOUT of bus connections; 0: the kernel's"]
+    tcp_user_timeout: Annotated[float, "TCP_USER_TIMEOUT of connections inside the cloud; 0: the kernel's"]
     # Bus
     net_ticktime: Annotated[float, "Erlang: a silent broker is down after 0.75 to 1.25 of it"]
     amqp_heartbeat: Annotated[float, "oslo.messaging `heartbeat_timeout_threshold`"]

@@ -39,6 +39,8 @@ def document(**changed: Any) -> dict[str, Any]:
         "peers": [{"name": "a", "address": "198.18.0.11"}, {"name": "b", "address": "198.18.0.12"}],
         "heartbeat": 0.05,
         "vip_lease": 0.25,
+        "dead_host": 0.4,
+        "vips": ["198.18.0.100"],
         "writer_patience": 0.8,
         "units": ["mariadb.service"],
         "certificates": [],
@@ -179,25 +181,26 @@ class TestDatabaseHealth:
 
 class TestKeepalived:
     @pytest.mark.parametrize(
-        ("held", "forbidden", "running", "silent", "conflict", "acts"),
+        ("held", "forbidden", "running", "idle", "silent", "conflict", "acts"),
         [
-            (True, 0.0, True, 0.9, False, False),  # all is well
-            (True, 0.0, True, 2.9, False, False),  # a stall, and nobody else wants the VIP
-            (True, 0.0, True, 1.7, True, True),  # frozen: another host has taken over already
-            (True, 0.0, True, 0.9, True, False),  # two masters for a moment: VRRP settles that
-            (True, 0.5, True, 0.9, False, False),  # just told to leave
-            (True, 1.1, True, 0.9, False, True),  # told to leave, and did not
-            (False, 9.9, True, 0.9, False, False),  # left
-            (False, 0.0, True, 3.1, False, True),  # a frozen backup would not take over
-            (False, 0.0, False, 99.0, False, False),  # stopped
-            (True, 0.0, False, 99.0, True, True),  # dead, its VIP left behind
-            (True, 0.0, False, 99.0, False, False),  # dead, but the only one that has it
+            (True, 0.0, True, 0.1, 0.9, False, False),  # all is well
+            (True, 0.0, True, 0.2, 2.9, False, False),  # its script is late, its adverts are not
+            (True, 0.0, True, 0.3, 0.9, False, True),  # frozen: the others are about to take over
+            (False, 0.0, True, 0.3, 0.9, False, False),  # a backup may idle
+            (True, 0.0, True, 0.1, 0.9, True, False),  # two masters for a moment: VRRP settles that
+            (True, 0.5, True, 0.1, 0.9, False, False),  # just told to leave
+            (True, 1.1, True, 0.1, 0.9, False, True),  # told to leave, and did not
+            (False, 9.9, True, 0.1, 0.9, False, False),  # left
+            (False, 0.0, True, 3.1, 3.1, False, True),  # a frozen backup would not take over
+            (False, 0.0, False, 99.0, 99.0, False, False),  # stopped
+            (True, 0.0, False, 99.0, 99.0, True, True),  # dead, its VIP left behind
+            (True, 0.0, False, 99.0, 99.0, False, False),  # dead, but the only one that has it
         ],
     )
     def test_intervene(
-        self, held: bool, forbidden: float, running: bool, silent: float, conflict: bool, acts: bool
+        self, held: bool, forbidden: float, running: bool, idle: float, silent: float, conflict: bool, acts: bool
     ) -> None:
-        assert bool(vip.intervene(vip.Observed(held, forbidden, running, silent, conflict))) == acts
+        assert bool(vip.intervene(vip.Observed(held, forbidden, running, idle, silent, conflict), 0.25)) == acts
 
     def test_the_loopback_address_is_found(self) -> None:
         assert "127.0.0.1" in vip.local_addresses()

@@ -63,8 +63,10 @@ async def test_galera_start_speaks_through_a_socket_of_roots_own(tmp_path: Path)
 class TestBalancer:
     def balancer(self, port: int) -> watch.Balancer:
         document: dict[str, Any] = dict.fromkeys(("cloud", "region", "host", "secret", "fernet_keys"), "x")
-        numbers = {"http_port": 1, "heartbeat_port": 1, "heartbeat": 0.05, "vip_lease": 0.2, "writer_patience": 0.8}
-        whole = {**document, **numbers, "address": "127.0.0.1", "peers": [], "units": [], "certificates": []}
+        ports = {"http_port": 1, "heartbeat_port": 1}
+        times = {"heartbeat": 0.05, "vip_lease": 0.2, "dead_host": 0.4, "writer_patience": 0.8}
+        nothing: dict[str, Any] = {"peers": [], "vips": [], "units": [], "certificates": []}
+        whole = {**document, **ports, **times, **nothing, "address": "127.0.0.1"}
         parsed = config.parse({**whole, "haproxy": {"monitor_port": port}})
         assert parsed.haproxy
         return watch.Balancer(parsed, parsed.haproxy)

@@ -14,7 +14,14 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     # what is changed on lan, the timers that are blamed, what the advice says
     ({"vip_lease": 0.28}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.27}),
     ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.17}),
-    ({"agent_heartbeat": 0.15, "vrrp_advert": 1.0}, ("vip_lease", "agent_heartbeat"), {"vip_lease": 0.45}),
+    (
+        {"agent_heartbeat": 0.15, "vrrp_advert": 1.0, "dead_host": 1.0},
+        ("vip_lease", "agent_heartbeat"),
+        {"vip_lease": 0.45},
+    ),
+    ({"dead_host": 0.35}, ("dead_host", "vip_lease"), {"dead_host": 0.4}),
+    ({"vip_lease": 0.9, "vrrp_advert": 1.0}, ("dead_host", "vip_lease"), {"dead_host": 0.93}),
+    ({"agent_heartbeat": 0.08}, ("dead_host", "agent_heartbeat"), {"dead_host": 0.48}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
     ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),
     (

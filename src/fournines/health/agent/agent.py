@@ -6,13 +6,16 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from . import lease, system, vip, watch
+from . import daemons, lease, sever, system, vip, watch
 from .clock import now
-from .config import Config
+from .config import Config, Haproxy
 from .database import Database
+from .departure import Echoes, departed
+from .echo import Echo
 from .heartbeat import Links
 from .server import SOCKET, Answer, serve_http, serve_start
 
@@ -21,7 +24,9 @@ log = logging.getLogger(__name__)
 RUN = Path("/run/fournines")
 #: A new agent knows nobody yet; until then the tracked file stays as the last agent left it.
 ACQUAINTANCE = 1.0
-VIP_LOOK = 0.2
+VIP_LOOK = 0.05
+#: Heartbeats within which a peer must have been heard, and have confirmed, to have a say in who has departed.
+CONTACT = 5
 
 
 async def _fernet(directory: str) -> dict[str, Any]:
@@ -42,6 +47,11 @@ class Agent(asyncio.DatagramProtocol):
         self._forbidden_since: float | None = None
         self._held: frozenset[str] = frozenset()
         self._transport: asyncio.DatagramTransport | None = None
+        self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
+        self._echo: Echo | None = None
+        self._silent: frozenset[str] = frozenset()
+        self._acting: frozenset[str] = frozenset()
+        self._effects: set[asyncio.Task[None]] = set()
         self._addresses = {p.name: (p.address, config.heartbeat_port) for p in config.peers}
 
     # UDP
@@ -62,8 +72,12 @@ class Agent(asyncio.DatagramProtocol):
         due = loop.time()
         while True:
             at = now()
+            if self._echo:
+                self._look_for_departed(at, self._echo)
             if self.database:
                 self.database.tick(at)
+            if self.config.haproxy:
+                self._follow_writer(self.config.haproxy)
             if self._transport:
                 for name, datagram in self.links.beat(at, self._body(at)).items():
                     self._transport.sendto(datagram, self._addresses[name])
@@ -77,8 +91,55 @@ class Agent(asyncio.DatagramProtocol):
             self._lease(now())
             await asyncio.sleep(self.config.heartbeat / 2)
 
+    def _look_for_departed(self, at: float, echo: Echo) -> None:
+        links = self.links
+        ages = {name: links.age(name, at) for name in links.others}
+        for name in self._echoes.due(at, ages):
+            echo.ask(name)
+        self._silent = self._echoes.silent(at, ages)
+        within = CONTACT * self.config.heartbeat
+        reports = {
+            n: frozenset(links.body(n).get("silent", ())) for n in links.heard(at, within) & links.confirmed(at, within)
+        }
+        gone = departed(len(self.config.peers), self._silent, reports)
+        new, links.departed = gone - links.departed, gone
+        for name in sorted(new):
+            log.warning("%s has departed: neither its agent nor its kernel answers any of us", name)
+            self._depart(name)
+
+    def _depart(self, name: str) -> None:
+        if self.database:
+            self.database.depart(name)
+        addresses = [self.config.address_of(name)]
+        endpoint = self.links.body(name).get("endpoint")
+        if endpoint and endpoint[2]:
+            addresses += self.config.vips  # its load balancer had the other end
+        self._do(sever.cut(addresses))
+        if self.config.haproxy:
+            proxies: dict[str, Any] = self.found.get("haproxy", {}).get("proxies", {})
+            behind = [(proxy, name, "down") for proxy, servers in proxies.items() if name in servers]
+            self._do(sever.mark(self.config.haproxy, behind))
+
+    def _follow_writer(self, haproxy: Haproxy) -> None:
+        """The load balancer hears of another writer now, not at its next check."""
+        acting = frozenset(n for n in self.links.heard(now(), 1.0) if self.links.body(n).get("acting"))
+        if self.database and self.database.decision.acting:
+            acting |= {self.config.host}
+        if len(acting) == 1 and acting != self._acting:
+            before, self._acting = self._acting, acting
+            changed = [(n, "down") for n in before] + [(n, "up") for n in acting]
+            self._do(sever.mark(haproxy, [(haproxy.writer_proxy, name, health) for name, health in changed]))
+
+    def _do(self, effect: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(effect)
+        self._effects.add(task)  # the loop itself keeps only a weak reference
+        task.add_done_callback(self._effects.discard)
+
     def _body(self, at: float) -> dict[str, Any]:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
+        body["silent"] = sorted(self._silent)
+        if self.config.rabbitmq:
+            body["brokers"] = daemons.brokers_seen(self.found, at)
         if self.keepalived and self.balancer:
             body["endpoint"] = [self.balancer.alive(at), self.verdict.may_hold, bool(self._held)]
         return body
@@ -118,10 +179,11 @@ class Agent(asyncio.DatagramProtocol):
                 held=bool(self._held),
                 forbidden_for=0.0 if self._forbidden_since is None else at - self._forbidden_since,
                 running=self.keepalived.running(),
+                idle_for=self.keepalived.idle_for(at),
                 silent_for=self.keepalived.silent_for(at),
                 conflict=self._conflict(at),
             )
-            why = vip.intervene(seen) if self.config.vip_lease else ""
+            why = vip.intervene(seen, self.config.vip_lease) if self.config.vip_lease else ""
             if why:
                 log.warning("VIP: kills keepalived, %s", why)
                 await self.keepalived.kill()
@@ -153,6 +215,7 @@ class Agent(asyncio.DatagramProtocol):
                 name: {
                     "heard": self.links.age(name, at),
                     "confirmed": name in self.links.confirmed(at, 1.0),
+                    "departed": name in self.links.departed,
                 }
                 for name in self.links.others
             },
@@ -190,6 +253,8 @@ class Agent(asyncio.DatagramProtocol):
         config = self.config
         if config.peers:
             await loop.create_datagram_endpoint(lambda: self, (config.address, config.heartbeat_port))
+            if config.dead_host:
+                self._echo = Echo(config.address, {p.name: p.address for p in config.peers}, self._echoes.answered)
         if self.database:
             self.database.start()
             await serve_start(SOCKET, self.database.waiting)
@@ -204,6 +269,7 @@ class Agent(asyncio.DatagramProtocol):
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.beat())
             tasks.create_task(self.tell())
+            tasks.create_task(daemons.watch(self._daemons()))
             if self.database:
                 tasks.create_task(self.database.mend())
             if self.balancer:
@@ -213,6 +279,31 @@ class Agent(asyncio.DatagramProtocol):
                 tasks.create_task(self.watch_vip())
             for watcher in self._watchers():
                 tasks.create_task(watcher.run(self.found))
+
+    def _daemons(self) -> list[daemons.Look]:
+        config = self.config
+        watched = {
+            "haproxy": config.haproxy,
+            "rabbitmq": config.rabbitmq,
+            "memcached": config.memcached,
+            "keystone": config.keystone,
+        }
+        looks: list[daemons.Look] = [
+            daemons.Daemon(carried.unit, lambda name=name: self.found.get(name, {}).get("ok", True)).look
+            for name, carried in watched.items()
+            if carried
+        ]
+        if self.database and config.galera:
+            looks.append(daemons.Daemon(config.galera.unit, self.database.answers).look)
+        if config.rabbitmq:
+            looks.append(daemons.Brokers(config.rabbitmq.unit, config.host, config.peer_names, self._brokers).look)
+        return looks
+
+    def _brokers(self) -> dict[str, frozenset[str]]:
+        at = now()
+        said = {name: self.links.body(name).get("brokers") for name in self.links.heard(at, 1.0)}
+        said[self.config.host] = daemons.brokers_seen(self.found, at)
+        return {name: frozenset(seen) for name, seen in said.items() if seen is not None}
 
     def _watchers(self) -> list[watch.Watcher]:
         config = self.config

@@ -8,8 +8,10 @@
       "peers": [                           the quorum group: every host of the region that carries an endpoint, the
         {"name": "ctl1", "address": "198.18.0.11"}, …    database or the bus, in file order, this one included;
       ],                                   [] on every other host (computes): neither heartbeats nor a lease there
+      "vips": ["198.18.0.100", …],         every VIP of the region
       "heartbeat": 0.05,                   Timers.agent_heartbeat
       "vip_lease": 0.25,                   Timers.vip_lease; 0 (Timers.vip_quorum False): the VIP is only watched
+      "dead_host": 0.4,                    Timers.dead_host; 0: a dead host is left to every daemon's own timers
       "writer_patience": 0.8,              a writer whose agent is silent for so long is replaced
       "units": ["mariadb.service", …],     units whose state is reported
       "certificates": ["/etc/haproxy/public.pem"],       PEM files whose expiry is reported
@@ -20,7 +22,8 @@
                     "unit": "keepalived.service",
                     "track_file": "/run/fournines/vip",               0: may hold the VIP; 1: must not
                     "alive_file": "/run/fournines/keepalived.alive"}, touched by keepalived's own track_script each 1 s
-      "haproxy":   {"monitor_port": 9300, "socket": "/run/haproxy/admin.sock", "unit": "haproxy.service"},
+      "haproxy":   {"monitor_port": 9300, "socket": "/run/haproxy/admin.sock", "unit": "haproxy.service",
+                    "writer_proxy": "mariadb"},                     the proxy whose server is the writer
       "galera":    {"members": ["ctl1", "ctl2", "ctl3"],              tie-break order; each is one of `peers`
                     "socket": "/run/mysqld/mysqld.sock", "user": "root", "password": "",   root by unix_socket
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
@@ -69,6 +72,7 @@ class Haproxy:
     monitor_port: int = 9300
     socket: str = "/run/haproxy/admin.sock"
     unit: str = "haproxy.service"
+    writer_proxy: str = "mariadb"
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,10 @@ class Config:
     heartbeat_port: int
     secret: str = field(repr=False)
     peers: tuple[Peer, ...]
+    vips: tuple[str, ...]
     heartbeat: float
     vip_lease: float
+    dead_host: float
     writer_patience: float
     units: tuple[str, ...]
     certificates: tuple[str, ...]

@@ -13,7 +13,19 @@ from . import primary, system, writer
 from .clock import now
 from .config import Config, Galera
 from .heartbeat import Links
-from .mysql import DONOR, JOINED, SYNCED, Commander, Poller, Status, health, make_primary, record_writer
+from .mysql import (
+    DONOR,
+    JOINED,
+    SYNCED,
+    Commander,
+    Poller,
+    Status,
+    evict,
+    health,
+    make_primary,
+    pardon,
+    record_writer,
+)
 from .primary import Action, Ballot, Choice, Kind, Report
 from .views import ViewNotes
 from .writer import Decision, Node, Seen
@@ -28,6 +40,8 @@ STARTING = 600.0
 CLAIM_AGAIN = 1.0
 #: Seconds for which mysqld may run without its Galera provider connected: starting and stopping take less.
 DISCONNECTED = 5.0
+#: Seconds after which a node that was evicted may come back. Its eviction has long formed the view by then.
+PARDON = 2.0
 
 
 class Database:
@@ -39,6 +53,8 @@ class Database:
         self._notes = ViewNotes(Path(galera.datadir))
         self._poller = Poller(galera, self._notes.observe)
         self._commander = Commander(galera)
+        self._evictor = Commander(galera)  # of its own: a commit that waits for the dead would keep it waiting
+        self._evicting: float | None = None
         self._ballot = Ballot()
         self._claim = 0
         self._waiting: tuple[float, Report] | None = None
@@ -47,9 +63,14 @@ class Database:
         self.choice: Choice = Choice("", frozenset(), "")
         self.decision: Decision = Decision("", False, 0, "no answer from mysqld yet")
 
+    def answers(self) -> bool:
+        """mysqld answers, if only to refuse."""
+        return not self.status.silent
+
     def start(self) -> None:
         self._poller.start()
         self._commander.start()
+        self._evictor.start()
 
     @property
     def status(self) -> Status:
@@ -64,6 +85,8 @@ class Database:
         return {
             "writer": replace(mine, sees=writer.able(nodes)).to_json(),
             "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
+            "acting": self.decision.acting,
+            "node": self.status.node,
         }
 
     def _node(self, at: float) -> Node:
@@ -132,8 +155,21 @@ class Database:
         if decision.claim and (decision.claim != self._claimed[0] or at - self._claimed[1] > CLAIM_AGAIN):
             self._claimed = (decision.claim, at)
             self._commander.submit(record_writer(self._config.host, decision.claim))
+        self._pardon(at)
         if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:
             self._commander.submit(make_primary)
+
+    def depart(self, name: str) -> None:
+        """`name` has departed. Without this, no commit succeeds until Galera suspects its node by itself."""
+        node = self._links.body(name).get("node")
+        if node and self.status.primary and name in self._members(self.status):
+            self._evictor.submit(evict(node))
+
+    def _pardon(self, at: float) -> None:
+        if not self.status.evicted:
+            self._evicting = None
+        elif self._evicting is None or (at - self._evicting > PARDON and self._evictor.submit(pardon)):
+            self._evicting = at
 
     def _act(self, at: float) -> Action:
         reports = self._reports(at)

@@ -48,6 +48,8 @@ class Links:
         self._number = 0
         self._sent: deque[float] = deque(maxlen=_SENT)
         self._links = {name: _Link() for name in peers if name != me}
+        #: Given up by all: not heard any more, however short a time ago they were.
+        self.departed: frozenset[str] = frozenset()
 
     @property
     def others(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class Links:
 
     def heard(self, now: float, within: float) -> frozenset[str]:
         """Peers whose heartbeat arrived in the last `within` seconds."""
-        return frozenset(n for n, link in self._links.items() if now - link.heard <= within)
+        return frozenset(n for n, link in self._links.items() if now - link.heard <= within) - self.departed
 
     def confirmed(self, now: float, within: float) -> frozenset[str]:
         """Peers that heard a heartbeat which this host sent in the last `within` seconds."""

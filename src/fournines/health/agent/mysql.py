@@ -25,6 +25,7 @@ COMMAND = 10.0
 DONOR, JOINED, SYNCED = 2, 3, 4  # wsrep_local_state
 _NO_TABLE = (1049, 1146)
 _REFUSED = 2002, 2003
+_SILENT = "timed out"  # in what PyMySQL says
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Status:
     """at: when mysqld answered last, by `clock.now()`. up False: it refuses. addresses: of its Primary component's
-    members. component: while it is not Primary, the gcomm UUIDs of who it is connected with."""
+    members. component: while it is not Primary, the gcomm UUIDs of who it is connected with. evicted: it keeps a node
+    out."""
 
     at: float = float("-inf")
     up: bool = False
@@ -48,7 +50,13 @@ class Status:
     row: Row = field(default_factory=Row)
     receive_queue: int = 0
     flow_paused: float = 0.0
+    evicted: bool = False
     error: str = ""
+
+    @property
+    def silent(self) -> bool:
+        """It took the last question and has not answered: frozen or overloaded."""
+        return _SILENT in self.error
 
     @property
     def synced(self) -> bool:
@@ -103,7 +111,7 @@ class Poller(threading.Thread):
                 self._observe(status, cursor)
         except (pymysql.Error, OSError) as error:
             self._drop()
-            if "timed out" in str(error):  # frozen or overloaded: what it said last stands, and ages
+            if _SILENT in str(error):  # what it said last stands, and ages
                 self.status = replace(self.status, error=str(error))
             elif not error.args or error.args[0] in _REFUSED or self.status.error:
                 self.status = Status(error=str(error))
@@ -127,6 +135,7 @@ _WANTED = (
     "wsrep_incoming_addresses",
     "wsrep_local_recv_queue",
     "wsrep_flow_control_paused",
+    "wsrep_evs_evict_list",
 )
 _STATUS = f"SHOW GLOBAL STATUS WHERE Variable_name IN ({', '.join(repr(name) for name in _WANTED)})"
 
@@ -150,6 +159,7 @@ def _ask(cursor: Cursor, last_row: Row) -> Status:
         row=_row(cursor, last_row),
         receive_queue=int(said.get("wsrep_local_recv_queue", 0)),
         flow_paused=float(said.get("wsrep_flow_control_paused", 0)),
+        evicted=bool(said.get("wsrep_evs_evict_list")),
     )
 
 
@@ -245,3 +255,18 @@ def make_primary(cursor: Cursor) -> None:
     ignores it in a component that is Primary already."""
     log.warning("makes its component Primary")
     cursor.execute("SET GLOBAL wsrep_provider_pc_bootstrap = ON")
+
+
+def evict(node: str) -> Callable[[Cursor], None]:
+    """Forms a view without `node`, a gcomm UUID, now instead of after `evs.suspect_timeout`."""
+
+    def evict(cursor: Cursor) -> None:
+        log.warning("Galera: goes on without the dead node %s", node)
+        cursor.execute("SET GLOBAL wsrep_provider_evs_evict = %s", (node,))
+
+    return evict
+
+
+def pardon(cursor: Cursor) -> None:
+    """An evicted node is kept out for good, until it restarts. One that was only cut off may come back as it is."""
+    cursor.execute("SET GLOBAL wsrep_provider_evs_evict = ''")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from .cgroup import Cgroup
 from .config import Vip
 
 #: keepalived touches its file each second; a second second is a stall's.
 ALIVE_WITHIN = 3.0
-#: The same when another host holds the VIP too: then a frozen keepalived here is the likely reason.
-ALIVE_WITHIN_CONFLICT = 1.6
 #: Seconds in which keepalived must have left the VIP after it was told to.
 OBEY_WITHIN = 1.0
 
@@ -59,18 +56,21 @@ def _address(attributes: bytes) -> list[str]:
 @dataclass(frozen=True)
 class Observed:
     """held: VIP addresses found here. forbidden_for: seconds since keepalived was told to leave, 0 when it was not.
-    running: keepalived's cgroup has processes. silent_for: seconds since its script touched the file, or since it was
-    started if that is less. conflict: a peer holds the VIP too."""
+    running: keepalived's cgroup has processes. idle_for: seconds in which it neither used nor wanted CPU. silent_for:
+    seconds since its script touched the file, or since it was started if that is less. conflict: a peer holds the VIP
+    too."""
 
     held: bool
     forbidden_for: float
     running: bool
+    idle_for: float
     silent_for: float
     conflict: bool
 
 
-def intervene(seen: Observed) -> str:
-    """Why keepalived is to be killed and the VIP taken off, "" to leave both alone.
+def intervene(seen: Observed, lease: float) -> str:
+    """Why keepalived is to be killed and the VIP taken off, "" to leave both alone. `lease`: seconds that a holder may
+    be out of touch. One whose keepalived uses no CPU sends no adverts: the others are about to take the VIP over.
 
     Only a keepalived that has stopped working is killed; one that is slower than `ALIVE_WITHIN` but holds no VIP is
     killed too, for it would not take over either.
@@ -79,8 +79,9 @@ def intervene(seen: Observed) -> str:
         return f"keepalived still holds the VIP {seen.forbidden_for:.1f} s after it was told to leave it"
     if seen.held and not seen.running and seen.conflict:
         return "keepalived is dead, its VIP is still here, and another host has taken it"
-    limit = ALIVE_WITHIN_CONFLICT if seen.held and seen.conflict else ALIVE_WITHIN
-    if seen.running and seen.silent_for > limit:
+    if seen.held and seen.running and seen.idle_for > lease:
+        return f"keepalived holds the VIP and has not run for {seen.idle_for:.1f} s"
+    if seen.running and seen.silent_for > ALIVE_WITHIN:
         return f"keepalived has not run its script for {seen.silent_for:.1f} s"
     return ""
 
@@ -90,9 +91,10 @@ class Keepalived:
 
     def __init__(self, vip: Vip) -> None:
         self._vip = vip
-        self._cgroup = _cgroup(vip.unit)
+        self._cgroup = Cgroup(vip.unit)
         self._touched = (0.0, 0.0)  # file's mtime; when this agent saw it change, or keepalived start
         self._was_running = False
+        self._used: tuple[float | None, float] = (None, 0.0)  # CPU; when this agent saw it change
         self._track: str | None = None
 
     def forbid(self, forbid: bool) -> None:
@@ -103,10 +105,14 @@ class Keepalived:
             self._track = text
 
     def running(self) -> bool:
-        try:
-            return bool((self._cgroup / "cgroup.procs").read_text().strip())
-        except OSError:
-            return False
+        return self._cgroup.running()
+
+    def idle_for(self, now: float) -> float:
+        """Exact only if asked more often than keepalived sends adverts."""
+        used = self._cgroup.cpu()
+        if used != self._used[0] or self._cgroup.wants_cpu():
+            self._used = (used, now)
+        return now - self._used[1]
 
     def silent_for(self, now: float) -> float:
         running = self.running()
@@ -120,20 +126,10 @@ class Keepalived:
         return now - self._touched[1]
 
     async def kill(self) -> None:
-        """systemd starts it again, as a backup. cgroup.kill reaches frozen processes too (cgroup v2 documentation)."""
-        with contextlib.suppress(OSError):
-            (self._cgroup / "cgroup.kill").write_text("1")
-        with contextlib.suppress(OSError):
-            (self._cgroup / "cgroup.freeze").write_text("0")
+        """systemd starts it again, as a backup."""
+        self._cgroup.kill()
         for address in self._vip.addresses:
             argv = ["ip", "address", "del", f"{address.address}/{address.prefix}", "dev", address.interface]
             process = await asyncio.create_subprocess_exec(*argv, stderr=asyncio.subprocess.DEVNULL)
             await process.wait()
         self._was_running = False  # the silence of the one that systemd starts now counts from its start
-
-
-def _cgroup(unit: str) -> Path:
-    """Where systemd puts a system service, cgroup v2 alone or beside v1."""
-    root = Path("/sys/fs/cgroup")
-    base = root if (root / "cgroup.controllers").exists() else root / "unified"
-    return base / "system.slice" / os.fspath(unit)

@@ -122,7 +122,7 @@ async def memcached_state(address: str, port: int) -> dict[str, Any]:
 
 
 async def keystone_state(address: str, port: int) -> dict[str, Any]:
-    status, _ = await http_get(address, port, "/healthcheck", 3.0)
+    status, _ = await http_get(address, port, "/healthcheck", 2.0)
     if status != 200:
         raise OSError(f"answers {status}")
     return {}
@@ -155,5 +155,5 @@ def watchers(config: Config) -> list[Watcher]:
     if (memcached := config.memcached) is not None:
         found.append(Watcher("memcached", 2.0, lambda: memcached_state(config.address, memcached.port)))
     if (keystone := config.keystone) is not None:
-        found.append(Watcher("keystone", 5.0, lambda: keystone_state(config.address, keystone.port)))
+        found.append(Watcher("keystone", 2.0, lambda: keystone_state(config.address, keystone.port)))
     return found

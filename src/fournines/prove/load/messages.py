@@ -79,6 +79,10 @@ class _Link:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    @property
+    def ready(self) -> bool:
+        return self._ready.is_set()
+
     async def channel(self) -> Any:
         await self._ready.wait()
         return self._channel
@@ -143,23 +147,25 @@ class MessageProbes:
     def __init__(self, broker: Broker, delivered: Callable[[str, float], None]) -> None:
         self._broker = broker
         self._delivered = delivered
-        self._publisher = _Link(broker, 0)
-        self._consumer = _Link(broker, 1, self._consume)
+        # As many of each as there are nodes, each on its own: the workers of an API, the consumers of a topic.
+        count = range(len(broker.nodes))
+        self._publishers = [_Link(broker, n) for n in count]
+        self._consumers = [_Link(broker, n, self._consume) for n in count]
+        self._turn = itertools.count()
         self.confirmed: set[str] = set()
         self.consumed: set[str] = set()
         self._arrived = asyncio.Event()
 
     async def start(self) -> None:
-        for link in (self._publisher, self._consumer):
+        for link in self._publishers + self._consumers:
             link.start()
             await link.channel()
 
     async def close(self) -> None:
-        await self._publisher.close()
-        await self._consumer.close()
+        await asyncio.gather(*(link.close() for link in self._publishers + self._consumers))
 
     async def publish(self, attempt: Attempt) -> None:
-        channel = await self._publisher.channel()
+        channel = await self._publisher().channel()
         body = f"{attempt.value} {attempt.intended!r}".encode()
         attempt.sent = True
         try:
@@ -179,9 +185,15 @@ class MessageProbes:
                     await self._arrived.wait()
         try:
             async with asyncio.timeout(5.0):
-                return await declare(await self._publisher.channel(), self._broker.queue, passive=True)
+                return await declare(await self._publisher().channel(), self._broker.queue, passive=True)
         except (OSError, TimeoutError, aiormq.AMQPError, RuntimeError):
             return None
+
+    def _publisher(self) -> _Link:
+        """The next one that has a connection; if none has, the next one, to wait for it."""
+        first = next(self._turn) % len(self._publishers)
+        ahead = self._publishers[first:] + self._publishers[:first]
+        return next((link for link in ahead if link.ready), ahead[0])
 
     async def _consume(self, channel: Any) -> None:
         await channel.basic_qos(prefetch_count=100)

@@ -1,0 +1,52 @@
+"""A systemd service's processes as one: its cgroup, v2 alone or beside v1 (cgroup v2 documentation)."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+
+class Cgroup:
+    def __init__(self, unit: str) -> None:
+        root = Path("/sys/fs/cgroup")
+        base = root if (root / "cgroup.controllers").exists() else root / "unified"
+        self._path = base / "system.slice" / unit
+
+    def running(self) -> bool:
+        try:
+            return bool((self._path / "cgroup.procs").read_text().strip())
+        except OSError:
+            return False
+
+    def cpu(self) -> float | None:
+        """Seconds of CPU used since it started; None: it does not run."""
+        if not self.running():
+            return None
+        try:
+            stat = dict(line.split() for line in (self._path / "cpu.stat").read_text().splitlines())
+        except OSError:
+            return None
+        return int(stat["usage_usec"]) / 1e6
+
+    def wants_cpu(self) -> bool:
+        """A process of it is running or waits for a CPU: what it does not do, it is kept from."""
+        try:
+            pids = (self._path / "cgroup.procs").read_text().split()
+        except OSError:
+            return False
+        return any(_state(pid) == "R" for pid in pids)
+
+    def kill(self) -> None:
+        """Also what is stopped or frozen; systemd starts it again."""
+        with contextlib.suppress(OSError):
+            (self._path / "cgroup.kill").write_text("1")
+        with contextlib.suppress(OSError):
+            (self._path / "cgroup.freeze").write_text("0")
+
+
+def _state(pid: str) -> str:
+    """proc_pid_stat(5); "" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
