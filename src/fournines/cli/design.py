@@ -6,11 +6,15 @@ import dataclasses
 import json
 import math
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from fournines.cloud.values import span
 from fournines.services import load
+
+if TYPE_CHECKING:
+    from fournines.design.simulate import Repair
 
 HELP = """Know what CLOUD, a cloud file, will mean. No host is touched.
 
@@ -103,6 +107,73 @@ def why(cloud: Path, function: str | None, as_json: bool) -> None:
         _print({"cloud": made.name, "conditions": [dataclasses.asdict(c) for c in found]})
         return
     click.echo("\n\n".join("\n".join(texts.tree(c)) for c in found))
+
+
+@command.command(
+    help="""Play FUNCTION of CLOUD for a million years: what the exact model leaves out.
+
+Lives that wear or fail early, repairs of another distribution, few hands to repair, hosts under maintenance. Switching
+from one copy to the next is not played; `fournines design CLOUD` has what that costs.
+
+\b
+Examples:
+  fournines design simulate cloud.yaml authenticate
+  fournines design simulate cloud.yaml authenticate --crew 1 --repair lognormal
+  fournines design simulate cloud.yaml authenticate --maintenance 30d/2h --life-shape 0.7
+"""
+)
+@_CLOUD
+@click.argument("function")
+@click.option("--years", default=1e6, show_default=True, help="How long to play.")
+@click.option("--crew", type=int, help="Hands that repair hosts, racks, power, switches.  [default: enough]")
+@click.option("--maintenance", metavar="EVERY/FOR", help="Take each host down on purpose, in turn: 30d/2h.")
+@click.option("--life-shape", default=1.0, show_default=True, help="Weibull's: below 1 early failures, above wear.")
+@click.option(
+    "--repair",
+    type=click.Choice(["exponential", "lognormal", "fixed"]),
+    default="exponential",
+    help="How repairs last.",
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same years.")
+@_JSON
+def simulate(  # noqa: PLR0917 - one for each option
+    cloud: Path,
+    function: str,
+    years: float,
+    crew: int | None,
+    maintenance: str | None,
+    life_shape: float,
+    repair: Repair,
+    seed: int,
+    as_json: bool,
+) -> None:
+    from fournines.cli.design_show import show_estimates
+    from fournines.design.derive import require
+    from fournines.design.exact import exact
+    from fournines.design.reliability import Reliability
+    from fournines.design.simulate import Assumptions
+    from fournines.design.simulate import simulate as play
+
+    made = load(cloud)
+    assumptions = Assumptions(life_shape, repair, crew, _maintenance(maintenance))
+    reliability, found = Reliability.of(made), require(made, function)
+    estimates = [play(c, reliability, years, assumptions, seed) for c in found]
+    exacts = [exact(c, reliability).availability for c in found]
+    if as_json:
+        both = [{**dataclasses.asdict(e), "exact": x} for e, x in zip(estimates, exacts, strict=True)]
+        _print({"cloud": made.name, "assumptions": dataclasses.asdict(assumptions), "estimates": both})
+    else:
+        show_estimates(estimates, exacts)
+
+
+def _maintenance(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    every, _, lasts = text.partition("/")
+    try:
+        return span(every), span(lasts)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write 30d/2h", param_hint="--maintenance") from None
 
 
 def _print(document: dict[str, Any]) -> None:

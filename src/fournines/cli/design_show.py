@@ -14,6 +14,7 @@ from fournines.design.availability import Availability
 from fournines.design.growth import Purchase
 from fournines.design.overview import Overview
 from fournines.design.reliability import MINUTES_A_YEAR, Figure, spell
+from fournines.design.simulate import Estimate
 from fournines.design.weakness import Weakness
 
 #: Rows of a table before "… more": what is below them adds nothing to any figure.
@@ -77,6 +78,16 @@ def _show_purchases(out: Console, rows: Sequence[Purchase]) -> None:
         look = "green" if p.gained > 0 else "red"
         more = f"{p.hosts} more like {p.like} ({', '.join(p.roles)})"
         table.add_row(more, p.region, Text(f"{most[1]:.2f} → {most[2]:.2f}", look), most[0])
+    out.print(table)
+
+
+def show_estimates(estimates: Sequence[Estimate], exacts: Sequence[float]) -> None:
+    out = console()
+    table = _table("function", "in", ">years", ">min/year", "", ">outages a year", ">exact model, min/year")
+    for e, x in zip(estimates, exacts, strict=True):
+        lost, error = (1 - e.availability) * MINUTES_A_YEAR, e.half_width * MINUTES_A_YEAR
+        row = (f"{e.years:,.0f}", f"{lost:.3g}", f"± {error:.2g} (95 %)", f"{e.outages / e.years:.3g}", minutes(1 - x))
+        table.add_row(e.function, e.region, *row)
     out.print(table)
 
 
