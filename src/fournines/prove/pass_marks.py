@@ -39,8 +39,9 @@ LONGEST_GAP: dict[tuple[str, ...], tuple[float, float]] = {
     ("network.isolate",): (3.0, 3.0),
     ("service.freeze",): (3.0, 3.0),
 }
-#: Seconds between probes of a light function.
+#: Seconds between probes of a light function; and at most, of one whose gap stands for a whole fault.
 LIGHT_S = 0.1
+TELLING_S = 0.5
 REDUNDANT_AGAIN_S = 60.0
 BASELINE = "kolla-22.2"
 BASELINE_RATIO = 5.0
@@ -114,7 +115,7 @@ def _redundancy(result: FaultResult) -> Iterator[PassMark]:
 def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[PassMark]:
     if result.fault.name != "host.power_off" or baseline is None or baseline.profile != BASELINE:
         return
-    ours, theirs = worst_gap(result), worst_gap(baseline)
+    ours, theirs = (worst_gap(r, within=2 * TELLING_S) for r in (result, baseline))
     if ours and theirs is not None:
         idle = not (result.pressure.saturated or baseline.pressure.saturated)
         what = f"longest gap of {BASELINE} over ours"

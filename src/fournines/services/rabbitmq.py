@@ -118,7 +118,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "cluster_partition_handling": "pause_minority",
         "net_ticktime": math.ceil(t.net_ticktime),
         # Raft's own failure detector: how soon a queue elects a leader when a node is silent without a closed socket.
-        "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 8)),
+        "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 24)),
         "default_queue_type": "quorum",
         "queue_leader_locator": "balanced",
         "listeners.tcp.1": f"{host.address}:{PORT}",

@@ -62,6 +62,15 @@ def test_ratio_is_only_to_the_named_baseline() -> None:
     assert what not in reached(result(), result(profile="osa-33"))
 
 
+def test_a_probe_every_two_seconds_has_no_say_in_the_ratio() -> None:
+    def beside(of: FaultResult, gap: float) -> FaultResult:
+        slow = dataclasses.replace(of.functions[0], function="slow", interval_s=2.0, longest_gap_s=gap)
+        return dataclasses.replace(of, functions=(*of.functions, slow))
+
+    ours, theirs = beside(result(read=1, write=1), 4.4), beside(result(read=5, write=5, profile="kolla-22.2"), 6)
+    assert reached(ours, theirs)["longest gap of kolla-22.2 over ours"] is True
+
+
 def test_a_busy_machine_is_only_held_to_what_must_never_happen() -> None:
     assert list(reached(result(read=99, busy=True))) == ["acknowledged writes lost"]
 
