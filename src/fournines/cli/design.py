@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from fournines.cloud.values import span
+from fournines.errors import FourninesError
 from fournines.services import load
 
 if TYPE_CHECKING:
@@ -164,6 +165,51 @@ def simulate(  # noqa: PLR0917 - one for each option
         _print({"cloud": made.name, "assumptions": dataclasses.asdict(assumptions), "estimates": both})
     else:
         show_estimates(estimates, exacts)
+
+
+@command.command(
+    help="""Solve MODEL: a fault tree in the Open-PSA Model Exchange Format, or repairable groups in YAML.
+
+Both formats: docs/design-analysis.md.
+
+\b
+Examples:
+  fournines design solve pump.xml
+  fournines design solve --order 6 pump.xml
+  fournines design solve --json cluster.yaml | jq .availability
+"""
+)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--order", default=3, show_default=True, help="Cut sets of at most so many events.")
+@_JSON
+def solve(model: Path, order: int, as_json: bool) -> None:
+    from fournines.cli.design_show import show_solutions, show_system
+    from fournines.design import faulttree, groups_file
+
+    text = _bytes(model)
+    if text.lstrip().startswith(b"<"):
+        tree = faulttree.parse(text, str(model))
+        solutions = [faulttree.solve(tree, top, order) for top in tree.tops()]
+        if as_json:
+            _print({"file": str(model), "solutions": [dataclasses.asdict(s) for s in solutions]})
+        else:
+            show_solutions(solutions)
+        return
+    groups = groups_file.read(text.decode(errors="replace"), str(model))
+    states = len(groups.system.chain().states)
+    long_run = None if groups.system.lost_is_lost else groups.system.availability()
+    then = None if groups.after is None else groups.system.after(groups.after)
+    if as_json:
+        _print({"file": str(model), "states": states, "availability": long_run, "after": groups.after, "then": then})
+    else:
+        show_system(groups.name, states, long_run, groups.after, then)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FourninesError(f"{path} cannot be read", why=error.strerror or str(error)) from None
 
 
 def _maintenance(text: str | None) -> tuple[float, float] | None:

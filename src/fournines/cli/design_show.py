@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.design.availability import Availability
+from fournines.design.faulttree import Solution
 from fournines.design.growth import Purchase
 from fournines.design.overview import Overview
 from fournines.design.reliability import MINUTES_A_YEAR, Figure, spell
@@ -19,6 +20,7 @@ from fournines.design.weakness import Weakness
 
 #: Rows of a table before "… more": what is below them adds nothing to any figure.
 _ROWS = 8
+_MANY = 20
 _ORDERS = {
     1: "What a single loss stops",
     2: "What two losses together stop",
@@ -89,6 +91,32 @@ def show_estimates(estimates: Sequence[Estimate], exacts: Sequence[float]) -> No
         row = (f"{e.years:,.0f}", f"{lost:.3g}", f"± {error:.2g} (95 %)", f"{e.outages / e.years:.3g}", minutes(1 - x))
         table.add_row(e.function, e.region, *row)
     out.print(table)
+
+
+def show_solutions(solutions: Sequence[Solution]) -> None:
+    out = console()
+    for s in solutions:
+        out.print(Text.assemble((s.top, "bold"), f"  {s.probability:.10g}  "), f"of {s.events} events, exact")
+        if s.cuts is None:
+            out.print("  not coherent: it has no cut sets")
+            continue
+        table = _table(">probability", f"minimal cut sets of at most {s.order}, {len(s.cuts)} in all")
+        for cut, probability in s.cuts[:_MANY]:
+            table.add_row(f"{probability:.4g}", ", ".join(cut))
+        out.print(table)
+        table = _table(">Birnbaum", "event")
+        for event, slope in sorted(s.birnbaum.items(), key=lambda item: -item[1])[:_ROWS]:
+            table.add_row(f"{slope:.4g}", event)
+        out.print(table)
+
+
+def show_system(name: str, states: int, long_run: float | None, after: float | None, then: float | None) -> None:
+    out = console()
+    out.print(Text.assemble((name, "bold"), f"  {states:,} states"))
+    if long_run is not None:
+        out.print(f"works in the long run  {long_run:.16g}")
+    if then is not None:
+        out.print(f"works after {after:g}  {then:.16g}")
 
 
 def _table(*names: str) -> Table:

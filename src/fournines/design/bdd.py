@@ -48,6 +48,24 @@ class Diagram:
             row = [self.choose(node, row[n + 1], row[n]) for n in range(len(row) - 1)]
         return row[0]
 
+    def solutions(self, root: int, most: int) -> set[frozenset[str]]:
+        """Of a function that no variable makes false by being true: the sets of at most `most` variables that make it
+        true, all minimal ones among them (A. Rauzy, Reliability Engineering and System Safety 40, 1993)."""
+        found: dict[int, set[frozenset[str]]] = {self.TRUE: {frozenset()}, self.FALSE: set()}
+        todo = [root] if root not in found else []
+        while todo:
+            node = todo[-1]
+            level, low, high = self._below(abs(node))
+            low, high = (low, high) if node > 0 else (-low, -high)
+            if missing := [n for n in (low, high) if n not in found]:
+                todo += missing
+                continue
+            without, variable = found[low], {self._variables[level]}
+            own = {s | variable for s in found[high] if len(s) < most and not any(o <= s for o in without)}
+            found[node] = without | own
+            todo.pop()
+        return found[root]
+
     def size(self, root: int) -> int:
         return len(self._reachable(root))
 

@@ -1,0 +1,167 @@
+"""Repairable groups as a file: YAML in, a `System` out, or every problem with its place.
+
+repairable: workstation cluster
+groups:                                         # rates per unit of time, one unit for all of the file
+  left: {count: 2, fail: 1/500, repair: 2}
+  switch: {count: 1, fail: 1/4000, repair: 0.25}
+crew: {size: 1, inspect: 10}                    # without: every component has its own
+works: left >= 2 and switch                     # a name: how many are up
+lost_is_lost: false                             # true: what no longer works is never repaired
+after: 1                                        # also: the chance to work that long after everything was up
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fournines.cloud.names import suggest
+from fournines.cloud.problems import Problems
+from fournines.cloud.source import Path, parse
+from fournines.design.markup import ModelError
+from fournines.design.repairable import Crew, Group, System
+
+_KEYS = ("repairable", "groups", "crew", "works", "lost_is_lost", "after")
+_GROUP = ("count", "fail", "repair")
+_CREW = ("size", "inspect")
+_RATE = re.compile(r"\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*/\s*([0-9.]+(?:e-?[0-9]+)?)\s*", re.IGNORECASE)
+_COMPARE = (ast.GtE, ast.Gt, ast.LtE, ast.Lt, ast.Eq, ast.NotEq)
+#: More of one group than this is a slip of the finger.
+_MOST = 10_000
+
+
+@dataclass(frozen=True)
+class Model:
+    name: str
+    system: System
+    after: float | None
+
+
+def read(text: str, file: str) -> Model:
+    """Raises ModelError."""
+    data, places, wrong = parse(text, file)
+    problems = Problems(places)
+    problems.found += wrong
+    model = _Reader(problems).model(data) if isinstance(data, dict) else None
+    if model is None and not problems.found:
+        problems.wrong((), "expected a mapping that begins with `repairable: NAME`")
+    if problems.found or model is None:
+        count = f"{len(problems.found)} problems" if len(problems.found) > 1 else "1 problem"
+        found = tuple(sorted(problems.found, key=lambda p: (p.line, p.column)))
+        raise ModelError(f"{file} cannot be used: {count}", found)
+    return model
+
+
+class _Reader:
+    def __init__(self, problems: Problems) -> None:
+        self.problems = problems
+
+    def model(self, data: Any) -> Model:
+        self._keys((), data, _KEYS, required=("repairable", "groups", "works"))
+        groups = self._groups(self._mapping(("groups",), data.get("groups", {})))
+        crew = self._crew(self._mapping(("crew",), data.get("crew", {})))
+        works = self._works(data.get("works", ""), {g.name for g in groups})
+        after = None if data.get("after") is None else self._number(("after",), data["after"])
+        lost = data.get("lost_is_lost", False)
+        if not isinstance(lost, bool):
+            self.problems.wrong(("lost_is_lost",), "expected true or false")
+        return Model(str(data.get("repairable", "")), System(groups, crew, works, bool(lost)), after)
+
+    def _mapping(self, path: Path, value: Any) -> dict[str, Any]:
+        if isinstance(value, dict):
+            return cast(dict[str, Any], value)
+        self.problems.wrong(path, "expected a mapping")
+        return {}
+
+    def _keys(self, path: Path, data: dict[str, Any], known: tuple[str, ...], required: tuple[str, ...] = ()) -> None:
+        for key in data:
+            self.problems.known((*path, key), "key", key, known, key=True)
+        for key in required:
+            if key not in data:
+                self.problems.wrong(path, f"{key} is missing", f"add {key}:")
+
+    def _groups(self, data: dict[str, Any]) -> tuple[Group, ...]:
+        groups: list[Group] = []
+        for name, written in data.items():
+            path: Path = ("groups", name)
+            entry = self._mapping(path, written)
+            self._keys(path, entry, _GROUP, required=_GROUP)
+            if not name.isidentifier():
+                self.problems.wrong(path, f"{name} cannot stand in a condition", "letters, digits and _", key=True)
+            count = entry.get("count", 1)
+            if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= _MOST:
+                self.problems.wrong((*path, "count"), f"expected a whole number from 1 to {_MOST}, found {count!r}")
+                count = 1
+            fail, repair = (self._number((*path, k), entry.get(k, 1.0)) for k in ("fail", "repair"))
+            groups.append(Group(name, count, fail, repair))
+        if not groups and ("groups",) in self.problems.places:
+            self.problems.wrong(("groups",), "a model needs at least one group")
+        return tuple(groups)
+
+    def _crew(self, data: dict[str, Any]) -> Crew:
+        self._keys(("crew",), data, _CREW)
+        size = data.get("size")
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            self.problems.wrong(("crew", "size"), f"expected a whole number of at least 1, found {size!r}")
+            size = 1
+        if size is None and "inspect" in data:
+            self.problems.wrong(("crew",), "who inspects is a crew of some size", "add size: 1")
+        inspect = None if data.get("inspect") is None else self._number(("crew", "inspect"), data["inspect"])
+        return Crew(size, inspect)
+
+    def _number(self, path: Path, value: Any) -> float:
+        """Above zero; `1/500` is one too."""
+        number = math.nan
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            number = float(value)
+        elif isinstance(value, str) and (match := _RATE.fullmatch(value)):
+            with suppress(ValueError, ZeroDivisionError):
+                number = float(match[1]) / float(match[2])
+        if not math.isfinite(number):
+            self.problems.wrong(path, f"expected a number, or a ratio such as 1/500, found {value!r}")
+        elif number <= 0:
+            self.problems.wrong(path, f"a rate, or a time, is above zero, not {value}")
+        else:
+            return number
+        return 1.0
+
+    def _works(self, text: Any, names: set[str]) -> Callable[[Mapping[str, int]], bool]:
+        """Raises nothing: what is wrong is noted, and the result then says yes."""
+        try:
+            tree = ast.parse(str(text).strip(), mode="eval")
+        except (SyntaxError, ValueError, RecursionError) as error:
+            self.problems.wrong(("works",), f"this is no condition: {error}", "left >= 2 and switch")
+            return lambda up: True
+        self._allowed(tree.body, names)
+        code = compile(tree, "works", "eval")
+        # Only after `_allowed`: names of groups, whole numbers, sums, comparisons, and, or, not.
+        return lambda up: self.problems.found == [] and bool(eval(code, {"__builtins__": {}}, dict(up)))  # noqa: S307
+
+    def _allowed(self, node: ast.AST, names: set[str]) -> None:
+        match node:
+            case ast.BoolOp():
+                inside: list[ast.AST] = list(node.values)
+            case ast.UnaryOp(op=ast.Not()):
+                inside = [node.operand]
+            case ast.BinOp(op=ast.Add()):
+                inside = [node.left, node.right]
+            case ast.Compare() if len(node.ops) == 1 and isinstance(node.ops[0], _COMPARE):
+                inside = [node.left, node.comparators[0]]
+            case ast.Constant(value=int()):
+                inside = []
+            case ast.Name():
+                inside = []
+                if node.id not in names:
+                    self.problems.wrong(("works",), f"there is no group {node.id}", suggest(node.id, names))
+            case _:
+                self.problems.wrong(
+                    ("works",), f"{ast.unparse(node)} is not understood", "names, numbers, +, >=, and, or, not"
+                )
+                return
+        for child in inside:
+            self._allowed(child, names)
