@@ -168,6 +168,32 @@ def simulate(  # noqa: PLR0917 - one for each option
 
 
 @command.command(
+    help="""Two cloud files side by side: availability, cost in hosts, what stops each function.
+
+\b
+Examples:
+  fournines design compare three.yaml five.yaml
+  fournines design compare --json one-rack.yaml three-racks.yaml | jq '.rows[] | select(.better != "")'
+"""
+)
+@click.argument("one", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path))
+@_JSON
+def compare(one: Path, other: Path, as_json: bool) -> None:
+    from fournines.cli.design_show import show_comparison
+    from fournines.design.compare import compare as make
+    from fournines.prove.observed import stored
+
+    a, b = load(one), load(other)
+    seen = (stored(a.state_dir, a.timing.profile), stored(b.state_dir, b.timing.profile))
+    made = make(a, b, seen)
+    if as_json:
+        _print(dataclasses.asdict(made))
+    else:
+        show_comparison(made)
+
+
+@command.command(
     help="""Solve MODEL: a fault tree in the Open-PSA Model Exchange Format, or repairable groups in YAML.
 
 Both formats: docs/design-analysis.md.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from fournines.design.availability import Availability
+from fournines.design.compare import Comparison
 from fournines.design.faulttree import Solution
 from fournines.design.growth import Purchase
 from fournines.design.overview import Overview
@@ -91,6 +93,19 @@ def show_estimates(estimates: Sequence[Estimate], exacts: Sequence[float]) -> No
         row = (f"{e.years:,.0f}", f"{lost:.3g}", f"± {error:.2g} (95 %)", f"{e.outages / e.years:.3g}", minutes(1 - x))
         table.add_row(e.function, e.region, *row)
     out.print(table)
+
+
+def show_comparison(made: Comparison) -> None:
+    out = console()
+    for group, rows in groupby(made.rows, key=lambda r: r.group):
+        out.print(f"\n[bold]{group}[/bold]")
+        table = _table("", f">{made.one}", f">{made.other}")
+        for r in rows:
+            texts = (
+                Text(t, "bold green" if r.better == side else "") for t, side in ((r.one, "one"), (r.other, "other"))
+            )
+            table.add_row(r.name, *texts)
+        out.print(table)
 
 
 def show_solutions(solutions: Sequence[Solution]) -> None:
