@@ -192,7 +192,8 @@ def main(arguments: Iterable[str]) -> None:
     KNOWN.mkdir(exist_ok=True)
     asked = {find.__name__: find for find in PROGRAMS}
     services = registry()
-    for name in [n for n in names if n] or sorted({*asked, *services} - {"agent"}):
+    readers = [name for name, service in services.items() if isinstance(service, ReadsOsloConfig)]
+    for name in [n for n in names if n] or sorted({*asked, *readers}):
         options: Options = asked[name](Path(root)) if name in asked else {}
         service = services.get(name)
         if name not in asked and isinstance(service, ReadsOsloConfig):

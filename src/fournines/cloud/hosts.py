@@ -47,7 +47,16 @@ class Hosts:
         for i, name in enumerate(names):
             addresses = {network: column[i] for network, column in columns.items()}
             yield model.Host(
-                name, self.region, zone, addresses["management"], addresses, tuple(roles), services, ssh, path
+                name,
+                self.region,
+                zone,
+                addresses["management"],
+                addresses,
+                tuple(roles),
+                services,
+                ssh,
+                path,
+                tuple(written.projects),
             )
 
     def _try(self, attempt: Callable[[], T], path: Path, *, key: bool = False) -> T | None:

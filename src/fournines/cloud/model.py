@@ -24,7 +24,8 @@ class Pattern:
     vip: Literal["keepalived"] = "keepalived"
     database: Literal["galera"] = "galera"
     messaging: Literal["rabbitmq"] = "rabbitmq"
-    network: Literal["ovs"] = "ovs"
+    network: Literal["ovs", "ovs-dvr"] = "ovs"
+    compute: Literal["libvirt", "fake"] = "libvirt"
     images: Literal["swift", "ceph", "nfs", "file"] | None = None  # None: Swift where there is one, else files
 
 
@@ -80,6 +81,7 @@ class Host:
     services: frozenset[str]
     ssh: Ssh
     entry: Path = ()  # of the cloud file: the same for all hosts of a range
+    projects: tuple[str, ...] = ()  # whose servers alone may run here; (): everybody's
 
 
 @dataclass(frozen=True)

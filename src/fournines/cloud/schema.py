@@ -56,7 +56,14 @@ class Pattern(Part):
     )
     database: Literal["galera"] = Field(default="galera", description="MariaDB with Galera, one writer")
     messaging: Literal["rabbitmq"] = Field(default="rabbitmq", description="RabbitMQ with quorum queues")
-    network: Literal["ovs"] = Field(default="ovs", description="Neutron's Open vSwitch agents")
+    network: Literal["ovs", "ovs-dvr"] = Field(
+        default="ovs",
+        description="Neutron's Open vSwitch agents; `ovs-dvr`: with distributed routers",
+    )
+    compute: Literal["libvirt", "fake"] = Field(
+        default="libvirt",
+        description="what runs servers: KVM, or QEMU on hosts without; `fake`: nothing, they are in Nova's books only",
+    )
     images: Literal["swift", "ceph", "nfs", "file"] | None = Field(
         default=None,
         description="where Glance keeps images; `file`: for one host alone. Default: `swift` where components have it",
@@ -121,6 +128,10 @@ class Host(Part):
     addresses: dict[str, MaybeAddress] = Field(
         default_factory=dict[str, Start | None],
         description="network → address; default: the offset that `address` has in `management`; null: not attached",
+    )
+    projects: list[Name] = Field(
+        default_factory=list[str],
+        description="only servers of these projects run here; projects of the default domain, made where missing",
     )
     ssh: Ssh = Field(default_factory=Ssh, description="only what differs from the cloud's")
 

@@ -13,7 +13,8 @@ from fournines.services.service import HaPattern, Service
 
 @runtime_checkable
 class UsesDatabase(Protocol):
-    """MariaDB makes each of these a database and an account of that name; the password is secret `NAME.database`."""
+    """MariaDB makes each of these a database and an account of that name; the password is secret `NAME.database`.
+    `DATABASE:NAME` is one more database of account NAME."""
 
     databases: ClassVar[tuple[str, ...]]
 
@@ -67,6 +68,7 @@ class Registration:
     accounts: tuple[Account, ...] = ()
     roles: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    projects: tuple[str, ...] = ()
 
 
 @runtime_checkable

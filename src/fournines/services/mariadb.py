@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
@@ -62,8 +62,8 @@ class Mariadb(Service):
         yield Unit(UNIT, timeout=900)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
-            for name in accounts(cloud, host.region):
-                yield _account(name, cloud.secrets.get(f"{name}.database"), network)
+            for name, databases in accounts(cloud, host.region).items():
+                yield _account(name, databases, cloud.secrets.get(f"{name}.database"), network)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         members = len(cloud.hosts_of(self.name, host.region))
@@ -95,9 +95,13 @@ class Mariadb(Service):
         )
 
 
-def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
-    """Databases (and accounts of the same name) that the services of `region` ask for."""
-    return tuple(name for s in present(cloud, region) if isinstance(s, UsesDatabase) for name in s.databases)
+def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
+    """Account -> its databases, of all that the services of `region` ask for."""
+    asked = (entry for s in present(cloud, region) if isinstance(s, UsesDatabase) for entry in s.databases)
+    found: dict[str, tuple[str, ...]] = {}
+    for name, _, owner in (entry.partition(":") for entry in asked):
+        found[owner or name] = (*found.get(owner or name, ()), name)
+    return found
 
 
 def _config(cloud: Cloud, host: Host) -> str:
@@ -168,10 +172,11 @@ INSTALLED = Task(
 )
 
 
-def _account(name: str, password: str, network: IPv4Network) -> Task:
+def _account(name: str, databases: Sequence[str], password: str, network: IPv4Network) -> Task:
     # mysql_native_password's hash is SHA1(SHA1(password)): of 192 random bits, safe to compare by.
     digest = hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()  # noqa: S324
-    values = {"name": name, "digest": f"*{digest}", "host": f"{network.network_address}/{network.netmask}"}
+    host = f"{network.network_address}/{network.netmask}"
+    values = {"name": name, "databases": databases, "digest": f"*{digest}", "host": host}
     return Task(
         name=f"database {name}",
         check=template("mariadb/account-check.sh.j2", **values),

@@ -50,7 +50,7 @@ def _document(cloud: Cloud, region: Region, own_url: str) -> dict[str, Any]:
         "region": region.name,
         "password": cloud.secrets.get("keystone.admin"),
         "domains": [d for d in domains if d != "Default"],
-        "projects": ["service"],
+        "projects": list(dict.fromkeys(["service", *(name for p in parts for name in p.projects)])),
         "roles": list(roles),
         "accounts": [_account(cloud, account) for account in accounts],
         "services": [

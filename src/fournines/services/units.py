@@ -114,8 +114,9 @@ def asked(
 @dataclass(frozen=True, kw_only=True)
 class Daemon:
     """A plain daemon. config: name of the file that holds `workers`: (section, option) of counts of processes, sized by
-    the host unless the operator sets them. kill_mode: `process` leaves what the daemon started alive. before_stop: sh
-    that runs while it still serves. after: units."""
+    the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
+    what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
+    it still serves. after: units."""
 
     unit: str
     service: str
@@ -124,6 +125,7 @@ class Daemon:
     command: str
     config: str = ""
     workers: tuple[tuple[str, str], ...] = ()
+    decided: tuple[tuple[str, str, str], ...] = ()
     kill_mode: str = "mixed"
     kill_signal: str = "SIGTERM"
     before_stop: str = ""
@@ -140,15 +142,18 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
     """Its unit, and the unit's running."""
     yield from scripts()
     own = cloud.options(made.service, made.config)
-    mine = [(section, option) for section, option in made.workers if option not in own.get(section, {})]
+    decided = (*((section, option, f"{WORKERS} 1") for section, option in made.workers), *made.decided)
     # The environment goes before the file, so what the operator's file sets is left out of it.
-    sized = [f"OS_{section.upper()}__{option.upper()}" for section, option in mine]
+    asked = {
+        f"OS_{section.upper()}__{option.upper()}": program
+        for section, option, program in decided
+        if option not in own.get(section, {})
+    }
     text = template(
         "units/daemon.service.j2",
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
-        sized=sized,
-        workers=WORKERS,
+        asked=asked,
     )
     yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))
     yield Unit(made.unit)

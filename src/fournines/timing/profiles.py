@@ -83,6 +83,7 @@ def derive(detect: float) -> Timers:
         report_interval=5.0,
         service_down=20.0,
         agent_down=20.0,
+        router_advert=whole(1, 1),  # VRRP version 2: whole seconds
         database_check="agent",
         vip_quorum=True,
     )
@@ -156,6 +157,7 @@ def _peer(  # noqa: PLR0917 - one row of the table below
         report_interval=10.0,
         service_down=service_down,
         agent_down=agent_down,
+        router_advert=2,
         database_check=database_check,
         vip_quorum=vip_quorum,
     )

@@ -52,7 +52,7 @@ def test_bus_addresses_are_the_nodes_not_a_vip(cloud: Cloud) -> None:
 
 
 def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
-    assert mariadb.accounts(cloud, "phx") == ("probe", "keystone")
+    assert mariadb.accounts(cloud, "phx") == {"probe": ("probe",), "keystone": ("keystone",)}
     assert rabbitmq.accounts(cloud, "phx") == ("probe",)
 
 

@@ -1,0 +1,120 @@
+"""Open vSwitch and its agent on every host that carries servers or routers.
+
+The agent only programs the switch: while it is away or restarts, what was programmed goes on (`drop_flows_on_start` is
+off). The switch uses the kernel's datapath where the host's kernel has one, else its own in userspace: the host itself
+decides, when it boots. Userspace tunnels leave through a bridge that has their address, so there the interface of
+network `tenant` becomes a port of `br-tenant`, and its address moves along.
+
+With distributed routers every such host also routes: it runs an L3 and a metadata agent of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import Component
+from fournines.services import neutron, neutron_agents, openstack, units
+from fournines.services.render import Sections, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Service
+
+CONFIG = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
+SWITCH = "openvswitch-switch.service"
+BRIDGES = "fournines-ovs.service"
+SCRIPT = "/usr/lib/fournines/ovs-bridges"
+DATAPATH = "/run/fournines/ovs-datapath"
+VSWITCHD = "/etc/systemd/system/ovs-vswitchd.service.d"
+AGENT = units.Daemon(
+    unit="neutron-openvswitch-agent.service",
+    service="neutron_l2",
+    description="OpenStack Neutron Open vSwitch agent",
+    user="neutron",
+    command=f"/usr/bin/neutron-openvswitch-agent --config-file {CONFIG}",
+    config="openvswitch_agent.ini",
+    decided=(("ovs", "datapath_type", f"cat {DATAPATH}"),),
+    after=(BRIDGES,),
+)
+
+
+class NeutronL2(Service):
+    name: ClassVar[str] = "neutron_l2"
+    pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
+    roles: ClassVar[tuple[str, ...]] = ("network", "compute")
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("neutron",)
+    units: ClassVar[tuple[str, ...]] = (AGENT.unit, SWITCH, BRIDGES)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
+        **neutron_agents.NAMESPACES,
+    }
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        yield Package("openvswitch-switch")
+        yield Package("neutron-openvswitch-agent")
+        yield Directory(VSWITCHD)
+        # No trigger: a switch that restarts drops packets.
+        yield File(f"{VSWITCHD}/fournines.conf", template("neutron_l2/vswitchd.conf.j2"))
+        yield Unit(SWITCH)
+        yield from _bridges(cloud, host)
+        sections = openstack.merged(neutron.agent(cloud, host), _own(cloud, host))
+        yield openstack.config_file(cloud, self.name, CONFIG, sections, group="neutron", units=(AGENT.unit,))
+        yield from units.daemon(cloud, AGENT)
+        if routes(cloud, host):
+            yield from neutron_agents.l3(cloud, host, self.name, "dvr")
+            yield from neutron_agents.metadata(cloud, host, self.name)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield Check(
+            "Open vSwitch answers", host.name, "ovs-vsctl --timeout=5 br-exists br-int", within=120, unit=AGENT.unit
+        )
+        yield units.runs(host, AGENT.unit)
+
+
+def routes(cloud: Cloud, host: Host) -> bool:
+    """Whether the host routes the traffic of its own servers. Network hosts do so by `neutron_agents`."""
+    return neutron.distributed(cloud) and "neutron_agents" not in host.services
+
+
+def _bridges(cloud: Cloud, host: Host) -> Iterable[Resource]:
+    region = cloud.region_of(host)
+    restart = (f"restart:{BRIDGES}",)
+    tunnels, external = (
+        region.networks[name] if name in region.networks and name in host.addresses else None
+        for name in (neutron.TUNNELS, neutron.EXTERNAL)
+    )
+    address = f"{host.addresses[tunnels.name]}/{tunnels.cidr.prefixlen}" if tunnels else ""
+    script = template(
+        "neutron_l2/ovs-bridges.sh.j2",
+        datapath=DATAPATH,
+        tunnels=tunnels.interface if tunnels else "",
+        address=address,
+        external=external.interface if external else "",
+    )
+    yield File(SCRIPT, script, mode=0o755, triggers=restart)
+    yield File(
+        f"/etc/systemd/system/{BRIDGES}",
+        template("neutron_l2/ovs-bridges.service.j2", script=SCRIPT, switch=SWITCH, agent=AGENT.unit),
+        triggers=restart,
+    )
+    yield Unit(BRIDGES)
+
+
+def _own(cloud: Cloud, host: Host) -> Sections:
+    dvr = neutron.distributed(cloud)
+    mapped = neutron.EXTERNAL in host.addresses
+    ovs: dict[str, Any] = {
+        "local_ip": host.addresses.get(neutron.TUNNELS, host.address),
+        "bridge_mappings": f"{neutron.EXTERNAL}:br-ex" if mapped else None,
+    }
+    return {
+        "ovs": ovs,
+        "agent": {
+            "tunnel_types": "vxlan",
+            "drop_flows_on_start": False,
+            "l2_population": dvr,
+            "enable_distributed_routing": dvr,
+        },
+        "securitygroup": {"firewall_driver": "openvswitch"},
+    }

@@ -1,0 +1,220 @@
+"""Nova's control plane on every controller: API, metadata, conductor, scheduler and console proxy, all active.
+
+Cells v2: `cell0` for what never reached a host, `cell1` for everything else. Their addresses are templates that Nova
+fills in from its own file, so that a password that is rotated, or a broker that moves, changes no row, and none of them
+holds a password. Another cell is one more mapping.
+
+The API runs under eventlet, whose locks do not bear several threads of one process: it grows by processes.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import endpoints, openstack, units
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.render import Sections, template
+from fournines.services.resource import File, Package, Resource, Task
+from fournines.services.schema import schema
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+CONFIG = "/etc/nova/nova.conf"
+CELLS = "/usr/lib/fournines/nova-cells"
+CONSOLE_PORT = 6080
+CONSOLE_PAGE = "/vnc_lite.html"
+API = units.Wsgi(
+    unit="nova-api.service",
+    service="nova",
+    description="OpenStack Nova API",
+    user="nova",
+    port=8774,
+    application={"wsgi-file": "/usr/bin/nova-api-wsgi"},
+    check="/",  # the versions: its health check is behind a token
+    workers=2,
+    threads=1,
+)
+METADATA = units.Wsgi(
+    unit="nova-api-metadata.service",
+    service="nova",
+    description="OpenStack Nova metadata API",
+    user="nova",
+    port=8775,
+    application={"wsgi-file": "/usr/bin/nova-metadata-wsgi"},
+    threads=1,
+)
+
+
+def _daemon(name: str, what: str, section: str = "") -> units.Daemon:
+    return units.Daemon(
+        unit=f"nova-{name}.service",
+        service="nova",
+        description=f"OpenStack Nova {what}",
+        user="nova",
+        command=f"/usr/bin/nova-{name} --config-file {CONFIG}",
+        config="nova.conf",
+        workers=((section, "workers"),) if section else (),
+    )
+
+
+CONDUCTOR = _daemon("conductor", "conductor", "conductor")
+SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
+CONSOLE = _daemon("novncproxy", "console proxy")
+
+
+class Nova(Service):
+    name: ClassVar[str] = "nova"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "placement")
+    after: ClassVar[tuple[str, ...]] = ("glance", "neutron")
+    units: ClassVar[tuple[str, ...]] = (API.unit, METADATA.unit, CONDUCTOR.unit, SCHEDULER.unit, CONSOLE.unit)
+    databases: ClassVar[tuple[str, ...]] = ("nova_api", "nova", "nova_cell0:nova")
+    vhosts: ClassVar[tuple[str, ...]] = ("nova",)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("list_servers", "lists servers"),
+        Function(
+            "boot_server", "boots a server", needs=("nova_compute", "neutron", "neutron_l2", "glance", "placement")
+        ),
+    )
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        region = cloud.region_of(host)
+        for package in ("nova-api", "nova-conductor", "nova-scheduler", "nova-consoleproxy", "novnc"):
+            yield Package(package)
+        sections = openstack.merged(
+            openstack.common(),
+            openstack.messaging(cloud, region, "nova"),
+            openstack.notifications(cloud, region, "nova"),
+            openstack.database(cloud, region, "nova_api", section="api_database"),
+            openstack.database(cloud, region, "nova"),
+            openstack.authtoken(cloud, host, "nova"),
+            shared(cloud, host),
+            _own(cloud, host),
+        )
+        yield openstack.config_file(cloud, self.name, CONFIG, sections, group="nova", units=self.units)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            yield from _tables(cloud, region)
+        for api in (API, METADATA):
+            yield from units.wsgi(cloud, host, api)
+        for daemon in (CONDUCTOR, SCHEDULER, CONSOLE):
+            yield from units.daemon(cloud, daemon)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield from units.answers(cloud, host, API, CONFIG, "/v2.1/servers?limit=1")
+        for daemon in (CONDUCTOR, SCHEDULER, CONSOLE):
+            yield units.runs(host, daemon.unit)
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        console = Frontend(
+            CONSOLE.name,
+            CONSOLE_PORT,
+            "http",
+            check=CONSOLE_PAGE,
+            public=True,
+            inter=timers(cloud).api_check_inter,
+            settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
+        )
+        return (units.frontend(cloud, API), units.frontend(cloud, METADATA, public=False), console)
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration:
+        entry = CatalogueEntry("compute", "nova", API.port, "/v2.1")
+        projects = dict.fromkeys(p for h in region.hosts for p in h.projects)
+        return Registration((entry,), (Account("nova"),), projects=tuple(projects))
+
+
+def shared(cloud: Cloud, host: Host) -> Sections:
+    """What the control plane and the computes have in common: who they are, and how they reach other services."""
+    region, t = cloud.region_of(host), timers(cloud)
+    account = openstack.client(cloud, region, "nova")
+    credentials = openstack.credentials(cloud, region, "nova")
+    session = {name: value for name, value in account.items() if name not in credentials}
+    sections: dict[str, dict[str, Any]] = {
+        "DEFAULT": {
+            "host": host.name,
+            "my_ip": host.address,
+            "state_path": "/var/lib/nova",
+            "report_interval": math.ceil(t.report_interval),
+            "service_down_time": math.ceil(t.service_down),
+        },
+        "glance": {**session, "num_retries": 3},
+        "neutron": account,
+        "placement": account,
+        "upgrade_levels": {"compute": "auto"},
+        "vnc": {
+            "enabled": True,
+            "novncproxy_base_url": endpoints.public(region, CONSOLE_PORT, CONSOLE_PAGE),
+        },
+    }
+    if cloud.hosts_of("cinder", region.name):
+        sections["cinder"] = {
+            **credentials,
+            "os_region_name": region.name,
+            "catalog_info": "volumev3:cinderv3:internalURL",
+            "timeout": session["timeout"],
+        }
+    return openstack.merged(sections, openstack.service_user(cloud, region, "nova"))
+
+
+def _own(cloud: Cloud, host: Host) -> Sections:
+    region = cloud.region_of(host)
+    sections: dict[str, dict[str, Any]] = {
+        "neutron": {"service_metadata_proxy": True, "metadata_proxy_shared_secret": metadata_secret(cloud)},
+        "keystone": openstack.client(cloud, region, "nova"),
+        "vnc": {"novncproxy_host": host.address, "novncproxy_port": CONSOLE_PORT},
+    }
+    if any(h.projects for h in region.hosts):
+        filters = (
+            *("ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter"),
+            *("ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "AggregateMultiTenancyIsolation"),
+        )
+        sections["filter_scheduler"] = {"enabled_filters": ",".join(filters)}
+    return sections
+
+
+def metadata_secret(cloud: Cloud) -> str:
+    """What Neutron's metadata agents sign with, so that no server can ask in another one's name."""
+    return cloud.secrets.get("nova.metadata")
+
+
+def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
+    """The API's tables, then the cells, then the tables of all cells: in this order, for each needs the one before."""
+    yield from schema(
+        "nova_api",
+        config=CONFIG,
+        section="api_database",
+        versions="nova/db/api/migrations/versions",
+        user="nova",
+        sync="nova-manage api_db sync",
+    )
+    yield File(CELLS, template("nova/cells.py.j2", config=CONFIG), mode=0o755)
+    transport = shlex.quote(_transport_template(len(cloud.hosts_of("rabbitmq", region.name))))
+    yield Task(
+        name="nova cells",
+        check=f"{CELLS} check {transport}",
+        script=f"runuser -u nova -- {CELLS} apply {transport}",
+        timeout=300,
+        # A conductor or scheduler reads the mappings when it starts.
+        triggers=tuple(f"restart:{unit}" for unit in (API.unit, METADATA.unit, CONDUCTOR.unit, SCHEDULER.unit)),
+    )
+    yield from schema(
+        "nova",
+        config=CONFIG,
+        versions="nova/db/main/migrations/versions",
+        user="nova",
+        sync="nova-manage db sync",  # of cell0, then of [database]
+    )
+
+
+def _transport_template(nodes: int) -> str:
+    """`transport_url` as a cell mapping has it: Nova numbers the parts of several nodes."""
+    numbers = ("",) if nodes == 1 else range(1, nodes + 1)
+    each = ",".join(f"{{username{n}}}:{{password{n}}}@{{hostname{n}}}:{{port{n}}}" for n in numbers)
+    return f"{{scheme}}://{each}/{{path}}"
