@@ -194,6 +194,35 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
 
 
 @command.command(
+    help="""Write the architecture document of CLOUD: HTML, Markdown, and its drawings as SVG.
+
+Physical, logical and request drawings, the HA pattern of every service with its reason, networks, a firewall table,
+availability, failure analysis, decisions and assumptions. Prints the path of the HTML page, which opens offline.
+
+\b
+Examples:
+  fournines design document cloud.yaml -o architecture
+"""
+)
+@_CLOUD
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory; made if need be.")
+def document(cloud: Path, output: Path) -> None:
+    from fournines.design.document import compose, html, markdown
+    from fournines.prove.observed import stored
+
+    made = load(cloud)
+    written = compose(made, stored(made.state_dir, made.timing.profile))
+    texts = {"index.html": html(written), "index.md": markdown(written)}
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        for name, text in {**texts, **{f"{d.name}.svg": d.svg for d in written.drawings}}.items():
+            (output / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FourninesError(f"{output} cannot be written", why=error.strerror or str(error)) from None
+    click.echo(output / "index.html")
+
+
+@command.command(
     help="""Solve MODEL: a fault tree in the Open-PSA Model Exchange Format, or repairable groups in YAML.
 
 Both formats: docs/design-analysis.md.

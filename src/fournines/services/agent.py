@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
-from fournines.services.capabilities import present, quorum_group
+from fournines.services.capabilities import Port, present, quorum_group
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -35,6 +35,10 @@ class Agent(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(HTTP_PORT, "tcp", "every host", "state, and the writer check of the load balancers"),
+        Port(HEARTBEAT_PORT, "udp", "its own members", "heartbeats of those that vote"),
+    )
     #: What `prove` writes to: apart from what the cloud itself needs.
     databases: ClassVar[tuple[str, ...]] = ("probe",)
     vhosts: ClassVar[tuple[str, ...]] = ("probe",)

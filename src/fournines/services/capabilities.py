@@ -123,6 +123,26 @@ class Function:
     data_plane: bool = False
 
 
+@dataclass(frozen=True)
+class Port:
+    """What a host with the service must be reachable at on network `management`, beside its frontends' backends.
+
+    number: 0 where the protocol has none. source: who comes, "every host", "its own members" or "the load balancers".
+    """
+
+    number: int
+    protocol: Literal["tcp", "udp", "vrrp"]
+    source: Literal["every host", "its own members", "the load balancers"]
+    what: str
+
+
+@runtime_checkable
+class Listens(Protocol):
+    """For the firewall table of the architecture document."""
+
+    ports: ClassVar[tuple[Port, ...]]
+
+
 @runtime_checkable
 class Provides(Protocol):
     """`design` derives from these, and from what services need, the condition under which users are served."""

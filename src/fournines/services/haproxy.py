@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import Balanced, Frontend, present
+from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.render import ms, stanzas, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -46,6 +46,7 @@ class Haproxy(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
+from fournines.services.capabilities import Port
 from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.render import blocks, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -31,6 +32,7 @@ class Keepalived(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (Port(0, "vrrp", "its own members", "VRRP adverts, protocol 112"),)
     voters: ClassVar[str] = "agent"
 
     def leased(self, cloud: Cloud) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import Frontend, UsesDatabase, present
+from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -44,6 +44,11 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(4567, "tcp", "its own members", "Galera replication"),
+        Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
+        Port(4444, "tcp", "its own members", "Galera state transfer"),
+    )
 
     def failover(self, cloud: Cloud) -> float:
         """The members agree on a view without the dead one; by the agents' election, or the load balancer's check."""

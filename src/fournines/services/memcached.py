@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
+from fournines.services.capabilities import Port
 from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -26,6 +27,7 @@ class Memcached(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", "every host", "cache"),)
     dispensable: ClassVar[str] = "a cache: without it every request reads the database"
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import UsesMessaging, present
+from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -42,6 +42,12 @@ class Rabbitmq(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(PORT, "tcp", "every host", "AMQP"),
+        Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),
+        Port(4369, "tcp", "its own members", "Erlang port mapper"),
+        Port(25672, "tcp", "its own members", "Erlang distribution"),
+    )
 
     def failover(self, cloud: Cloud) -> float:
         """A client leaves the dead node's connection after `tcp_user_timeout` (without one, after two heartbeats), and
