@@ -104,6 +104,42 @@ def glance(root: Path) -> Options:
     }
 
 
+def cinder(root: Path) -> Options:
+    """How `service_user` signs in is listed but for the choice itself."""
+    service = registry()["cinder"]
+    assert isinstance(service, ReadsOsloConfig)
+    found = oslo(root, service)
+    sections = found["cinder.conf"]
+    assert isinstance(sections, dict)
+    sections["service_user"] = sorted({*sections["service_user"], "auth_type", "auth_section"})
+    return found
+
+
+def cinder_volume(root: Path) -> Options:
+    """A back end has a section of any name."""
+    service = registry()["cinder_volume"]
+    assert isinstance(service, ReadsOsloConfig)
+    found = oslo(root, service)
+    sections = found["cinder-volume.conf"]
+    assert isinstance(sections, dict)
+    sections["*"] = sorted({*sections["backend"], *sections["backend_defaults"], "volume_driver", "backend_host"})
+    return found
+
+
+#: Of Django, of Horizon, and of what signs users in.
+SETTINGS = """
+from django.conf import global_settings
+from openstack_dashboard import defaults as dashboard
+from openstack_auth import defaults as auth
+from horizon import defaults as horizon
+print(*sorted({n for m in (global_settings, dashboard, auth, horizon) for n in dir(m) if n.isupper()}))
+"""
+
+
+def horizon(root: Path) -> Options:
+    return {"local_settings.py": {"": run(root, "python3", "-c", SETTINGS).split()}, "uwsgi.ini": "uwsgi"}
+
+
 def uwsgi(root: Path) -> Options:
     options = re.findall(r"--([a-z0-9][a-z0-9-]+)", run(root, "uwsgi_python3", "--help"))
     return {"uwsgi.ini": {"uwsgi": sorted(set(options))}}
@@ -130,6 +166,21 @@ def memcached(root: Path) -> Options:
     return {
         "memcached.conf": {"": sorted(set(re.findall(r"^(-\w|--[\w-]+)", run(root, "memcached", "-h"), re.MULTILINE)))}
     }
+
+
+def valkey(root: Path) -> Options:
+    """What a server without data says of itself; of a Sentinel's own options, those that its manual names."""
+    asked = (
+        "valkey-server --bind 127.0.0.1 --save '' --dir /tmp > /dev/null 2>&1 & sleep 1; valkey-cli config get '*';"
+        " valkey-cli shutdown nosave"
+    )
+    inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec chroot "$1" sh -c "$2"', "sh", str(root), asked]
+    said = subprocess.run(inside, capture_output=True, text=True, check=True).stdout
+    names = {*said.splitlines()[::2], "user"}
+    documented = (root / "etc/valkey/sentinel.conf").read_text()
+    own = set(re.findall(r"^(?:# )?(sentinel [a-z-]+)", documented, re.MULTILINE))
+    sentinel = {"bind", "port", "dir", "requirepass", "loglevel", "logfile", *own, *(f"{name} *" for name in own)}
+    return {"server.conf": {"": sorted(names)}, "sentinel.conf": {"": sorted(sentinel)}}
 
 
 def haproxy(root: Path) -> Options:
@@ -182,7 +233,22 @@ def write(service: str, options: Options) -> None:
     print(f"{path.name}: {counted}")
 
 
-PROGRAMS = (base, glance, haproxy, keepalived, mariadb, memcached, rabbitmq, swift, swift_storage, uwsgi)
+PROGRAMS = (
+    base,
+    cinder,
+    cinder_volume,
+    glance,
+    haproxy,
+    horizon,
+    keepalived,
+    mariadb,
+    memcached,
+    rabbitmq,
+    swift,
+    swift_storage,
+    uwsgi,
+    valkey,
+)
 
 
 def main(arguments: Iterable[str]) -> None:

@@ -18,8 +18,12 @@ pytestmark = pytest.mark.lab
 
 #: Of the way in which accounts sign in; the validator does not know them, `known` does.
 _AUTH = "auth_url|username|password|user_domain_name|project_name|project_domain_name"
-#: Sections that the operator or fournines names; the validator cannot know them, `known` does.
-_NAMED = {"glance": ("swift", "ceph", "nfs", "os_glance_staging_store", "os_glance_tasks_store")}
+#: Sections that the operator or fournines names, or where accounts sign in: `known` has them, the validator has not.
+_NAMED = {
+    "cinder": ("nova", "service_user"),
+    "cinder_volume": ("fake", "fast", "slow"),
+    "glance": ("swift", "ceph", "nfs", "os_glance_staging_store", "os_glance_tasks_store"),
+}
 _CUTTLEFISH = """\
 mkdir /tmp/schema /tmp/out
 cd /usr/lib/rabbitmq/lib/*/plugins
@@ -35,6 +39,9 @@ PROGRAMS = {
     "/99-fournines.cnf": "mariadbd --user=mysql --wsrep-on=OFF --verbose --help",
     "/rabbitmq.conf": _CUTTLEFISH,
     "/memcached.conf": "timeout 1 /usr/share/memcached/scripts/systemd-memcached-wrapper PATH; test $? = 124",
+    "/fournines-server.conf": "timeout 1 valkey-server PATH; test $? = 124",
+    "/fournines-sentinel.conf": "(echo sentinel monitor acme-phx 198.18.0.11 6379 2; cat PATH) > /tmp/sentinel.conf;"
+    " timeout 1 valkey-sentinel /tmp/sentinel.conf; test $? = 124",
     "/60-fournines.conf": "sysctl -p PATH",
     "/61-fournines-haproxy.conf": "sysctl -p PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
@@ -106,7 +113,9 @@ def test_read_by_its_program(path: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, f"{name}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
-@pytest.mark.parametrize("name", ["haproxy/lan", "keepalived/lan", "mariadb/lan", "rabbitmq/lan", "keystone/first"])
+@pytest.mark.parametrize(
+    "name", ["haproxy/lan", "keepalived/lan", "mariadb/lan", "rabbitmq/lan", "valkey/lan", "keystone/first"]
+)
 def test_a_program_refuses_what_it_does_not_know(name: str, tmp_path: Path) -> None:
     """Else the test above could not fail."""
     said = _read(cases.read(cases.ROOT / f"tests/services/{name}.yaml"), tmp_path, "\nno_such_option = 1\n")

@@ -26,6 +26,13 @@ class UsesMessaging(Protocol):
     vhosts: ClassVar[tuple[str, ...]]
 
 
+@runtime_checkable
+class UsesCoordination(Protocol):
+    """Valkey gives each of these an account; the password is secret `NAME.valkey`."""
+
+    coordination: ClassVar[tuple[str, ...]]
+
+
 #: In place of namespaces: the file is uWSGI's.
 UWSGI = ("uwsgi",)
 
@@ -80,7 +87,8 @@ class Registers(Protocol):
 
 @dataclass(frozen=True)
 class Frontend:
-    """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one.
+    """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one (there on
+    `public_port`, if that is another).
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
@@ -94,6 +102,7 @@ class Frontend:
     check: str = ""
     check_port: int = 0
     public: bool = False
+    public_port: int = 0
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""

@@ -44,11 +44,18 @@ class Schema:
 
 
 def schema(
-    name: str, *, config: str, versions: str, user: str, sync: str, section: str = "database"
+    name: str,
+    *,
+    config: str,
+    versions: str,
+    user: str,
+    sync: str,
+    section: str = "database",
+    option: str = "connection",
 ) -> Iterable[Resource]:
-    """For the first host of a service. The database's address is `connection` of `[section]` in `config`; `versions` is
+    """For the first host of a service. The database's address is `option` of `[section]` in `config`; `versions` is
     the folder of alembic's migrations below Python's packages; `sync` is a command line, run as `user`."""
-    where = {"config": config, "section": section, "versions": versions}
+    where = {"config": config, "section": section, "option": option, "versions": versions}
     yield Directory(DIRECTORY)
     yield File(SCRIPT, template("units/schema-state.py.j2", directory=DIRECTORY), mode=0o755)
     yield File(f"{DIRECTORY}/{name}.json", json.dumps(where, indent=2) + "\n")

@@ -77,7 +77,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
     yield Unit(api.unit)
 
 
-def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, repeatable: str = "") -> Frontend:
+def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int = 0, repeatable: str = "") -> Frontend:
     """Its port on the load balancer, on both VIPs unless it is not `public`."""
     return Frontend(
         api.name,
@@ -85,6 +85,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, repeatable: str = 
         "http",
         check=api.check,
         public=public,
+        public_port=public_port,
         inter=_inter(cloud, api),
         repeatable=repeatable,
         settings={"http-check disable-on-404": True},
@@ -116,7 +117,8 @@ class Daemon:
     """A plain daemon. config: name of the file that holds `workers`: (section, option) of counts of processes, sized by
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
-    it still serves. after: units."""
+    it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
+    a silence. after: units."""
 
     unit: str
     service: str
@@ -130,6 +132,7 @@ class Daemon:
     kill_signal: str = "SIGTERM"
     before_stop: str = ""
     stop_timeout: int = 60
+    watchdog: float = 0.0
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
 

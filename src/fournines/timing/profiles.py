@@ -84,6 +84,10 @@ def derive(detect: float) -> Timers:
         service_down=20.0,
         agent_down=20.0,
         router_advert=whole(1, 1),  # VRRP version 2: whole seconds
+        # As with Galera: a stall of a busy host must not look like death.
+        sentinel_down=scaled(2.0, 1.5),
+        # A failover of the database must not end it.
+        service_lease=scaled(12.0, 12.0),
         database_check="agent",
         vip_quorum=True,
     )
@@ -109,10 +113,12 @@ def _peer(  # noqa: PLR0917 - one row of the table below
     db_max_retries: int,
     service_down: float = 60.0,
     agent_down: float = 75.0,
+    sentinel_down: float = 30.0,
     database_check: str = "agent",
     vip_quorum: bool = False,
 ) -> Timers:
-    """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging and oslo.cache."""
+    """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging, oslo.cache and
+    Sentinel. None of them has anything like `service_lease`: it is Pacemaker's failover in the HA guide."""
     return Timers(
         vrrp_advert=vrrp_advert,
         vip_lease=vip_lease,
@@ -158,6 +164,8 @@ def _peer(  # noqa: PLR0917 - one row of the table below
         service_down=service_down,
         agent_down=agent_down,
         router_advert=2,
+        sentinel_down=sentinel_down,
+        service_lease=60.0,
         database_check=database_check,
         vip_quorum=vip_quorum,
     )
@@ -168,7 +176,8 @@ def _peer(  # noqa: PLR0917 - one row of the table below
 #: the HA guide's Pacemaker moves a VIP after corosync's token of 10 s, here VRRP's three adverts take as long;
 #: openstack-ansible sets no `timeout check` and no `timeout queue`: HAProxy then takes `inter` and `timeout connect`.
 PEERS: Mapping[str, Timers] = {
-    "kolla-22.2": _peer(1.0, 2.5, 2.0, 5, 2, 10.0, 60.0, 60.0, db_pool_recycle=10, db_max_retries=-1),
+    "kolla-22.2": _peer(1.0, 2.5, 2.0, 5, 2, 10.0, 60.0, 60.0, db_pool_recycle=10, db_max_retries=-1,
+                        sentinel_down=5.0),
     "osa-33": _peer(
         1.0, 2.5, 12.0, 3, 3, 12.0, 50.0, 10.0,
         tcp_retries2=8, db_pool_recycle=600, db_max_retries=10,

@@ -29,7 +29,7 @@ CUT_OFF_WRITER = WRITER_PATIENCE / 2
 
 def contradictions(t: Timers) -> Iterator[Contradiction]:
     """Everything in `t` that does not fit together."""
-    for rule in (_vip, _departed, _checks, _patience, _galera, _bus, _dead_peers, _agents):
+    for rule in (_vip, _departed, _checks, _patience, _galera, _bus, _dead_peers, _agents, _singles):
         yield from rule(t)
 
 
@@ -270,3 +270,22 @@ def _agents(t: Timers) -> Iterator[Contradiction]:
                 "one late report declares a healthy agent dead, and its work is moved",
                 f"{name} of at least {2 * t.report_interval:g}",
             )
+
+
+def _singles(t: Timers) -> Iterator[Contradiction]:
+    if t.sentinel_down <= 1.0:
+        yield Contradiction(
+            ("sentinel_down",),
+            f"Sentinel takes a Valkey for dead after {t.sentinel_down:g} s of silence",
+            "a scheduling stall on a busy host lasts that long, and each failover drops the locks of the last moment",
+            "sentinel_down of at least 1.5",
+        )
+    # Its holder gives up after three quarters of it, to be surely gone when another one takes over.
+    if 0.75 * t.service_lease <= t.evs_inactive + t.evs_install:
+        yield Contradiction(
+            ("service_lease", "evs_inactive", "evs_install"),
+            f"a lease of {t.service_lease:g} s is renewed in the database within {0.75 * t.service_lease:g} s; Galera "
+            f"may need {t.evs_inactive + t.evs_install:g} s to form a new view",
+            "each failover of the database would stop the services that run on one host at a time",
+            f"service_lease above {(t.evs_inactive + t.evs_install) / 0.75:g}",
+        )

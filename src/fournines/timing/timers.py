@@ -71,6 +71,9 @@ class Timers:
     service_down: Annotated[float, "Nova `service_down_time`"]
     agent_down: Annotated[float, "Neutron `agent_down_time`"]
     router_advert: Annotated[int, "Neutron `ha_vrrp_advert_int`; another host has the router after 3 adverts + skew"]
+    # Of which one copy works at a time
+    sentinel_down: Annotated[float, "Sentinel `down-after-milliseconds`: a silent Valkey is down"]
+    service_lease: Annotated[float, "a service that runs on one host: another one takes over after its silence"]
     # Which mechanisms the profile uses; a peer's baseline switches off what the peer does not ship
     database_check: Annotated[str, "`agent`: Primary and Synced, one writer; `tcp`: the port is open"]
     vip_quorum: Annotated[bool, "the VIP is given up on loss of quorum"]

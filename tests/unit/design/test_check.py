@@ -113,7 +113,7 @@ def test_a_single_copy_beside_others(check: Check) -> None:
 def test_a_quorum_of_two(check: Check) -> None:
     found = check(("      ctl3: {zone: rack3, address: 198.18.0.13, roles: [controller]}\n", ""))
     assert brief(found) == [("quorum-size", "error", "12:7 regions.phx.hosts.ctl2")]
-    assert found[0].what == "mariadb, rabbitmq and the VIP's vote: 2 members"
+    assert found[0].what == "mariadb, rabbitmq, valkey and the VIP's vote: 2 members"
 
 
 def test_an_even_quorum(check: Check) -> None:

@@ -61,6 +61,8 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"connect_timeout": 20.0}, ("connect_timeout", "retries", "client_timeout"), {"connect_timeout": 15.0}),
     ({"service_down": 9.0}, ("service_down", "report_interval"), {"service_down": 10.0}),
     ({"agent_down": 9.0}, ("agent_down", "report_interval"), {"agent_down": 10.0}),
+    ({"sentinel_down": 1.0}, ("sentinel_down",), {"sentinel_down": 1.5}),
+    ({"service_lease": 8.0}, ("service_lease", "evs_inactive", "evs_install"), {"service_lease": 8.1}),
 ]
 
 

@@ -1,0 +1,130 @@
+"""Cinder's API and scheduler on every controller, all of them at work.
+
+Stateless but for the database. Locks on volumes are Valkey's: the API does not even load while none of its members
+answers, so those come first. What carries the volumes out is `cinder_volume`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import endpoints, openstack, units, valkey
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.render import Sections
+from fournines.services.resource import Package, Resource
+from fournines.services.schema import schema
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+CONFIG = "/etc/cinder/cinder.conf"
+GLANCE_PORT = 9292
+VOLUME_UNIT = "cinder-volume.service"
+API = units.Wsgi(
+    unit="cinder-api.service",
+    service="cinder",
+    description="OpenStack Cinder API",
+    user="cinder",
+    port=8776,
+    application={"wsgi-file": "/usr/bin/cinder-wsgi"},
+)
+SCHEDULER = units.Daemon(
+    unit="cinder-scheduler.service",
+    service="cinder",
+    description="OpenStack Cinder scheduler",
+    user="cinder",
+    command=f"/usr/bin/cinder-scheduler --config-file {CONFIG}",
+)
+
+
+class Cinder(Service):
+    name: ClassVar[str] = "cinder"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "valkey")
+    after: ClassVar[tuple[str, ...]] = ("glance",)
+    units: ClassVar[tuple[str, ...]] = (API.unit, SCHEDULER.unit)
+    databases: ClassVar[tuple[str, ...]] = ("cinder",)
+    vhosts: ClassVar[tuple[str, ...]] = ("cinder",)
+    coordination: ClassVar[tuple[str, ...]] = ("cinder",)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "cinder.conf": ("cinder", "oslo.reports", "oslo.versionedobjects"),
+        "uwsgi.ini": UWSGI,
+    }
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("list_volumes", "lists volumes"),
+        Function("create_volume", "creates a volume", needs=("cinder_volume",)),
+    )
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        yield Package("cinder-api")
+        yield Package("cinder-scheduler")
+        yield config(cloud, host)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            yield from schema(
+                "cinder",
+                config=CONFIG,
+                versions="cinder/db/migrations/versions",
+                user="cinder",
+                sync="cinder-manage db sync",
+            )
+        yield from units.wsgi(cloud, host, API)
+        yield from units.daemon(cloud, SCHEDULER)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield from units.answers(cloud, host, API, CONFIG, "/v3/volumes?limit=1")
+        yield units.runs(host, SCHEDULER.unit)
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        return (units.frontend(cloud, API),)
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration:
+        # Nova and Heat look for the older of the names by which the same API goes.
+        names = (("block-storage", "cinder"), ("volumev3", "cinderv3"))
+        return Registration(
+            tuple(CatalogueEntry(type, name, API.port, "/v3") for type, name in names), (Account("cinder"),)
+        )
+
+
+def config(cloud: Cloud, host: Host) -> Resource:
+    """The file that all of Cinder's daemons on `host` read."""
+    region = cloud.region_of(host)
+    carried = {"cinder": (API.unit, SCHEDULER.unit), "cinder_volume": (VOLUME_UNIT,)}
+    sections = openstack.merged(
+        openstack.common(),
+        openstack.database(cloud, region, "cinder"),
+        openstack.messaging(cloud, region, "cinder"),
+        openstack.notifications(cloud, region, "cinder"),
+        openstack.authtoken(cloud, host, "cinder"),
+        openstack.service_user(cloud, region, "cinder"),
+        _own(cloud, host),
+    )
+    read_by = [unit for service, found in carried.items() if service in host.services for unit in found]
+    return openstack.config_file(cloud, "cinder", CONFIG, sections, group="cinder", units=read_by)
+
+
+def _own(cloud: Cloud, host: Host) -> Sections:
+    region, t = cloud.region_of(host), timers(cloud)
+    nova = openstack.client(cloud, region, "cinder")
+    known = ("auth_type", "auth_url", "username", "password", "user_domain_name", "project_name",
+             "project_domain_name", "region_name", "timeout")  # fmt: skip
+    timeout = math.ceil(t.api_timeout)
+    return {
+        "DEFAULT": {
+            "my_ip": host.address,
+            "state_path": "/var/lib/cinder",
+            "glance_api_servers": endpoints.internal(region, GLANCE_PORT),
+            "glance_num_retries": 3,
+            "glance_request_timeout": timeout or None,
+            "report_interval": math.ceil(t.report_interval),
+            "service_down_time": math.ceil(t.service_down),
+            # A volume of a backend that all zones reach is no zone's.
+            "allow_availability_zone_fallback": True,
+        },
+        "coordination": {"backend_url": valkey.coordination(cloud, region, "cinder")},
+        "nova": {**{name: nova[name] for name in known}, "interface": "internal"},
+    }

@@ -1,0 +1,118 @@
+"""Gnocchi: the metrics that Ceilometer and users send, on every controller; API and metricd all at work.
+
+What comes in waits in Valkey until a metricd has counted it; series are in Swift, what they are of in the database. The
+metricds share the work among themselves through Valkey: one that dies is missed after `service_down`, and the others
+take its share. What was sent in the last second before all of Valkey lost power is lost.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import endpoints, openstack, units, valkey
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.mariadb import database_url
+from fournines.services.render import Sections
+from fournines.services.resource import Package, Resource
+from fournines.services.schema import schema
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+CONFIG = "/etc/gnocchi/gnocchi.conf"
+#: Shares of work: some for each process of each host. The package's default of 32768 is for hundreds of them.
+SACKS = 128
+API = units.Wsgi(
+    unit="gnocchi-api.service",
+    service="gnocchi",
+    description="Gnocchi API",
+    user="gnocchi",
+    port=8041,
+    application={"wsgi-file": "/usr/bin/gnocchi-api"},
+)
+METRICD = units.Daemon(
+    unit="gnocchi-metricd.service",
+    service="gnocchi",
+    description="Gnocchi metricd",
+    user="gnocchi",
+    command=f"/usr/bin/gnocchi-metricd --config-file {CONFIG}",
+    config="gnocchi.conf",
+    workers=(("metricd", "workers"),),
+)
+
+
+class Gnocchi(Service):
+    name: ClassVar[str] = "gnocchi"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "full"
+    needs: ClassVar[tuple[str, ...]] = ("keystone", "swift", "valkey")
+    units: ClassVar[tuple[str, ...]] = (API.unit, METRICD.unit)
+    databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
+    coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)
+    namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"gnocchi.conf": ("gnocchi",), "uwsgi.ini": UWSGI}
+    functions: ClassVar[tuple[Function, ...]] = (Function("list_metrics", "lists metrics"),)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        for package in ("gnocchi-api", "gnocchi-metricd", "python3-redis", "python3-swiftclient"):
+            yield Package(package)
+        region = cloud.region_of(host)
+        sections = openstack.merged(openstack.authtoken(cloud, host, "gnocchi"), _own(cloud, region))
+        yield openstack.config_file(cloud, self.name, CONFIG, sections, group="gnocchi", units=self.units)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            upgrade = f"gnocchi-upgrade --sacks-number {SACKS}"
+            yield from schema(
+                "gnocchi",
+                config=CONFIG,
+                section="indexer",
+                option="url",
+                versions="gnocchi/indexer/alembic/versions",
+                user="gnocchi",
+                # The tables last: they are what says that all of it is done.
+                sync=f"sh -c '{upgrade} --skip-index --skip-archive-policies-creation && {upgrade}'",
+            )
+        yield from units.wsgi(cloud, host, API)
+        yield from units.daemon(cloud, METRICD)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        # Counts what waits in Valkey, and who works on it.
+        yield from units.answers(cloud, host, API, CONFIG, "/v1/status?details=False")
+        yield units.runs(host, METRICD.unit)
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        return (units.frontend(cloud, API),)
+
+    def registration(self, cloud: Cloud, region: Region) -> Registration:
+        account = Account("gnocchi", roles=("admin", "service", "swiftoperator"))
+        return Registration((CatalogueEntry("metric", "gnocchi", API.port),), (account,))
+
+
+def _own(cloud: Cloud, region: Region) -> Sections:
+    t = timers(cloud)
+    return {
+        "DEFAULT": {"coordination_url": valkey.coordination(cloud, region, "gnocchi")},
+        "api": {"auth_mode": "keystone", "enable_proxy_headers_parsing": True},
+        "indexer": {"url": database_url(cloud, region, "gnocchi")},
+        "incoming": {"driver": "redis", "redis_url": valkey.url(cloud, region, "gnocchi")},
+        "metricd": {
+            # Greedy ones wait for Valkey's word without a timeout: a frozen master would freeze them.
+            "greedy": False,
+            "metric_processing_delay": 15,
+        },
+        "storage": {
+            "driver": "swift",
+            "swift_auth_version": 3,
+            "swift_authurl": endpoints.keystone_internal(region),
+            "swift_user": "gnocchi",
+            "swift_key": cloud.secrets.get("gnocchi.keystone"),
+            "swift_user_domain_name": "Default",
+            "swift_project_name": "service",
+            "swift_project_domain_name": "Default",
+            "swift_region": region.name,
+            "swift_endpoint_type": "internalURL",
+            "swift_timeout": math.ceil(t.api_timeout) or None,
+        },
+    }

@@ -1,0 +1,151 @@
+"""Horizon under uWSGI on every controller, all of them serving behind HAProxy, with TLS at the public VIP's port 443.
+
+Sessions are rows in the database, read through memcached: each node knows every session, and a controller or a
+memcached that goes away logs nobody out. The nodes share the key that signs cookies. The health check asks the
+application without rendering a page: a login page, asked for four times a second by three load balancers, is a core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services import endpoints, mariadb, memcached, units
+from fournines.services.capabilities import Frontend, Function
+from fournines.services.render import HEADER, template
+from fournines.services.resource import File, Package, Resource, Task
+from fournines.services.service import Check, HaPattern, Service
+from fournines.timing import timers
+
+SETTINGS = "/etc/openstack-dashboard/local_settings.py"
+OURS = "/etc/openstack-dashboard/local_settings.d/_99_fournines.py"
+APPLICATION = "/usr/lib/fournines/horizon.py"
+TABLES = "/usr/lib/fournines/horizon-tables"
+STATIC = "/var/lib/openstack-dashboard/static"
+PORT = 8880
+PUBLIC_PORT = 443
+API = units.Wsgi(
+    unit="horizon.service",
+    service="horizon",
+    description="OpenStack Dashboard (Horizon)",
+    user="horizon",
+    port=PORT,
+    application={"wsgi-file": APPLICATION, "static-map": f"/static={STATIC}"},
+    threads=8,  # each page waits for several APIs
+)
+CLEAR = units.Round(
+    name="horizon-sessions",
+    description="Removes sessions of Horizon that have expired",
+    user="horizon",
+    command="/usr/share/openstack-dashboard/manage.py clearsessions",
+    every="1d",
+)
+
+
+class Horizon(Service):
+    name: ClassVar[str] = "horizon"
+    pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "full"
+    needs: ClassVar[tuple[str, ...]] = ("keystone",)
+    after: ClassVar[tuple[str, ...]] = ("cinder", "glance", "heat", "neutron", "nova", "swift")
+    units: ClassVar[tuple[str, ...]] = (API.unit, CLEAR.timer)
+    databases: ClassVar[tuple[str, ...]] = ("horizon",)
+    functions: ClassVar[tuple[Function, ...]] = (Function("dashboard", "opens the dashboard and signs in"),)
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        restart = (f"restart:{API.unit}",)
+        for package in ("openstack-dashboard", "python3-pymemcache", "python3-pymysql"):
+            yield Package(package)
+        if "heat" in cloud.components:
+            yield Package("python3-heat-dashboard")
+        yield File(SETTINGS, template("horizon/local_settings.py.j2"), triggers=restart)
+        yield File(OURS, _settings(cloud, host), mode=0o640, group="horizon", secret=True, triggers=restart)
+        yield File(APPLICATION, template("horizon/application.py.j2"), triggers=restart)
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            yield File(TABLES, template("horizon/tables.py.j2", settings=OURS), mode=0o755)
+            yield Task(
+                name="horizon tables",
+                check=TABLES,
+                script="runuser -u horizon -- /usr/share/openstack-dashboard/manage.py migrate --noinput",
+                timeout=300,
+            )
+        yield from units.wsgi(cloud, host, API)
+        yield from units.rounds(CLEAR)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        region = cloud.region_of(host)
+        urls = [f"http://{host.address}:{PORT}"]
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            urls.append(f"https://{region.vips.public}:{PUBLIC_PORT}")
+        for url in urls:
+            yield Check(
+                f"{url.partition(':')[0]}: the login page is served",
+                host.name,
+                f"curl -fsS -m 20 --cacert /etc/fournines/ca.crt {url}/auth/login/ | grep -q csrfmiddlewaretoken",
+                within=120,
+                unit=API.unit,
+            )
+
+    def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
+        return (units.frontend(cloud, API, public_port=PUBLIC_PORT),)
+
+
+def _settings(cloud: Cloud, host: Host) -> str:
+    """Python: Horizon's settings have no other form."""
+    region = cloud.region_of(host)
+    settings: dict[str, Any] = {
+        "ALLOWED_HOSTS": [str(a) for a in (region.vips.public, region.vips.internal, host.address)],
+        "SECRET_KEY": cloud.secrets.get("horizon.secret_key"),
+        "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(region),
+        "OPENSTACK_ENDPOINT_TYPE": "internalURL",
+        "OPENSTACK_KEYSTONE_DEFAULT_ROLE": "member",
+        # TLS ends at the load balancer, which says so, and takes the header from nobody else.
+        "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+        "CSRF_COOKIE_SECURE": True,
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db",
+        "SESSION_SERIALIZER": "django.contrib.sessions.serializers.JSONSerializer",
+        "DATABASES": {"default": _database(cloud, region)},
+        "CACHES": {"default": _cache(cloud, region)},
+    }
+    theirs = cloud.options("horizon", "local_settings.py").get("", {})
+    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items() if value is not None)
+    return HEADER + "".join(lines)
+
+
+def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
+    t = timers(cloud)
+    limits = {"connect_timeout": t.db_connect_timeout, "read_timeout": t.db_read_timeout}
+    return {
+        "ENGINE": "django.db.backends.mysql",  # on PyMySQL: see local_settings.py
+        "HOST": str(region.vips.internal),
+        "PORT": mariadb.PORT,
+        "NAME": "horizon",
+        "USER": "horizon",
+        "PASSWORD": cloud.secrets.get("horizon.database"),
+        "CONN_MAX_AGE": 0,  # a connection that outlives its request may be one through a dead load balancer
+        "OPTIONS": {"charset": "utf8mb4", **{name: round(seconds) for name, seconds in limits.items() if seconds}},
+    }
+
+
+def _cache(cloud: Cloud, region: Region) -> dict[str, Any]:
+    t = timers(cloud)
+    return {
+        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
+        "LOCATION": memcached.servers(cloud, region.name).split(","),
+        # One that is gone is not asked again for a while, and its keys go to the others.
+        "OPTIONS": {
+            "connect_timeout": t.memcache_socket_timeout,
+            "timeout": t.memcache_socket_timeout,
+            "retry_attempts": 1,
+            "dead_timeout": t.memcache_dead_retry,
+            "ignore_exc": True,
+            "no_delay": True,
+            "use_pooling": True,
+            "max_pool_size": API.threads,
+        },
+    }

@@ -1,0 +1,58 @@
+"""A daemon of which one host's copy works at a time: its unit runs on every host, under a lease in the database.
+
+The database, because nothing of OpenStack works without it, so that whoever cannot renew could not have worked either;
+and because Galera grants a row to one of two that want it, where Valkey may forget a lock in a failover. Decision 16.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services import mariadb, units
+from fournines.services.render import template
+from fournines.services.resource import Directory, File, Package, Resource
+from fournines.services.service import Check
+from fournines.timing import timers
+
+DATABASE = "lease"
+SCRIPT = "/usr/lib/fournines/lease"
+DIRECTORY = "/etc/fournines/lease"
+
+
+def leased(cloud: Cloud, host: Host, made: units.Daemon) -> Iterable[Resource]:
+    """As `units.daemon`; the service has `DATABASE` among its `databases`."""
+    lease = timers(cloud).service_lease
+    wanted = {
+        "host": host.name,
+        "lease": lease,
+        "database": {
+            "host": str(cloud.region_of(host).vips.internal),
+            "port": mariadb.PORT,
+            "user": DATABASE,
+            "password": cloud.secrets.get(f"{DATABASE}.database"),
+            "database": DATABASE,
+        },
+    }
+    yield Package("python3-pymysql")
+    yield File(SCRIPT, template("units/lease.py.j2"), mode=0o755, triggers=(f"restart:{made.unit}",))
+    yield Directory(DIRECTORY)
+    yield File(
+        f"{DIRECTORY}/{made.name}.json",
+        json.dumps(wanted, indent=2) + "\n",
+        mode=0o640,
+        group=made.user,
+        secret=True,
+        triggers=(f"restart:{made.unit}",),
+    )
+    command = f"{SCRIPT} {made.name} -- {made.command}"
+    # What is said to systemd lags behind what was sent to the database by up to a sixth of the lease.
+    yield from units.daemon(cloud, replace(made, command=command, watchdog=0.75 * lease))
+
+
+def held(host: Host, unit: str) -> Check:
+    """Some host works; asked on one of them."""
+    name = unit.removesuffix(".service")
+    return Check(f"one host runs {name}", host.name, f"{SCRIPT} {name} --holder", within=120, unit=unit)

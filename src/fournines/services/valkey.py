@@ -1,0 +1,168 @@
+"""Valkey with Sentinel: locks of Cinder, shares of the telemetry agents, what Gnocchi has not yet counted.
+
+Three copies, one of them the master; the Sentinels agree on another one when it is silent. Which one it is at any
+moment is Sentinel's business and lies in files that the daemons rewrite, `/var/lib/valkey/*.conf`. At each start those
+are made anew of what the daemon had learnt and of ours, so that a change of ours never undoes a failover; a member that
+was away asks the others first, and comes back as a replica.
+
+A master that has lost its replicas takes no writes (`min-replicas-to-write`), so that a cut-off one grants no locks.
+Replication is asynchronous all the same: a failover may lose the locks of its last moments. What must never run twice
+takes a lease in the database instead (`lease`).
+
+Clients ask the Sentinels, each with an account of its own. No VIP.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.roles import Component
+from fournines.services.capabilities import UsesCoordination, present
+from fournines.services.render import flat, template
+from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.timing import timers
+
+SERVER = "valkey-server.service"
+SENTINEL = "valkey-sentinel.service"
+PORT = 6379
+SENTINEL_PORT = 26379
+PREPARE = "/usr/lib/fournines/valkey-prepare"
+HEALTH = "/usr/lib/fournines/valkey-health"
+
+
+class Valkey(Service):
+    name: ClassVar[str] = "valkey"
+    pattern: ClassVar[HaPattern] = HaPattern.QUORUM
+    roles: ClassVar[tuple[str, ...]] = ("controller",)
+    component: ClassVar[Component] = "compute"
+    needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    rolling: ClassVar[Rolling] = "one-by-one"
+    units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+
+    def failover(self, cloud: Cloud) -> float:
+        """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""
+        return timers(cloud).sentinel_down + 2.0
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        for package in ("valkey-server", "valkey-sentinel", "valkey-tools"):
+            yield Package(package)
+        values = _values(cloud, host)
+        yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o700, secret=True)
+        yield File(HEALTH, template("valkey/health.sh.j2", **values), mode=0o700, secret=True)
+        for kind, unit, settings in (
+            ("server", SERVER, _server(cloud, host)),
+            ("sentinel", SENTINEL, _sentinel(cloud, host)),
+        ):
+            restart = (f"restart:{unit}",)
+            text = flat(settings, cloud.options(self.name, f"{kind}.conf"), separator=" ")
+            yield File(f"/etc/valkey/fournines-{kind}.conf", text, mode=0o600, secret=True, triggers=restart)
+            yield Directory(f"/etc/systemd/system/{unit}.d")
+            drop_in = template("valkey/unit.conf.j2", kind=kind)
+            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", drop_in, triggers=restart)
+            yield Unit(unit)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        yield Check("Valkey is in step, Sentinel knows all members", host.name, HEALTH, within=90, unit=SERVER)
+
+
+def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
+    """Accounts that the services of `region` ask for."""
+    return tuple(name for s in present(cloud, region) if isinstance(s, UsesCoordination) for name in s.coordination)
+
+
+def url(cloud: Cloud, region: Region, account: str, **options: Any) -> str:
+    """Address of the master, as tooz and Gnocchi take it: by way of any Sentinel. Holds passwords."""
+    t = timers(cloud)
+    first, *others = (f"{h.address}:{SENTINEL_PORT}" for h in cloud.hosts_of("valkey", region.name))
+    query = [
+        ("sentinel", group(cloud, region)),
+        *(("sentinel_fallback", other) for other in others),
+        ("sentinel_password", cloud.secrets.get("valkey.sentinel")),
+        ("db", 0),  # stated: Gnocchi looks for it
+        ("socket_timeout", max(t.sentinel_down, 2.0)),
+        ("socket_keepalive", "true"),
+        *options.items(),
+    ]
+    return f"redis://{account}:{cloud.secrets.get(f'{account}.valkey')}@{first}?{urlencode(query, safe=':')}"
+
+
+def coordination(cloud: Cloud, region: Region, account: str) -> str:
+    """`url` for tooz: a member that is silent for `service_down` has left its groups, and its locks are free."""
+    down = math.ceil(timers(cloud).service_down)
+    return url(cloud, region, account, timeout=down, lock_timeout=down, membership_timeout=down)
+
+
+def group(cloud: Cloud, region: Region) -> str:
+    """Sentinel's name for the members of a region."""
+    return f"{cloud.name}-{region.name}"
+
+
+def _values(cloud: Cloud, host: Host) -> dict[str, Any]:
+    region = cloud.region_of(host)
+    members = cloud.hosts_of("valkey", region.name)
+    return {
+        "name": group(cloud, region),
+        "address": host.address,
+        "port": PORT,
+        "sentinel_port": SENTINEL_PORT,
+        "peers": " ".join(str(m.address) for m in members if m != host),
+        "first": members[0].address,
+        "members": len(members),
+        "quorum": len(members) // 2 + 1,
+        "password": cloud.secrets.get("valkey.replication"),
+        "sentinel_password": cloud.secrets.get("valkey.sentinel"),
+    }
+
+
+def _server(cloud: Cloud, host: Host) -> dict[str, Any]:
+    t = timers(cloud)
+    password = cloud.secrets.get("valkey.replication")
+    members = cloud.hosts_of("valkey", host.region)
+    return {
+        "bind": host.address,
+        "port": PORT,
+        "dir": "/var/lib/valkey",
+        "logfile": '""',
+        "requirepass": password,  # of `default`: members among themselves, and Sentinel
+        "primaryauth": password,
+        "replica-announce-ip": host.address,
+        "user": [_account(cloud, name) for name in accounts(cloud, host.region)],
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "min-replicas-to-write": len(members) // 2,
+        "min-replicas-max-lag": math.ceil(t.sentinel_down) + 1,
+        "repl-ping-replica-period": 1,
+        "repl-timeout": max(math.ceil(3 * t.sentinel_down), 5),
+        "tcp-keepalive": t.tcp_keepalive_time,
+        "repl-diskless-sync-delay": 0,
+    }
+
+
+def _account(cloud: Cloud, name: str) -> str:
+    # By its digest: of 192 random bits, safe to show.
+    digest = hashlib.sha256(cloud.secrets.get(f"{name}.valkey").encode()).hexdigest()
+    return f"{name} on #{digest} ~* &* +@all -@admin"
+
+
+def _sentinel(cloud: Cloud, host: Host) -> dict[str, Any]:
+    name = group(cloud, cloud.region_of(host))
+    down = round(1000 * timers(cloud).sentinel_down)
+    return {
+        "bind": host.address,
+        "port": SENTINEL_PORT,
+        "dir": "/var/lib/valkey",
+        "logfile": '""',
+        "requirepass": cloud.secrets.get("valkey.sentinel"),
+        "sentinel announce-ip": host.address,
+        f"sentinel auth-pass {name}": cloud.secrets.get("valkey.replication"),
+        f"sentinel down-after-milliseconds {name}": down,
+        # Also how long a failed attempt keeps others from trying: twice this.
+        f"sentinel failover-timeout {name}": 5 * down,
+        f"sentinel parallel-syncs {name}": len(cloud.hosts_of("valkey", host.region)),
+    }
