@@ -23,6 +23,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 _CLOUD = """\
 cloud: {name}
 release: "2025.1"
+components: core
 regions:
   one:
     vips: {{internal: 198.19.{block}.100, public: 198.19.{next}.100}}

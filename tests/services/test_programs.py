@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from fournines.lab.image import image_for
-from fournines.services import openstack, registry
+from fournines.services import load, openstack, registry
 from fournines.services.capabilities import UWSGI, ReadsOsloConfig
 from fournines.services.resource import File
 from samples import cases
@@ -77,6 +78,12 @@ def _program(case: cases.Case, path: str) -> str | None:
     return next((p.replace("PATH", path) for ending, p in PROGRAMS.items() if path.endswith(ending)), None)
 
 
+@cache
+def _image() -> Path:
+    """One for all cases, with every service's packages: the one that the lab of the whole cloud starts from."""
+    return image_for(load(cases.ROOT / "examples/full-cloud.yaml"), print)
+
+
 def _files(case: cases.Case, directory: Path) -> list[File]:
     return [r for r in case.resources(case.cloud(directory)) if isinstance(r, File)]
 
@@ -85,7 +92,7 @@ def _read(case: cases.Case, directory: Path, spoil: str = "") -> dict[str, subpr
     """path -> what its program said, of each file of the case that a program reads. `spoil` is added to all of them."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    image = image_for(case.cloud(directory), print)
+    image = _image()
     tree, layer = directory / "tree", directory / "layer"
     layer.mkdir()
     read: dict[str, str] = {}

@@ -142,7 +142,7 @@ def test_the_readme_compares_what_the_profiles_say() -> None:
     assert dead[2] == f"about {ours.check_inter * ours.check_fall:.0f} s"
     skew = ours.vrrp_advert * (256 - 170) / 256  # of the first backup of three
     assert rows["the VIP moves after"][2] == f"about {rules.takeover(ours) + skew:.1f} s"
-    assert rows["a connection to a dead host ends after"][2] == f"{rules.idle_connection(ours):g} s"
+    assert rows["a client without an agent leaves a dead connection after"][2] == f"{rules.idle_connection(ours):g} s"
 
 
 def _cells(line: str) -> list[str]:
