@@ -8,7 +8,8 @@
     ├── PlanError             1    a plan cannot be made, or the world moved since it was made
     ├── GateError             1    a stage's checks did not hold within their deadline
     ├── LabError              1    the lab cannot be built on this machine
-    └── ProveError            1    a campaign cannot start (the cloud is unhealthy, a fault is unknown)
+    ├── ProveError            1    a campaign cannot start (the cloud is unhealthy, a fault is unknown)
+    └── SmokeError            1    nobody can sign in, so there is nothing to try
 
 Each says what happened, where, why, and what to do next. `cli.main` prints it and exits with `exit_code`; no
 traceback reaches the user.
@@ -98,4 +99,8 @@ class LabError(FourninesError):
 
 
 class ProveError(FourninesError):
+    pass
+
+
+class SmokeError(FourninesError):
     pass

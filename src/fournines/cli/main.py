@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "Show what apply would change, host by host.",
     "apply": "Bring the hosts to what the cloud file says.",
     "status": "Say whether the control plane is healthy, and what is wrong.",
+    "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
     "rotate": "Rotate keys: a plan like any other.",
@@ -59,6 +60,7 @@ Examples:
   sudo fournines lab up examples/three-controllers.yaml
   sudo fournines apply examples/three-controllers.yaml --yes
   fournines status examples/three-controllers.yaml --watch
+  fournines smoke examples/full-cloud.yaml
   sudo fournines prove examples/three-controllers.yaml --faults host.power_off@vip,service.freeze@keystone
 """
 

@@ -16,6 +16,7 @@ import click
 
 from fournines import lab
 from fournines.cli.proof_show import reporting
+from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
 from fournines.engine.events import Event, StageStarted
@@ -67,21 +68,13 @@ def again(cloud: Cloud, run_name: str) -> Campaign:
 
 def prove(cloud: Cloud, wish: Wish) -> Campaign:
     """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
-    region = _region(cloud, wish.region)
+    region = region_of(cloud, wish.region)
     faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
     if "keystone.admin" not in cloud.secrets.names():
         raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
     _consent(cloud, wish)
     with local_lock(cloud.state_dir):
         return _interruptible(_campaign(cloud, region, faults, wish))
-
-
-def _region(cloud: Cloud, name: str | None) -> Region:
-    if name is None and len(cloud.regions) == 1:
-        return next(iter(cloud.regions.values()))
-    if name is None or name not in cloud.regions:
-        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
-    return cloud.regions[name]
 
 
 def _consent(cloud: Cloud, wish: Wish) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fournines.cloud.model import Cloud, Host
+from fournines.cloud.model import Cloud, Host, Region
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,6 +63,15 @@ def reach_options(function: F) -> F:
 def reach_of(options: dict[str, Any]) -> Reach:
     names = tuple(name for name in options["hosts"].split(",") if name)
     return Reach(names, options["ask_sudo_password"], options["accept_new_host_keys"])
+
+
+def region_of(cloud: Cloud, name: str | None) -> Region:
+    """The one of that name; without a name, the only one. Raises UsageError."""
+    if name is None and len(cloud.regions) == 1:
+        return next(iter(cloud.regions.values()))
+    if name is None or name not in cloud.regions:
+        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
+    return cloud.regions[name]
 
 
 def load_cloud(path: Path) -> Cloud:

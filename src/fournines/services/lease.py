@@ -37,7 +37,9 @@ def leased(cloud: Cloud, host: Host, made: units.Daemon) -> Iterable[Resource]:
         },
     }
     yield Package("python3-pymysql")
-    yield File(SCRIPT, template("units/lease.py.j2"), mode=0o755, triggers=(f"restart:{made.unit}",))
+    yield File(
+        SCRIPT, template("units/lease.py.j2", directory=DIRECTORY), mode=0o755, triggers=(f"restart:{made.unit}",)
+    )
     yield Directory(DIRECTORY)
     yield File(
         f"{DIRECTORY}/{made.name}.json",

@@ -1,0 +1,47 @@
+"""Pages: the dashboard's, and a server's console."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from fournines.cloud.model import Region
+from fournines.services.horizon import PUBLIC_PORT
+
+_TOKEN = re.compile(r"name=['\"]csrfmiddlewaretoken['\"] value=['\"]([^'\"]+)")
+TIMEOUT = 30
+
+
+def sign_in(region: Region, password: str, ca: Path) -> str:
+    """Signs in as the administrator and opens the first page, each request a connection of its own: any backend."""
+    base = f"https://{region.vips.public}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}")
+    login = f"{base}/auth/login/"
+    with requests.Session() as browser:
+        browser.verify = str(ca)
+        browser.headers["Connection"] = "close"
+        form = browser.get(login, timeout=TIMEOUT)
+        form.raise_for_status()
+        token = _TOKEN.search(form.text)
+        if token is None:
+            raise RuntimeError("the login page has no form")
+        fields = {"csrfmiddlewaretoken": token[1], "username": "admin", "password": password, "region": "default"}
+        reply = browser.post(login, fields, headers={"Referer": login}, timeout=TIMEOUT, allow_redirects=False)
+        if reply.status_code != 302 or "/auth/login" in reply.headers.get("Location", ""):
+            raise RuntimeError(f"signing in was answered with {reply.status_code}")
+        page = browser.get(f"{base}/identity/", timeout=TIMEOUT)
+        page.raise_for_status()
+        if "/auth/logout/" not in page.text:
+            raise RuntimeError("signed in, and the next page did not know it: the backends do not share sessions")
+    return f"{len(page.content)} bytes of the first page"
+
+
+def console_page(url: str, ca: Path) -> str:
+    """The console's page comes through the load balancer."""
+    reply: Any = requests.get(url, verify=str(ca), timeout=TIMEOUT)
+    reply.raise_for_status()
+    if "noVNC" not in reply.text:
+        raise RuntimeError(f"{url.partition('?')[0]} is not noVNC's page")
+    return url.partition("?")[0]

@@ -1,0 +1,61 @@
+"""What a smoke test is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from fournines.cloud.model import Cloud, Region
+
+#: Everything that a run makes is named so; whatever has such a name is a run's, and may be removed.
+PREFIX = "fournines-smoke"
+
+Outcome = Literal["passed", "failed", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`said`: of a passed step what came of it, else why. `seconds` that it took."""
+
+    name: str
+    outcome: Outcome
+    seconds: float
+    said: str
+
+
+@dataclass
+class Site:
+    """The cloud as one user sees it. `connection` is openstacksdk's; `made` is what earlier steps leave for later ones.
+
+    timeout: seconds that anything may take to become what it should.
+    """
+
+    cloud: Cloud
+    region: Region
+    connection: Any
+    ca: Path
+    timeout: float = 180.0
+    made: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def carries(self, service: str) -> bool:
+        return bool(self.cloud.hosts_of(service, self.region.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """does: as a report has it. services: without one of them the step is skipped. after: steps that it builds on.
+
+    run: says what came of it; raises anything when it does not work, `NotHereError` when this cloud is not meant to.
+    """
+
+    name: str
+    does: str
+    services: tuple[str, ...]
+    run: Callable[[Site], str]
+    after: tuple[str, ...] = ()
+
+
+class NotHereError(Exception):
+    """This cloud cannot do that, by its own configuration; the text says why."""
