@@ -76,15 +76,20 @@ def _moved(*what: str) -> PlanError:
 
 async def _carry_out(stage: Stage, hosts: Mapping[str, ManagedHost], report: Report) -> None:
     """Hosts that are not well move first: that takes nothing away. The gate asks for those that have moved, and for
-    those that were well before: one that stays ill must not keep the others from being mended."""
+    those that were well before: one that stays ill must not keep the others from being mended. Where the first host
+    makes what the others need, it is the first, and none of them is well yet."""
     by_host: dict[str, list[Change]] = {}
     for change in stage.changes:
         by_host.setdefault(change.host, []).append(change)
     ill: set[str] = set()
-    if len(stage.waves) > 1:
+    waves: Sequence[tuple[str, ...]] = stage.waves
+    if stage.rolling == "first-alone":
+        ill = {check.host for check in stage.gate}
+    elif len(waves) > 1:
         ill = {check.host for check in await gate.failing(hosts, stage.gate)}
+        waves = _ill_first(waves, ill)
     moved: set[str] = set()
-    for wave in _ill_first(stage.waves, ill):
+    for wave in waves:
         changing = {name: by_host[name] for name in wave if name in by_host}
         await together(_change(hosts[name], stage, changes, report) for name, changes in changing.items())
         moved |= set(wave)

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from fournines.cloud.model import Cloud, Host
 from fournines.plan.actions import (
@@ -30,7 +29,7 @@ from fournines.plan.desired import Registry, facts, ordered
 from fournines.plan.model import Change, Desired, Observed, Plan, Stage
 from fournines.plan.waves import at_most, strictest, waves
 from fournines.services.resource import Fact, Resource
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 
 _NOTHING = {"path": "absent", "text": "absent", "unit": "inactive not-found", "package": "absent", "shell": "absent"}
 _NEW = frozenset(_NOTHING.values())
@@ -189,14 +188,14 @@ class _Maker:
 
     def _waves(
         self, by_host: Iterable[str], involved: Sequence[Service]
-    ) -> tuple[Literal["together", "one-by-one", "by-zone"], tuple[tuple[str, ...], ...]]:
+    ) -> tuple[Rolling, tuple[tuple[str, ...], ...]]:
         """How the hosts move: as the most careful of the `involved` services wants it, region after region."""
         regions: dict[str, list[Host]] = {}
         for host in by_host:
             regions.setdefault(self.cloud.host_by_name[host].region, []).append(self.cloud.host_by_name[host])
         together: list[str] = []
         rolled: list[tuple[str, ...]] = []
-        seen: list[Literal["together", "one-by-one", "by-zone"]] = []
+        seen: list[Rolling] = []
         for region, hosts in regions.items():
             rolling = strictest(s.rolling if self._runs_in(s, region) else s.first_start for s in involved)
             limit = min((at_most(self.cloud, s, region) for s in involved), default=len(hosts))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fournines.cloud.model import Cloud, Host
 from fournines.services.service import Rolling, Service
 
-_STRICTNESS: tuple[Rolling, ...] = ("together", "by-zone", "one-by-one")
+_STRICTNESS: tuple[Rolling, ...] = ("together", "first-alone", "by-zone", "one-by-one")
 
 
 def strictest(rollings: Iterable[Rolling]) -> Rolling:
@@ -20,9 +20,11 @@ def at_most(cloud: Cloud, service: Service, region: str) -> int:
 
 
 def waves(hosts: Sequence[Host], rolling: Rolling, limit: int) -> list[tuple[str, ...]]:
-    """`hosts` of one region, in file order. `limit` is for all but `together`."""
+    """`hosts` of one region, in file order. `limit` is for `by-zone`."""
     if rolling == "together":
         return [tuple(h.name for h in hosts)] if hosts else []
+    if rolling == "first-alone":
+        return [tuple(h.name for h in part) for part in (hosts[:1], hosts[1:]) if part]
     if rolling == "one-by-one":
         return [(h.name,) for h in hosts]
     zones: dict[str, list[str]] = {}

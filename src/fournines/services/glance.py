@@ -16,7 +16,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 
 CONFIG = "/etc/glance/glance-api.conf"
 SWIFT_ACCOUNT = "/etc/glance/glance-swift.conf"
@@ -42,6 +42,7 @@ class Glance(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone",)
     after: ClassVar[tuple[str, ...]] = ("swift",)
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("glance",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {

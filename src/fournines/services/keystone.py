@@ -22,7 +22,7 @@ from fournines.services.registration import registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
 UNIT = "keystone.service"
@@ -42,6 +42,7 @@ class Keystone(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}

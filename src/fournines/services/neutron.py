@@ -21,7 +21,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
 CONFIG = "/etc/neutron/neutron.conf"
@@ -66,6 +66,7 @@ class Neutron(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, RPC.unit, PERIODIC.unit)
     databases: ClassVar[tuple[str, ...]] = ("neutron",)
     vhosts: ClassVar[tuple[str, ...]] = ("neutron",)

@@ -21,7 +21,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
 CONFIG = "/etc/nova/nova.conf"
@@ -74,6 +74,7 @@ class Nova(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "placement")
     after: ClassVar[tuple[str, ...]] = ("glance", "neutron")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, METADATA.unit, CONDUCTOR.unit, SCHEDULER.unit, CONSOLE.unit)
     databases: ClassVar[tuple[str, ...]] = ("nova_api", "nova", "nova_cell0:nova")
     vhosts: ClassVar[tuple[str, ...]] = ("nova",)

@@ -15,7 +15,7 @@ from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 
 CONFIG = "/etc/placement/placement.conf"
 API = units.Wsgi(
@@ -35,6 +35,7 @@ class Placement(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone",)
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("placement",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"placement.conf": ("placement.conf",), "uwsgi.ini": UWSGI}

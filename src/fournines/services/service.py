@@ -20,7 +20,8 @@ class HaPattern(Enum):
     PER_HOST = "per host"
 
 
-Rolling = Literal["together", "one-by-one", "by-zone"]
+#: first-alone: the first host makes what the others need (tables), then all of them at once.
+Rolling = Literal["together", "first-alone", "by-zone", "one-by-one"]
 
 
 @dataclass(frozen=True, slots=True)
