@@ -16,7 +16,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 
 CONFIG = "/etc/aodh/aodh.conf"
 API = units.Wsgi(
@@ -47,6 +47,7 @@ class Aodh(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "full"
     needs: ClassVar[tuple[str, ...]] = ("gnocchi", "rabbitmq", "valkey")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, *(daemon.unit for daemon in DAEMONS))
     databases: ClassVar[tuple[str, ...]] = ("aodh",)
     vhosts: ClassVar[tuple[str, ...]] = ("aodh",)

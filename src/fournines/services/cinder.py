@@ -17,7 +17,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
 CONFIG = "/etc/cinder/cinder.conf"
@@ -47,6 +47,7 @@ class Cinder(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "valkey")
     after: ClassVar[tuple[str, ...]] = ("glance",)
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, SCHEDULER.unit)
     databases: ClassVar[tuple[str, ...]] = ("cinder",)
     vhosts: ClassVar[tuple[str, ...]] = ("cinder",)

@@ -19,7 +19,7 @@ from fournines.services.mariadb import database_url
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
 CONFIG = "/etc/gnocchi/gnocchi.conf"
@@ -50,6 +50,7 @@ class Gnocchi(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "full"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "swift", "valkey")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, METRICD.unit)
     databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
     coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)

@@ -17,7 +17,7 @@ from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Fron
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
-from fournines.services.service import Check, HaPattern, Service
+from fournines.services.service import Check, HaPattern, Rolling, Service
 
 CONFIG = "/etc/heat/heat.conf"
 DOMAIN = "heat"
@@ -57,6 +57,7 @@ class Heat(Service):
     component: ClassVar[Component] = "full"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq")
     after: ClassVar[tuple[str, ...]] = ("cinder", "glance", "neutron", "nova")
+    first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, CFN.unit, ENGINE.unit)
     databases: ClassVar[tuple[str, ...]] = ("heat",)
     vhosts: ClassVar[tuple[str, ...]] = ("heat",)
