@@ -93,6 +93,26 @@ async def test_hosts_move_a_wave_at_a_time() -> None:
     assert order == ["h1", "h2", "h3"]
 
 
+async def test_at_a_first_start_the_others_wait_for_what_the_first_host_makes() -> None:
+    """None of them is well yet, and still the first is first."""
+    made = cloud(THREE)
+    hosts = world(made)
+    started: list[str] = []
+
+    def watch(host: FakeHost, step: Step) -> None:
+        if "systemctl start" in getattr(step, "script", ""):
+            started.append(host.host)
+            assert host.host == "h1" or fake(hosts, "h1").units["db.service"][0] == "active"
+
+    for name in hosts:
+        fake(hosts, name).before_step = watch
+    events = await attempt(made, db(first_start="first-alone"), hosts)
+    assert started[0] == "h1"
+    assert sorted(started) == ["h1", "h2", "h3"]
+    [stage] = [e for e in events if isinstance(e, StageStarted) and e.stage == "db"]
+    assert stage.hosts == ("h1", "h2", "h3")
+
+
 async def test_an_ill_host_moves_first() -> None:
     made = cloud(THREE)
     hosts = await running(made, db())
