@@ -14,9 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.health.cluster import Cluster, RegionState
-from fournines.health.snapshot import HostState, Probe
+from fournines.health.snapshot import HostState, Openstack, Probe
 
 GOOD, BAD, DIM = "green", "red", "dim"
+#: Routers on the screen; those that are not active on one host come first.
+SHOWN = 20
 
 
 def show(seen: Cluster) -> None:
@@ -91,6 +93,10 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
         thin = sum(1 for q in region.queues if q.quorum and q.missing)
         counts = f"{len(region.queues)} replicated queues, {bad} without quorum, {thin} with missing members"
         yield f"RabbitMQ  {counts}", _rabbitmq(region)
+    if region.openstack:
+        yield "Services, as their own tables have them", _services(region.openstack)
+        if region.openstack.routers:
+            yield "Routers", _routers(region.openstack)
     if region.balancers():
         yield "Backends, as each load balancer sees them", _balancers(region)
 
@@ -153,6 +159,35 @@ def _rabbitmq(region: RegionState) -> Table:
             ", ".join(r.alarms) or "none",
             str(leads),
         )
+    return table
+
+
+def _services(known: Openstack) -> Table:
+    table = _table("service", "part", "up", "down", "disabled")
+    for service, kind in sorted({(r.service, r.kind) for r in known.reports}):
+        mine = [r for r in known.reports if (r.service, r.kind) == (service, kind)]
+        down = [r.host for r in mine if not r.up]
+        table.add_row(
+            service,
+            kind,
+            _mark(not down, f"{len(mine) - len(down)}/{len(mine)}"),
+            ", ".join(down),
+            ", ".join(r.host for r in mine if not r.enabled),
+        )
+    if known.cells:
+        cells = ", ".join(f"{name} ({hosts} computes)" for name, hosts in sorted(known.cells.items()))
+        table.add_row("nova", "cells", cells)
+    return table
+
+
+def _routers(known: Openstack) -> Table:
+    table = _table("router", "active on", "others")
+    for router in known.routers[:SHOWN]:
+        others = ", ".join(f"{host} {state}" for host, state in router.states.items() if state != "active")
+        name, active = router.name or router.id, ", ".join(router.active)
+        table.add_row(name, _mark(len(router.active) == 1, active or "nowhere"), others)
+    if len(known.routers) > SHOWN:
+        table.add_row(f"… {len(known.routers) - SHOWN} more in --json")
     return table
 
 

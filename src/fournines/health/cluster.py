@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from fournines.cloud.model import Cloud, Region
-from fournines.health.snapshot import Galera, HostState, Queue, Rabbitmq
+from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,11 @@ class RegionState:
     def queues(self) -> tuple[Queue, ...]:
         """As the first node that answers sees them."""
         return next((r.queues for r in self.rabbitmq.values() if r.ok), ())
+
+    @cached_property
+    def openstack(self) -> Openstack | None:
+        """What the writer's host has read; None while there is none."""
+        return next((s.openstack for name, s in self.states.items() if name in self.writers and s.openstack), None)
 
     def balancers(self) -> Mapping[tuple[str, str], Mapping[str, str]]:
         """(proxy, server) -> load balancer's host -> that server's status there."""

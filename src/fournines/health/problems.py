@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 from fournines.health.cluster import Problem, RegionState
+from fournines.health.openstack import openstack
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
 STALE = 10.0
@@ -22,7 +23,7 @@ _START_WITHOUT = (
 
 def problems(region: RegionState) -> list[Problem]:
     """Of several hosts with the same problem one, that names them all."""
-    rules = (_hosts, _agents, _vip, _galera, _writer, _rabbitmq, _probes, _balancers, _units, _expiry)
+    rules = (_hosts, _agents, _vip, _galera, _writer, _rabbitmq, _probes, _balancers, _units, _expiry, _openstack)
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
         for problem in rule(region):
@@ -176,3 +177,8 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
                 yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+
+
+def _openstack(r: RegionState) -> Iterator[Problem]:
+    for what, where, mend in openstack(r):
+        yield _problem(r, what, where, mend)

@@ -95,6 +95,46 @@ class Probe:
 
 
 @dataclass(frozen=True)
+class Report:
+    """One part of a service, as its database has it. kind: `nova-compute`, `L3 agent`. age: seconds since it reported;
+    up: not too many. host: as the service names it, `HOST@BACKEND` of a volume service."""
+
+    service: str
+    kind: str
+    host: str
+    age: float
+    up: bool
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class Router:
+    """states: host -> `active`, `standby`, `unknown`."""
+
+    id: str
+    name: str
+    states: Mapping[str, str]
+
+    @property
+    def active(self) -> tuple[str, ...]:
+        return tuple(host for host, state in self.states.items() if state == "active")
+
+
+@dataclass(frozen=True)
+class Openstack:
+    """From the writer's host. cells: name -> computes in it."""
+
+    reports: tuple[Report, ...]
+    routers: tuple[Router, ...]
+    cells: Mapping[str, int]
+
+    @property
+    def services(self) -> frozenset[str]:
+        """Those of which anything has ever reported."""
+        return frozenset(r.service for r in self.reports)
+
+
+@dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
     certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key."""
@@ -111,6 +151,7 @@ class HostState:
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     fernet_age: float | None = None
+    openstack: Openstack | None = None
 
 
 def parse(document: Mapping[str, Any], age: float) -> HostState:
@@ -129,6 +170,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         fernet_age=_part(document, "fernet").get("age"),
+        openstack=_openstack(_part(document, "openstack")),
     )
 
 
@@ -207,3 +249,22 @@ def _units(said: Mapping[str, Any]) -> dict[str, str]:
         active, result = fields.get("ActiveState", ""), fields.get("Result", "")
         found[name] = active if active == "active" or result in ("", "success") else f"{active} ({result})"
     return found
+
+
+def _openstack(said: Mapping[str, Any]) -> Openstack | None:
+    """None where the writer is not."""
+    if said.get("reports") is None:
+        return None
+    reports = tuple(
+        Report(service, kind, host, age, up, enabled)
+        for service, kinds in said["reports"].items()
+        for kind, hosts in kinds.items()
+        for host, (age, up, enabled) in hosts.items()
+    )
+    late = {r.host for r in reports if r.kind == "L3 agent" and not r.up}
+    routers = tuple(
+        # Of an agent that no longer reports, the last word is worth nothing.
+        Router(r["id"], r["name"], {h: "unknown" if h in late else state for h, state in r["states"].items()})
+        for r in said["routers"]
+    )
+    return Openstack(reports, routers, said["cells"])

@@ -151,4 +151,8 @@ def _vip(cloud: Cloud, host: Host) -> dict[str, Any]:
     if "mariadb" in host.services:
         members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
         sections["galera"] = {"members": members, "unit": mariadb.UNIT}
+        t = timers(cloud)
+        down = {"nova": t.service_down, "cinder": t.service_down, "neutron": t.agent_down}
+        if here := {name: seconds for name, seconds in down.items() if cloud.hosts_of(name, host.region)}:
+            sections["openstack"] = here
     return sections

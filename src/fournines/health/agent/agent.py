@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from . import daemons, lease, sever, system, vip, watch
+from . import daemons, lease, openstack, sever, system, vip, watch
 from .clock import now
 from .config import Config, Haproxy
 from .database import Database
@@ -314,4 +314,13 @@ class Agent(asyncio.DatagramProtocol):
             found.append(watch.Watcher("certificates", 30.0, lambda: system.certificates(config.certificates)))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: _fernet(config.fernet_keys)))
+        if (database := self.database) and (galera := config.galera) and config.openstack:
+            look = openstack.look
+            found.append(
+                watch.Watcher(
+                    "openstack",
+                    openstack.EVERY,
+                    lambda: look(galera, config.openstack, lambda: database.decision.acting),
+                )
+            )
         return found

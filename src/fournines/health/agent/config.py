@@ -29,7 +29,8 @@
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
       "rabbitmq":  {"port": 5672, "management_port": 15672, "user": "…", "password": "…", "unit": …},
       "memcached": {"port": 11211, "unit": "memcached.service"},
-      "keystone":  {"port": 5000, "unit": "keystone.service"}
+      "keystone":  {"port": 5000, "unit": "keystone.service"},
+      "openstack": {"nova": 20, "neutron": 20}      beside galera: database -> Timers.service_down or agent_down
     }
 
 Every key above that is not "only where the host carries the service" is required; in the sections, `unit`, ports,
@@ -130,6 +131,7 @@ class Config:
     rabbitmq: Rabbitmq | None = None
     memcached: Memcached | None = None
     keystone: Keystone | None = None
+    openstack: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
     def peer_names(self) -> tuple[str, ...]:
