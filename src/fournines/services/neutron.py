@@ -38,7 +38,12 @@ API = units.Wsgi(
     description="OpenStack Neutron API",
     user="neutron",
     port=9696,
-    application={"wsgi-file": "/usr/bin/neutron-api", "pyargv": FILES},
+    application={
+        "wsgi-file": "/usr/bin/neutron-api",
+        "pyargv": FILES,
+        # Python would wait for Neutron's own threads, which never end: 39 s until systemd kills it, now 1 s.
+        "skip-atexit-teardown": "true",
+    },
     workers=2,
     threads=1,
 )
