@@ -234,6 +234,10 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "wsgi-manage-chunked-input": True,
         "start-time": "%t",
         "no-orphans": True,
+        # A load balancer hangs up as soon as it has its answer: an exception in the application for each of its checks.
+        "disable-write-exception": True,
+        "ignore-sigpipe": True,
+        "ignore-write-errors": True,
         "disable-logging": True,
         "log-5xx": True,
         # SIGTERM lets every worker finish what it has, for so many seconds.
