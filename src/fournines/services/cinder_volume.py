@@ -3,6 +3,9 @@
 With drivers that support it, on every storage host at once, as one cluster under Valkey's locks. With any other driver
 (and by default), on one host at a time: the unit runs on all of them under a lease in the database (`lease`), and all
 go by the same name, `backend_host`, so that a volume is not tied to the host that made it.
+
+Back ends are the operator's: `enabled_backends` and a section for each in `cinder-volume.conf`. Without any, it is
+Cinder's test driver, whose volumes keep nothing: for labs.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from fournines.services.resource import Package, Resource
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
-#: Logs what it would do. For labs: `check` says so.
+#: Logs what it would do.
 FAKE_DRIVER = "cinder.tests.fake_driver.FakeLoggingVolumeDriver"
 #: Modules of drivers with SUPPORTS_ACTIVE_ACTIVE in Cinder 26.0.
 _ACTIVE_ACTIVE = tuple(
