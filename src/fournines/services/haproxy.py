@@ -131,7 +131,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
     binds = [f"{region.vips.internal}:{frontend.port}"]
     if frontend.public:
         tls = f" ssl crt {CERTIFICATE} alpn h2,http/1.1"
-        binds.append(f"{region.vips.public}:{frontend.port}{tls}")
+        binds.append(f"{region.vips.public}:{frontend.public_port or frontend.port}{tls}")
     section: dict[str, Any] = {"mode": frontend.mode, "bind": binds}
     if frontend.check:
         section["option httpchk"] = True

@@ -107,3 +107,13 @@ def test_what_lies_on_a_host_is_compared_only_when_it_is_the_document_that_is_wa
             if isinstance(r, File) and r.path in (rabbitmq.DEFINITIONS, registration.WANTED)
         ]
         assert made.check.endswith(f" check {document}")
+
+
+def test_the_dashboard_is_where_browsers_look(tmp_path: Path) -> None:
+    cloud = cases.Case(Path("none"), {"cloud": {"components": ["horizon"]}}).cloud(tmp_path)
+    found = registry()["haproxy"].desired(cloud, cloud.hosts[0])
+    text = next(r.content for r in found if isinstance(r, File) and r.path == "/etc/haproxy/haproxy.cfg")
+    horizon = text.partition("listen horizon\n")[2].partition("\n\n")[0]
+    assert "bind 198.18.0.100:8880\n" in horizon
+    assert "bind 198.18.1.100:443 ssl" in horizon
+    assert "server ctl1 198.18.0.11:8880 check" in horizon
