@@ -194,6 +194,41 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
 
 
 @command.command(
+    help="""How far each region of CLOUD carries: connections, ports, messages, memory, addresses.
+
+Every limit is a formula with its source, computed from the files that `apply` would write, for the hypervisors that
+there are and for --hosts of them, with the number at which it is met and what comes then.
+
+\b
+Examples:
+  fournines design capacity cloud.yaml --hosts 1000
+  fournines design capacity cloud.yaml --hosts 1000 --cores 64 --memory 256
+  fournines design capacity --json cloud.yaml | jq '.regions[].limits[] | select(.reached != null) | {name, reached}'
+"""
+)
+@_CLOUD
+@click.option("--hosts", type=int, help="Hypervisors in each region.  [default: those of the file]")
+@click.option("--cores", default=32, show_default=True, help="Of a controller: services are sized by it.")
+@click.option("--memory", default=128.0, show_default=True, help="Of a controller, GiB.")
+@_JSON
+def capacity(cloud: Path, hosts: int | None, cores: int, memory: float, as_json: bool) -> None:
+    from fournines.cli.design_show import show_capacity
+    from fournines.design.capacity import capacity as compute
+    from fournines.design.rendered import Size
+
+    made = load(cloud)
+    found = compute(made, hosts, Size(cores, memory))
+    if as_json:
+        regions = [
+            {**dataclasses.asdict(c), "limits": [{**dataclasses.asdict(x), "met": x.met} for x in c.limits]}
+            for c in found
+        ]
+        _print({"cloud": made.name, "regions": regions})
+    else:
+        show_capacity(found)
+
+
+@command.command(
     help="""Write the architecture document of CLOUD: HTML, Markdown, and its drawings as SVG.
 
 Physical, logical and request drawings, the HA pattern of every service with its reason, networks, a firewall table,

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.design.availability import Availability
+from fournines.design.capacity import Capacity
 from fournines.design.compare import Comparison
 from fournines.design.faulttree import Solution
 from fournines.design.growth import Purchase
@@ -93,6 +94,32 @@ def show_estimates(estimates: Sequence[Estimate], exacts: Sequence[float]) -> No
         row = (f"{e.years:,.0f}", f"{lost:.3g}", f"± {error:.2g} (95 %)", f"{e.outages / e.years:.3g}", minutes(1 - x))
         table.add_row(e.function, e.region, *row)
     out.print(table)
+
+
+def show_capacity(found: Sequence[Capacity]) -> None:
+    out = console()
+    for c in found:
+        size = f"controllers of {c.size.cores} cores and {c.size.memory:g} GiB"
+        out.print(f"\n[bold]{c.region}[/bold]: {c.hypervisors:,} hypervisors, asked about {c.asked:,}; {size}")
+        table = _table(
+            "limit", ">now", f">with {c.asked:,}", ">at most", ">reached at", "", "formula, and where it is from"
+        )
+        for x in c.limits:
+            reached = f"{x.reached:,} hypervisors" if x.reached is not None else ""
+            verdict = Text("over", "bold red") if x.met else Text("ok", "green")
+            why = Text.assemble(
+                x.formula, (f"\n{x.origin}: {x.source}", "dim"), (f"\n→ {x.beyond}" if x.met else "", "green")
+            )
+            table.add_row(x.name, _number(x.now), _number(x.then), _number(x.most), reached, verdict, why)
+        out.print(table)
+        if c.first and c.first.reached is not None:
+            out.print(
+                Text(f"  first met: {c.first.name}, at {c.first.reached:,} hypervisors → {c.first.beyond}", "bold")
+            )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def show_comparison(made: Comparison) -> None:

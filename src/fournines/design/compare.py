@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud
 from fournines.design.availability import Availability, Observed, availability
+from fournines.design.capacity import Limit, capacity
 from fournines.design.condition import Condition
 from fournines.design.cutsets import MOST, CutSets
 from fournines.design.derive import conditions
@@ -69,7 +70,7 @@ class _Side:
 
 def compare(one: Cloud, other: Cloud, observed: tuple[Sequence[Observed], Sequence[Observed]] = ((), ())) -> Comparison:
     sides = _Side.of(one, observed[0]), _Side.of(other, observed[1])
-    rows = (*_hosts(*sides), *_functions(*sides), *_cuts(*sides), *_choices(*sides))
+    rows = (*_hosts(*sides), *_functions(*sides), *_cuts(*sides), *_limits(*sides), *_choices(*sides))
     names = (str(one.source.name), str(other.source.name))
     return Comparison(*names, rows)
 
@@ -117,6 +118,19 @@ def _cuts(one: _Side, other: _Side) -> Iterator[Row]:
         yield _row(group, f"of {order}", (one.cuts[order], other.cuts[order]), ",")
     if one.causes or other.causes:
         yield Row(group, "single points of failure", *(", ".join(s.causes) or "none" for s in (one, other)))
+
+
+def _limits(one: _Side, other: _Side) -> Iterator[Row]:
+    group = "Limits (of the region that carries least)"
+    firsts = [min((c.first for c in capacity(s.cloud) if c.first), key=lambda x: x.reached or 0) for s in (one, other)]
+    one_of, other_of = (f"{x.reached:,}" for x in firsts)
+    yield Row(group, "hypervisors until the first is met", one_of, other_of, _higher(firsts))
+    yield Row(group, "which", firsts[0].name, firsts[1].name)
+
+
+def _higher(firsts: Sequence[Limit]) -> str:
+    one, other = (x.reached or 0 for x in firsts)
+    return "" if one == other else "one" if one > other else "other"
 
 
 def _choices(one: _Side, other: _Side) -> Iterator[Row]:

@@ -84,7 +84,8 @@ class _Deriver:
     def _closure(self, function: Function, provider: Service) -> dict[str, tuple[str, ...]]:
         """Every service that must work -> those because of which."""
         because: dict[str, list[str]] = {provider.name: []}
-        for name in function.needs:
+        there = (n for n in function.also if self.cloud.hosts_of(n, self.region))
+        for name in (*function.needs, *there):
             because.setdefault(name, []).append(provider.name)
         todo = [] if function.data_plane else list(because)
         while todo:

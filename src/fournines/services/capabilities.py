@@ -121,13 +121,15 @@ class Function:
     """Something that users do. It works while the service that provides it does, with all that this service needs.
 
     name: as the probes of `prove` have it, such as `list_projects`. does: completes "A user …". needs: services beyond
-    those that the provider needs. networks: of the region, beyond management and (with a public frontend) public.
-    data_plane: goes on while the hosts of the provider stand, whatever their daemons and what these need do.
+    those that the provider needs. also: the same, in clouds that have them. networks: of the region, beyond management
+    and (with a public frontend) public. data_plane: goes on while the hosts of the provider stand, whatever their
+    daemons and what these need do.
     """
 
     name: str
     does: str
     needs: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     data_plane: bool = False
 

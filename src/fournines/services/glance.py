@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.schema import schema
@@ -45,6 +45,10 @@ class Glance(Service):
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("glance",)
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("list_images", "lists images"),
+        Function("upload_image", "uploads an image", also=("swift",)),
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "glance-api.conf": ("glance.api", "glance.multi_store", "glance.store"),
         "uwsgi.ini": UWSGI,

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, openstack, swift_rings, units
-from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Registration
+from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Service
@@ -32,6 +32,7 @@ class Swift(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "swift_storage")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    functions: ClassVar[tuple[Function, ...]] = (Function("store_object", "stores an object"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")

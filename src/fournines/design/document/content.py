@@ -9,6 +9,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.cloud.source import dotted
 from fournines.design import why
 from fournines.design.availability import Availability, Observed
+from fournines.design.capacity import capacity
 from fournines.design.condition import Condition
 from fournines.design.derive import conditions
 from fournines.design.document import flow, logical, physical, ports
@@ -35,6 +36,7 @@ def compose(cloud: Cloud, observed: Sequence[Observed] = ()) -> Document:
         Section("High availability, service by service", tuple(_services(cloud))),
         Section("Networks", (_networks(cloud),)),
         Section("Firewall", tuple(ports.parts(cloud))),
+        Section("Limits", tuple(_limits(cloud))),
         Section("Availability", tuple(_availability(made))),
         Section("Failure analysis", tuple(_failures(made))),
         Section("Decisions", tuple(_decisions(cloud))),
@@ -159,6 +161,26 @@ def _networks(cloud: Cloud) -> Table:
                 (region.name, network.name, str(network.cidr), network.interface, vip, f"{used:,}", f"{max(0, free):,}")
             )
     return Table(("Region", "Network", "CIDR", "Interface", "VIP", "Hosts", "Free"), tuple(rows), right=(5, 6))
+
+
+def _limits(cloud: Cloud) -> Iterator[Part]:
+    for c in capacity(cloud):
+        yield Paragraph(
+            f"Region {c.region}: {c.hypervisors:,} hypervisors; controllers taken to have {c.size.cores} cores and "
+            f"{c.size.memory:g} GiB."
+        )
+        yield Table(
+            ("Limit", "Now", "At most", "Met at", "Formula", "From", "What then"),
+            tuple(
+                (
+                    x.name, f"{x.now:,.4g}", f"{x.most:,.6g}",
+                    f"{x.reached:,} hypervisors" if x.reached is not None else "now" if x.met else "",
+                    x.formula, f"{x.origin}: {x.source}", x.beyond,
+                )
+                for x in c.limits
+            ),
+            right=(1, 2, 3),
+        )  # fmt: skip
 
 
 def _availability(made: Overview) -> Iterator[Part]:
