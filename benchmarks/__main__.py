@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from benchmarks import hosts, lab, offline
+from benchmarks import design, hosts, lab, offline
 from benchmarks.figure import Figure
 
-SUITES = {"plan": offline.figures, "hosts": hosts.figures, "lab": lab.figures}
+SUITES = {"plan": offline.figures, "design": design.figures, "hosts": hosts.figures, "lab": lab.figures}
 
 
 def main(words: list[str]) -> int:

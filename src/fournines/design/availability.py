@@ -9,7 +9,7 @@ from typing import Literal
 
 from fournines.cloud.model import Cloud
 from fournines.design.condition import Component, Condition, Requirement
-from fournines.design.exact import Exact, exact, shape
+from fournines.design.exact import Exact, Model, shape
 from fournines.design.failover import Switching
 from fournines.design.reliability import MINUTES_A_YEAR, YEAR, Reliability
 from fournines.design.targets import target
@@ -93,9 +93,7 @@ def availability(
     for condition in conditions:
         alike = shape(condition)
         if alike not in statics:
-            static = exact(condition, reliability)
-            parts = tuple(_importance(condition, static, reliability)) if importance else ()
-            statics[alike] = static.availability, parts
+            statics[alike] = (0.0, ()) if condition.missing else _static(Model(condition, reliability), importance)
         found.append(_with_switches(condition, *statics[alike], switching, target(cloud, condition.name)))
     return tuple(found)
 
@@ -112,8 +110,16 @@ def _with_switches(
     return Availability(condition.name, condition.region, total, static, switches, importance, target)
 
 
-def _importance(condition: Condition, static: Exact, reliability: Reliability) -> Iterable[Importance]:
+def _static(model: Model, importance: bool) -> tuple[float, tuple[Importance, ...]]:
+    if not importance:
+        return model.availability(model.reliability), ()
+    static = model.solve()
+    return static.availability, tuple(_importance(model, static))
+
+
+def _importance(model: Model, static: Exact) -> Iterable[Importance]:
     """The greatest gain first."""
+    condition, reliability = model.condition, model.reliability
     lost, birnbaum = 1 - static.availability, static.birnbaum
     alike: dict[str, list[Component]] = {}
     for component in condition.components:
@@ -124,7 +130,7 @@ def _importance(condition: Condition, static: Exact, reliability: Reliability) -
         if lost > 0 and any(weight.values()):
             share = max(weight.values()) / lost
             highest = max(birnbaum[c.key] for c in members)
-            gained = lost - (1 - exact(condition, reliability.with_perfect(members[0])).availability)
+            gained = lost - (1 - model.availability(reliability.with_perfect(members[0])))
             found.append(Importance(what, len(members), highest, share, gained * MINUTES_A_YEAR))
     return sorted(found, key=lambda i: -i.minutes)
 

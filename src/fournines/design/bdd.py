@@ -72,8 +72,8 @@ class Diagram:
     def probability(self, root: int, p: Mapping[str, float]) -> float:
         return self._signed(root, self._values(root, p))
 
-    def gradient(self, root: int, p: Mapping[str, float]) -> dict[str, float]:
-        """Derivative of the probability by that of each variable; what it does not depend on is absent."""
+    def gradient(self, root: int, p: Mapping[str, float]) -> tuple[float, dict[str, float]]:
+        """The probability, and its derivative by that of each variable; what it does not depend on is absent."""
         values = self._values(root, p)
         weight: dict[int, float] = dict.fromkeys(values, 0.0)
         weight[abs(root)] = 1.0 if root > 0 else -1.0
@@ -84,7 +84,7 @@ class Diagram:
             slopes[name] = slopes.get(name, 0.0) + w * (self._signed(high, values) - self._signed(low, values))
             for child, share in ((high, p[name]), (low, 1 - p[name])):
                 weight[abs(child)] += w * share * (1 if child > 0 else -1)
-        return slopes
+        return self._signed(root, values), slopes
 
     def _values(self, root: int, p: Mapping[str, float]) -> dict[int, float]:
         values: dict[int, float] = {1: 1.0}

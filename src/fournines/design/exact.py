@@ -30,24 +30,21 @@ class Exact:
     birnbaum: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class _Member:
+    """One requirement of a tier: any of its copies stands for all; `parts` are what belongs to single copies."""
+
+    least: int
+    copy: Copy
+    parts: tuple[Component, ...]
+
+
 @dataclass
 class _Tier:
-    """Requirements whose copies stand on the same: (least, availability of what is each copy's own, its components)."""
+    """Requirements whose copies stand on the same."""
 
     stands: tuple[Stand, ...]
-    members: list[tuple[int, float, tuple[Component, ...]]] = field(
-        default_factory=list[tuple[int, float, tuple[Component, ...]]]
-    )
-
-    def outcome(self, standing: int) -> float:
-        """The chance that every member has enough, given that so many copies stand."""
-        return math.prod(tail(standing, least, own) for least, own, _ in self.members)
-
-    def slope(self, member: int, standing: int) -> float:
-        """Its derivative by the availability of what is a copy's own in one member, summed over the copies."""
-        others = math.prod(tail(standing, k, a) for i, (k, a, _) in enumerate(self.members) if i != member)
-        least, own, _ = self.members[member]
-        return others * tail_slope(standing, least, own)
+    members: list[_Member] = field(default_factory=list[_Member])
 
 
 def tail(n: int, least: int, p: float) -> float:
@@ -82,17 +79,36 @@ def shape(condition: Condition) -> Hashable:
 
 
 def exact(condition: Condition, reliability: Reliability) -> Exact:
-    if condition.missing:
-        return Exact(0.0, {})
-    return _Model(condition, reliability).solve()
+    return Exact(0.0, {}) if condition.missing else Model(condition, reliability).solve()
 
 
-class _Model:
+class Model:
+    """The diagram of a condition that lacks nothing, and the figures with which it is evaluated."""
+
     def __init__(self, condition: Condition, reliability: Reliability) -> None:
         self.condition = condition
-        self.up = {c.key: 1 - reliability.unavailability(c) for c in condition.components}
-        self.reliability = reliability
         self.requirements = [_told_apart(r) for r in condition.requirements]
+        self._figures(reliability)
+        self.tiers, self.rest = self._tiers()
+        self.diagram = Diagram(list(self._chances()))
+        roots = [self._tier(t, tier) for t, tier in enumerate(self.tiers)]
+        roots += [self._singly(r, requirement) for r, requirement in self.rest]
+        self.root = self.diagram.every(roots)
+
+    def _figures(self, reliability: Reliability) -> None:
+        self.reliability = reliability
+        self.up = {c.key: 1 - reliability.unavailability(c) for c in self.condition.components}
+
+    def availability(self, reliability: Reliability) -> float:
+        """With other figures, the same for all components of a kind that the first ones did not tell apart."""
+        before = self.reliability
+        self._figures(reliability)
+        result = self._base() * self.diagram.probability(self.root, self._chances())
+        self._figures(before)
+        return result
+
+    def _base(self) -> float:
+        return math.prod(self.up[c.key] for c in self.condition.base)
 
     @cached_property
     def _incidence(self) -> Mapping[str, frozenset[tuple[int, int]]]:
@@ -126,27 +142,27 @@ class _Model:
             up *= 1 - (1 - each) ** copy.count
         return own, up
 
-    def solve(self) -> Exact:
-        tiers, rest = self._tiers()
-        modules = [f"m{i}" for i in range(len(self._modules))]
-        p = {m: math.prod(self.up[k] for k in keys) for m, keys in zip(modules, self._modules, strict=True)}
-        for t, tier in enumerate(tiers):
-            p |= {f"t{t}.{n}": tier.outcome(n) for n in range(len(tier.stands) + 1)}
-        for r, requirement in rest:
+    def _chances(self) -> dict[str, float]:
+        """Of every variable, in the diagram's order: modules, then the counts of each tier, then single copies."""
+        p = {f"m{i}": math.prod(self.up[k] for k in keys) for i, keys in enumerate(self._modules)}
+        for t, tier in enumerate(self.tiers):
+            own = [(m.least, self._own(m.copy)[1]) for m in tier.members]
+            for n in range(len(tier.stands) + 1):
+                p[f"t{t}.{n}"] = math.prod(tail(n, least, up) for least, up in own)
+        for r, requirement in self.rest:
             p |= {f"r{r}.{j}": self._own(copy)[1] for j, copy in enumerate(requirement.copies)}
-        diagram = Diagram(list(p))
-        roots = [self._tier(diagram, t, tier) for t, tier in enumerate(tiers)]
-        roots += [self._singly(diagram, r, requirement) for r, requirement in rest]
-        root = diagram.every(roots)
-        base = math.prod(self.up[c.key] for c in self.condition.base)
-        inner = diagram.probability(root, p)
-        slopes = {k: base * v for k, v in diagram.gradient(root, p).items()}
+        return p
+
+    def solve(self) -> Exact:
+        p, base = self._chances(), self._base()
+        inner, gradient = self.diagram.gradient(self.root, p)
+        slopes = {k: base * v for k, v in gradient.items()}
         birnbaum = {c.key: base * inner / self.up[c.key] for c in self.condition.base}
-        for m, keys in zip(modules, self._modules, strict=True):
-            birnbaum |= {k: slopes.get(m, 0.0) * p[m] / self.up[k] for k in keys}
-        for t, tier in enumerate(tiers):
+        for i, keys in enumerate(self._modules):
+            birnbaum |= {k: slopes.get(f"m{i}", 0.0) * p[f"m{i}"] / self.up[k] for k in keys}
+        for t, tier in enumerate(self.tiers):
             birnbaum |= self._of_tier(t, tier, slopes)
-        for r, requirement in rest:
+        for r, requirement in self.rest:
             for j, copy in enumerate(requirement.copies):
                 own, up = self._own(copy)
                 birnbaum |= {c.key: slopes.get(f"r{r}.{j}", 0.0) * up / self.up[c.key] for c in own}
@@ -161,32 +177,36 @@ class _Model:
             if len({up for _, up in own}) == 1:
                 stands = tuple(self._stand(c) for c in requirement.copies)
                 parts = tuple(c for components, _ in own for c in components)
-                tiers.setdefault(stands, _Tier(stands)).members.append((requirement.least, own[0][1], parts))
+                member = _Member(requirement.least, requirement.copies[0], parts)
+                tiers.setdefault(stands, _Tier(stands)).members.append(member)
             else:
                 rest.append((i, requirement))
         return list(tiers.values()), rest
 
-    def _tier(self, diagram: Diagram, t: int, tier: _Tier) -> int:
-        outcomes = [diagram.variable(f"t{t}.{n}") for n in range(len(tier.stands) + 1)]
-        return diagram.count([self._standing(diagram, s) for s in tier.stands], outcomes)
+    def _tier(self, t: int, tier: _Tier) -> int:
+        outcomes = [self.diagram.variable(f"t{t}.{n}") for n in range(len(tier.stands) + 1)]
+        return self.diagram.count([self._standing(s) for s in tier.stands], outcomes)
 
-    def _singly(self, diagram: Diagram, r: int, requirement: Requirement) -> int:
+    def _singly(self, r: int, requirement: Requirement) -> int:
         works = [
-            diagram.every((diagram.variable(f"r{r}.{j}"), self._standing(diagram, self._stand(copy))))
+            self.diagram.every((self.diagram.variable(f"r{r}.{j}"), self._standing(self._stand(copy))))
             for j, copy in enumerate(requirement.copies)
         ]
-        return diagram.at_least(requirement.least, works)
+        return self.diagram.at_least(requirement.least, works)
 
-    @staticmethod
-    def _standing(diagram: Diagram, stand: Stand) -> int:
-        return diagram.every(diagram.variable(f"m{m}") for m in reversed(stand))
+    def _standing(self, stand: Stand) -> int:
+        return self.diagram.every(self.diagram.variable(f"m{m}") for m in reversed(stand))
 
     def _of_tier(self, t: int, tier: _Tier, slopes: Mapping[str, float]) -> dict[str, float]:
         found: dict[str, float] = {}
-        copies = len(tier.stands)
-        for i, (_, own, parts) in enumerate(tier.members):
-            total = sum(slopes.get(f"t{t}.{n}", 0.0) * tier.slope(i, n) for n in range(copies + 1))
-            found |= {c.key: total / copies * own / self.up[c.key] for c in parts}
+        own = [(m.least, self._own(m.copy)[1]) for m in tier.members]
+        for i, member in enumerate(tier.members):
+            least, up = own[i]
+            total = 0.0  # over all copies
+            for n in range(len(tier.stands) + 1):
+                others = math.prod(tail(n, k, a) for j, (k, a) in enumerate(own) if j != i)
+                total += slopes.get(f"t{t}.{n}", 0.0) * others * tail_slope(n, least, up)
+            found |= {c.key: total / len(tier.stands) * up / self.up[c.key] for c in member.parts}
         return found
 
 

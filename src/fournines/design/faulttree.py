@@ -199,8 +199,7 @@ def solve(tree: Tree, top: str, order: int) -> Solution:
     variables = list(_visited(tree, top))
     diagram = Diagram(variables)
     root = _Builder(tree, diagram).gate(top)
-    probability = diagram.probability(root, tree.events)
-    slopes = diagram.gradient(root, tree.events)
+    probability, slopes = diagram.gradient(root, tree.events)
     cuts = _cuts(diagram, root, tree.events, order) if _coherent(tree, top) else None
     return Solution(top, probability, len(variables), diagram.size(root), order, cuts, slopes)
 

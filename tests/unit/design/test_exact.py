@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from fournines.design.bdd import Diagram
 from fournines.design.condition import Component, Condition, Copy, Requirement
 from fournines.design.derive import conditions
-from fournines.design.exact import exact, tail, tail_slope
+from fournines.design.exact import Model, exact, tail, tail_slope
 from fournines.design.reliability import DEFAULTS, Figure, Reliability
 from fournines.services import load
 
@@ -99,6 +99,15 @@ def test_of_an_example() -> None:
     assert found.birnbaum["host:ctl2"] == pytest.approx(2 * 0.9 * 0.1)
 
 
+@given(any_condition(), st.sampled_from(["host", "zone", "s"]))
+@settings(max_examples=30, deadline=None)
+def test_other_figures_of_a_kind_need_no_other_diagram(condition: Condition, name: str) -> None:
+    perfect = Reliability({**WORN.own, name: Figure(name, math.inf, 1.0, "")})
+    assert Model(condition, WORN).availability(perfect) == pytest.approx(
+        exact(condition, perfect).availability, rel=1e-12
+    )
+
+
 def test_what_lacks_a_service_never_works() -> None:
     condition = conditions(load(EXAMPLES / "three-controllers.yaml"))[0]
     assert exact(replace(condition, missing=("store",)), WORN).availability == 0.0
@@ -118,4 +127,4 @@ def test_a_diagram_of_thirty_voters_is_small() -> None:
     root = diagram.at_least(16, [diagram.variable(n) for n in names])
     assert diagram.size(root) < 300
     assert diagram.probability(root, dict.fromkeys(names, 0.9)) == pytest.approx(tail(30, 16, 0.9))
-    assert diagram.gradient(root, dict.fromkeys(names, 0.9))["x3"] == pytest.approx(tail_slope(30, 16, 0.9) / 30)
+    assert diagram.gradient(root, dict.fromkeys(names, 0.9))[1]["x3"] == pytest.approx(tail_slope(30, 16, 0.9) / 30)
