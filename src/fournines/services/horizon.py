@@ -108,7 +108,6 @@ def _settings(cloud: Cloud, host: Host) -> str:
         "SESSION_COOKIE_SECURE": True,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db",
-        "SESSION_SERIALIZER": "django.contrib.sessions.serializers.JSONSerializer",
         "DATABASES": {"default": _database(cloud, region)},
         "CACHES": {"default": _cache(cloud, region)},
     }

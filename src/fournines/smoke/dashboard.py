@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 import requests
 
@@ -19,9 +18,7 @@ def sign_in(region: Region, password: str, ca: Path) -> str:
     """Signs in as the administrator and opens the first page, each request a connection of its own: any backend."""
     base = f"https://{region.vips.public}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}")
     login = f"{base}/auth/login/"
-    with requests.Session() as browser:
-        browser.verify = str(ca)
-        browser.headers["Connection"] = "close"
+    with _browser(ca) as browser:
         form = browser.get(login, timeout=TIMEOUT)
         form.raise_for_status()
         token = _TOKEN.search(form.text)
@@ -40,8 +37,18 @@ def sign_in(region: Region, password: str, ca: Path) -> str:
 
 def console_page(url: str, ca: Path) -> str:
     """The console's page comes through the load balancer."""
-    reply: Any = requests.get(url, verify=str(ca), timeout=TIMEOUT)
-    reply.raise_for_status()
+    with _browser(ca) as browser:
+        reply = browser.get(url, timeout=TIMEOUT)
+        reply.raise_for_status()
     if "noVNC" not in reply.text:
         raise RuntimeError(f"{url.partition('?')[0]} is not noVNC's page")
     return url.partition("?")[0]
+
+
+def _browser(ca: Path) -> requests.Session:
+    """It trusts `ca` alone, and each request is a connection of its own."""
+    browser = requests.Session()
+    browser.trust_env = False  # REQUESTS_CA_BUNDLE would go before `verify`
+    browser.verify = str(ca)
+    browser.headers["Connection"] = "close"
+    return browser
