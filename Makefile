@@ -14,7 +14,7 @@ demo: root
 test: root .venv/.tests lint
 	$(BIN)/fournines lab image examples/three-controllers.yaml
 	$(BIN)/fournines lab image examples/full-cloud.yaml
-	$(BIN)/pytest tests -m "not healing"
+	$(BIN)/pytest tests
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "the lab needs root: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
