@@ -180,7 +180,7 @@ def _follow(argv: list[str], log: Path, say: Say) -> None:
 
 def _failure(log: Path) -> LabError:
     said = log.read_text()
-    remedy = "check the machine's own apt (sudo apt-get update), or name a mirror: FOURNINES_DEBIAN_MIRROR=http://…"
+    remedy = "check the machine's own apt (sudo apt-get update), or name a mirror: FOURNINES_DEBIAN_MIRROR=ADDRESS"
     if "NO_PUBKEY" in said:
         remedy = (
             f"this machine's debian-archive-keyring is older than Debian {sources.SUITE}: install one of 2023 or later"
