@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -30,7 +31,16 @@ _KEYS = ("repairable", "groups", "crew", "works", "lost_is_lost", "after")
 _GROUP = ("count", "fail", "repair")
 _CREW = ("size", "inspect")
 _RATE = re.compile(r"\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*/\s*([0-9.]+(?:e-?[0-9]+)?)\s*", re.IGNORECASE)
-_COMPARE = (ast.GtE, ast.Gt, ast.LtE, ast.Lt, ast.Eq, ast.NotEq)
+#: Of how many of each group are up (group's name -> count): a number, or whether something holds.
+Value = Callable[[Mapping[str, int]], int]
+_COMPARE: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
+    ast.GtE: operator.ge,
+    ast.Gt: operator.gt,
+    ast.LtE: operator.le,
+    ast.Lt: operator.lt,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
 #: More of one group than this is a slip of the finger.
 _MOST = 10_000
 
@@ -133,35 +143,60 @@ class _Reader:
     def _works(self, text: Any, names: set[str]) -> Callable[[Mapping[str, int]], bool]:
         """Raises nothing: what is wrong is noted, and the result then says yes."""
         try:
-            tree = ast.parse(str(text).strip(), mode="eval")
+            value = self._value(ast.parse(str(text).strip(), mode="eval").body, names)
         except (SyntaxError, ValueError, RecursionError) as error:
             self.problems.wrong(("works",), f"this is no condition: {error}", "left >= 2 and switch")
-            return lambda up: True
-        self._allowed(tree.body, names)
-        code = compile(tree, "works", "eval")
-        # Only after `_allowed`: names of groups, whole numbers, sums, comparisons, and, or, not.
-        return lambda up: self.problems.found == [] and bool(eval(code, {"__builtins__": {}}, dict(up)))  # noqa: S307
+            value = _YES
+        return lambda up: bool(value(up))
 
-    def _allowed(self, node: ast.AST, names: set[str]) -> None:
+    def _value(self, node: ast.expr, names: set[str]) -> Value:
+        """Names of groups, whole numbers, sums, comparisons, and, or, not; each means what it does in Python."""
+        value: Value = _YES
         match node:
             case ast.BoolOp():
-                inside: list[ast.AST] = list(node.values)
+                value = _first([self._value(part, names) for part in node.values], isinstance(node.op, ast.Or))
             case ast.UnaryOp(op=ast.Not()):
-                inside = [node.operand]
+                value = _not(self._value(node.operand, names))
             case ast.BinOp(op=ast.Add()):
-                inside = [node.left, node.right]
-            case ast.Compare() if len(node.ops) == 1 and isinstance(node.ops[0], _COMPARE):
-                inside = [node.left, node.comparators[0]]
-            case ast.Constant(value=int()):
-                inside = []
-            case ast.Name():
-                inside = []
-                if node.id not in names:
-                    self.problems.wrong(("works",), f"there is no group {node.id}", suggest(node.id, names))
+                value = _both(operator.add, self._value(node.left, names), self._value(node.right, names))
+            case ast.Compare(ops=[sign], comparators=[right]) if type(sign) in _COMPARE:
+                value = _both(_COMPARE[type(sign)], self._value(node.left, names), self._value(right, names))
+            case ast.Constant(value=int(number)):
+                value = _constant(number)
+            case ast.Name(id=name) if name in names:
+                value = operator.itemgetter(name)
+            case ast.Name(id=name):
+                self.problems.wrong(("works",), f"there is no group {name}", suggest(name, names))
             case _:
                 self.problems.wrong(
                     ("works",), f"{ast.unparse(node)} is not understood", "names, numbers, +, >=, and, or, not"
                 )
-                return
-        for child in inside:
-            self._allowed(child, names)
+        return value
+
+
+def _first(parts: list[Value], decides: bool) -> Value:
+    """The first that is true (`or`), or false (`and`); the last, when none is."""
+    *before, last = parts
+
+    def value(up: Mapping[str, int]) -> int:
+        for part in before:
+            if bool(found := part(up)) is decides:
+                return found
+        return last(up)
+
+    return value
+
+
+def _both(joined: Callable[[int, int], int], left: Value, right: Value) -> Value:
+    return lambda up: joined(left(up), right(up))
+
+
+def _not(inside: Value) -> Value:
+    return lambda up: not inside(up)
+
+
+def _constant(number: int) -> Value:
+    return lambda up: number
+
+
+_YES = _constant(True)

@@ -94,6 +94,36 @@ def test_what_cannot_be_is_refused_with_its_place(old: str, new: str, message: s
     assert message in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "works",
+    [
+        "a >= 2 and b",
+        "a + b > 3 or not a",
+        "(a or b) >= 2",  # as in Python: the first that is not zero
+        "(a and b) + 1 == 3",
+        "a != b and (a < 2 or b <= 1)",
+        "not (a and b)",
+        "not a < 2",
+        "a or b or 1",
+        "a and 0 and b",
+        "True",
+    ],
+)
+def test_a_condition_means_what_it_does_in_python(works: str) -> None:
+    system = read(
+        f"repairable: x\ngroups: {{a: &g {{count: 3, fail: 1, repair: 1}}, b: *g}}\nworks: {works}\n", "f"
+    ).system
+    for a in range(4):
+        for b in range(4):
+            assert system.works({"a": a, "b": b}) is bool(eval(works, {"a": a, "b": b}))
+
+
+@pytest.mark.parametrize("works", ["left + " * 5000 + "left", "not " * 5000 + "left"])
+def test_a_condition_without_end_is_refused(works: str) -> None:
+    with pytest.raises(ModelError, match="this is no condition"):
+        read(f"repairable: x\ngroups: {{left: {{count: 1, fail: 1, repair: 1}}}}\nworks: {works}\n", "model.yaml")
+
+
 @pytest.mark.parametrize("text", ["", "[]", "just text", "a: [", "repairable: x"])
 def test_what_is_no_model(text: str) -> None:
     with pytest.raises(ModelError):
