@@ -137,9 +137,10 @@ Examples:
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same years.")
 @_JSON
-def simulate(  # noqa: PLR0917 - one for each option
+def simulate(
     cloud: Path,
     function: str,
+    *,
     years: float,
     crew: int | None,
     maintenance: str | None,

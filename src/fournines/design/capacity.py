@@ -115,9 +115,19 @@ class _Region:
         yield from self._reports()
         yield from self._memory()
 
-    def _limit(  # noqa: PLR0917 - a row of a table
-        self, name: str, formula: str, fixed: float, each: float, most: float, origin: Origin, source: str, beyond: str
+    def _limit(
+        self,
+        name: str,
+        formula: str,
+        *,
+        fixed: float,
+        each: float = 0.0,
+        most: float,
+        origin: Origin,
+        source: str,
+        beyond: str,
     ) -> Limit:
+        """`fixed`, and `each` for every hypervisor, together at most `most`."""
         now, then = (fixed + each * n for n in (len(self.hypervisors), self.asked))
         reached = None if each <= 0 else max(0, math.floor((most - fixed) / each))
         return Limit(self.region.name, name, formula, now, then, most, reached, origin, source, beyond)
@@ -128,9 +138,13 @@ class _Region:
         yield self._limit(
             "addresses of the management network",
             f"other hosts {others} + VIP 1 + hypervisors ≤ addresses of {network.cidr}",
-            others + 1, 1, network.cidr.num_addresses - 2, "from the files", "networks.management of the cloud file",
-            "a wider network, or another region",
-        )  # fmt: skip
+            fixed=others + 1,
+            each=1,
+            most=network.cidr.num_addresses - 2,
+            origin="from the files",
+            source="networks.management of the cloud file",
+            beyond="a wider network, or another region",
+        )
 
     def _neighbours(self) -> Iterator[Limit]:
         set_to = next((r.option("net.ipv4.neigh.default.gc_thresh3") for r, _ in self._everything() if
@@ -138,11 +152,13 @@ class _Region:
         yield self._limit(
             "neighbours that a host can know",
             "hosts of the management network ≤ net.ipv4.neigh.default.gc_thresh3",
-            len(self.region.hosts) - len(self.hypervisors), 1, float(set_to or 1024),
-            "from the files" if set_to else "a default",
-            "Linux, ip-sysctl: gc_thresh3; beyond it new hosts cannot be reached",
-            "raise it: services.base.options.sysctl.conf; or one routed network a rack",
-        )  # fmt: skip
+            fixed=len(self.region.hosts) - len(self.hypervisors),
+            each=1,
+            most=float(set_to or 1024),
+            origin="from the files" if set_to else "a default",
+            source="Linux, ip-sysctl: gc_thresh3; beyond it new hosts cannot be reached",
+            beyond="raise it: services.base.options.sysctl.conf; or one routed network a rack",
+        )
 
     def _database(self) -> Iterator[Limit]:
         users = [(r, n) for r, n in self.shared if r.pool]
@@ -154,22 +170,32 @@ class _Region:
         yield self._limit(
             "connections to the database, every pool full",
             f"processes × (max_pool_size + max_overflow) × hosts: {names} ≤ max_connections",
-            total, 0, float(ceiling), "from the files", "rendered configuration of each service, my.cnf",
-            "smaller pools, or fewer processes; a second cell takes its own database",
-        )  # fmt: skip
+            fixed=total,
+            most=float(ceiling),
+            origin="from the files",
+            source="rendered configuration of each service, my.cnf",
+            beyond="smaller pools, or fewer processes; a second cell takes its own database",
+        )
         balancers = max((n for r, n in self.shared if r.service.fronts), default=0)
         if balancers:
             yield self._limit(
                 "sessions of the load balancer that holds the VIP",
                 "one a database connection, two file descriptors each ≤ LimitNOFILE / 2",
-                total, 0, _FILES / 2, "from the files", "services/templates/daemon.conf.j2: LimitNOFILE",
-                "a larger LimitNOFILE",
-            )  # fmt: skip
+                fixed=total,
+                most=_FILES / 2,
+                origin="from the files",
+                source="services/templates/daemon.conf.j2: LimitNOFILE",
+                beyond="a larger LimitNOFILE",
+            )
             yield self._limit(
                 "ports from the load balancer to the writer",
                 "database connections ≤ ports of net.ipv4.ip_local_port_range",
-                total, 0, 28_232, "a default", "Linux, ip-sysctl: 32768 to 60999", "a wider range",
-            )  # fmt: skip
+                fixed=total,
+                most=28_232,
+                origin="a default",
+                source="Linux, ip-sysctl: 32768 to 60999",
+                beyond="a wider range",
+            )
 
     def _bus(self) -> Iterator[Limit]:
         brokers = len(self.cloud.hosts_of(self.cloud.pattern.messaging, self.region.name))
@@ -182,10 +208,13 @@ class _Region:
             "connections to the bus, one broker lost",
             f"{BUS_CONNECTIONS} a process: {fixed} of the control plane + {each} a hypervisor "
             f"≤ {survivors} brokers × 0.9 × LimitNOFILE",
-            fixed, each, survivors * 0.9 * _FILES, "assumed",
-            "oslo.messaging: a connection to listen, a pool to send; RabbitMQ: sockets take 90 % of descriptors",
-            "a second cell with a bus of its own",
-        )  # fmt: skip
+            fixed=fixed,
+            each=each,
+            most=survivors * 0.9 * _FILES,
+            origin="assumed",
+            source="oslo.messaging: a connection to listen, a pool to send; RabbitMQ: sockets take 90 % of descriptors",
+            beyond="a second cell with a bus of its own",
+        )
 
     def _reports(self) -> Iterator[Limit]:
         reporting = [r.service.name for r in self.each if r.on_the_bus]
@@ -197,10 +226,13 @@ class _Region:
             "reports of agents, each a commit",
             f"{len(reporting)} agents a hypervisor ({', '.join(reporting)}) / report_interval {interval:g} s, "
             f"{MESSAGES} messages each ≤ {COMMITS:g} commits a second",
-            0, each, COMMITS, "assumed",
-            "timers: report_interval; the rate is of a cluster that flushes at every commit",
-            "a longer report_interval (timing.overrides, with agent_down and service_down), or a second cell",
-        )  # fmt: skip
+            fixed=0,
+            each=each,
+            most=COMMITS,
+            origin="assumed",
+            source="timers: report_interval; the rate is of a cluster that flushes at every commit",
+            beyond="a longer report_interval (timing.overrides, with agent_down and service_down), or a second cell",
+        )
 
     def _memory(self) -> Iterator[Limit]:
         busiest = max(self.voters, key=lambda h: len(h.services))
@@ -211,10 +243,13 @@ class _Region:
         yield self._limit(
             f"memory of {busiest.name}, GiB",
             f"{sum(r.processes for r in here)} processes × {PROCESS:g} MiB + buffer pool {pools:g} + cache {cache:g}",
-            python + pools + cache, 0, self.size.memory, "assumed",
-            "measured once on a whole controller: 8,739 MiB in 116 processes; innodb_buffer_pool_size; memcached -m",
-            "more memory, or hosts of their own for database and bus",
-        )  # fmt: skip
+            fixed=python + pools + cache,
+            most=self.size.memory,
+            origin="assumed",
+            source="measured once on a whole controller: 8,739 MiB in 116 processes; "
+            "innodb_buffer_pool_size; memcached -m",
+            beyond="more memory, or hosts of their own for database and bus",
+        )
 
     def _everything(self) -> Iterator[tuple[Rendered, int]]:
         yield from self.shared

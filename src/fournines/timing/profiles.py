@@ -98,7 +98,8 @@ def _retries2(seconds: float) -> int:
     return next(n for n in range(3, 16) if 0.2 * (2 ** (n + 1) - 1) >= seconds or n == 15)
 
 
-def _peer(  # noqa: PLR0917 - one row of the table below
+def _peer(
+    *,
     vrrp_advert: float,
     vip_lease: float,
     check_inter: float,
@@ -107,7 +108,6 @@ def _peer(  # noqa: PLR0917 - one row of the table below
     check_timeout: float,
     client_server: float,
     queue_timeout: float,
-    *,
     tcp_retries2: int = 15,
     db_pool_recycle: int,
     db_max_retries: int,
@@ -176,16 +176,18 @@ def _peer(  # noqa: PLR0917 - one row of the table below
 #: the HA guide's Pacemaker moves a VIP after corosync's token of 10 s, here VRRP's three adverts take as long;
 #: openstack-ansible sets no `timeout check` and no `timeout queue`: HAProxy then takes `inter` and `timeout connect`.
 PEERS: Mapping[str, Timers] = {
-    "kolla-22.2": _peer(1.0, 2.5, 2.0, 5, 2, 10.0, 60.0, 60.0, db_pool_recycle=10, db_max_retries=-1,
-                        sentinel_down=5.0),
+    "kolla-22.2": _peer(
+        vrrp_advert=1.0, vip_lease=2.5, check_inter=2.0, check_fall=5, check_rise=2, check_timeout=10.0,
+        client_server=60.0, queue_timeout=60.0, db_pool_recycle=10, db_max_retries=-1, sentinel_down=5.0,
+    ),
     "osa-33": _peer(
-        1.0, 2.5, 12.0, 3, 3, 12.0, 50.0, 10.0,
-        tcp_retries2=8, db_pool_recycle=600, db_max_retries=10,
+        vrrp_advert=1.0, vip_lease=2.5, check_inter=12.0, check_fall=3, check_rise=3, check_timeout=12.0,
+        client_server=50.0, queue_timeout=10.0, tcp_retries2=8, db_pool_recycle=600, db_max_retries=10,
         service_down=120.0, agent_down=120.0, database_check="tcp",
     ),
     "ha-guide": _peer(
-        10 / 3, 6.2, 2.0, 5, 2, 10.0, 60.0, 60.0,
-        db_pool_recycle=3600, db_max_retries=-1, vip_quorum=True,
+        vrrp_advert=10 / 3, vip_lease=6.2, check_inter=2.0, check_fall=5, check_rise=2, check_timeout=10.0,
+        client_server=60.0, queue_timeout=60.0, db_pool_recycle=3600, db_max_retries=-1, vip_quorum=True,
     ),
 }  # fmt: skip
 
