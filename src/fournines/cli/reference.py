@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib.resources import files
 from typing import Any, cast, get_type_hints
 
-from jinja2 import Environment, StrictUndefined
-
+from fournines.cli.markdown import markdown
 from fournines.cloud import json_schema
 from fournines.cloud.roles import shipped
 from fournines.design.check import RULES
@@ -36,9 +34,7 @@ _PARTS = (
 def reference() -> str:
     """Markdown."""
     schema = json_schema()
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - Markdown
-    template = environment.from_string(files("fournines.cli").joinpath("reference.md.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return markdown("reference").render(
         top=_rows(schema),
         parts=[(name, schema["$defs"][name]["description"], _rows(schema["$defs"][name])) for name in _PARTS],
         roles={role: sorted(services) for role, services in shipped(catalogue()).items()},

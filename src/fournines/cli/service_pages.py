@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
+from fournines.cli.markdown import markdown
 from fournines.cloud.model import Cloud, Region
 from fournines.cloud.roles import EVERY_HOST
 from fournines.design.options import known
@@ -27,9 +25,7 @@ from fournines.services.service import Service
 
 def pages(cloud: Cloud) -> Mapping[str, str]:
     """File name -> Markdown, of every service; ports and times as in `cloud`."""
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)  # noqa: S701 - Markdown
-    source = files("fournines.cli").joinpath("service_page.md.j2").read_text(encoding="utf-8")
-    template = environment.from_string(source)
+    template = markdown("service_page")
     region = next(iter(cloud.regions.values()))
     made = {name: _facts(cloud, region, service) for name, service in registry().items()}
     found = {f"{name}.md": template.render(page="service", **facts) for name, facts in made.items()}

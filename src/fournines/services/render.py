@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -85,9 +85,9 @@ def blocks(ours: Sections, operators: Sections) -> str:
 
 @cache
 def _environment() -> Environment:
-    # Configuration files for daemons, not HTML: escaping would corrupt them.
-    return Environment(  # noqa: S701
+    return Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=select_autoescape(),  # by file name: no daemon's configuration, which escaping would corrupt
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
