@@ -44,10 +44,14 @@ def test_every_option_is_one_that_the_service_knows(path: Path, tmp_path: Path) 
             assert unknown(file.content, catalogue[name]) == [], file.path
 
 
+class CaseSensitive(RawConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
 def unknown(text: str, catalogue: Mapping[str, Sequence[str]]) -> list[str]:
     """`section.option` of an INI file that `catalogue` does not have."""
-    parser = RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",), default_section="none")
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser = CaseSensitive(strict=False, delimiters=("=",), comment_prefixes=("#",), default_section="none")
     parser.read_string(text)
     options = ((section, option) for section in parser.sections() for option in parser[section])
     return [
