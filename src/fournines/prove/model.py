@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+#: Opened for each request, or left open for the next one, as a pool does.
+Connection = Literal["fresh", "kept"]
 Outcome = Literal["ok", "fail", "unknown"]
 Verdict = Literal["pass", "fail", "unknown"]
 
@@ -35,7 +37,7 @@ class Operation:
     """
 
     function: str
-    connection: Literal["fresh", "kept"]
+    connection: Connection
     intended: float
     started: float
     ended: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Connection = Literal["fresh", "kept"]
+from fournines.prove.model import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,9 @@ def test_secrets_lie_beside_the_file(write: Write) -> None:
         load(path)
     secrets.chmod(0o600)
     assert load(path).secrets.get("keystone.admin") == "x"
-    assert reading.inspect(path, CORE)[0].secrets.names() == ()  # type: ignore[union-attr]
+    inspected = reading.inspect(path, CORE)[0]
+    assert inspected is not None
+    assert inspected.secrets.names() == ()
 
 
 def test_durations_are_text_or_seconds(write: Write) -> None:

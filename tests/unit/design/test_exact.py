@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fournines.design.bdd import Diagram
-from fournines.design.condition import Component, Condition, Copy, Requirement
+from fournines.design.condition import Component, Condition, Copy, Kind, Requirement
 from fournines.design.derive import conditions
 from fournines.design.exact import Model, exact, tail, tail_slope
 from fournines.design.reliability import DEFAULTS, Figure, Reliability
@@ -38,8 +38,8 @@ def enumerated(condition: Condition, reliability: Reliability, forced: dict[str,
     return total
 
 
-def part(kind: str, name: str) -> Component:
-    return Component(f"{kind}:{name}", kind, name, "r1", (), name[0] if kind == "process" else "")  # type: ignore[arg-type]
+def part(kind: Kind, name: str) -> Component:
+    return Component(f"{kind}:{name}", kind, name, "r1", (), name[0] if kind == "process" else "")
 
 
 @st.composite

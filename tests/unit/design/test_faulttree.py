@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import combinations, product
 
 import pytest
@@ -73,10 +74,10 @@ def test_fewer_cut_sets_are_those_of_fewer_events() -> None:
         ("t not a; u and t b c", lambda a, b, c: not a and b and c),
     ],
 )
-def test_every_connective(gate: str, truth: object) -> None:
+def test_every_connective(gate: str, truth: Callable[..., object]) -> None:
     p = {"a": 0.1, "b": 0.3, "c": 0.6}
     expected = sum(
-        (p["a"] if a else 0.9) * (p["b"] if b else 0.7) * (p["c"] if c else 0.4) * bool(truth(a, b, c))  # type: ignore[operator]
+        (p["a"] if a else 0.9) * (p["b"] if b else 0.7) * (p["c"] if c else 0.4) * bool(truth(a, b, c))
         for a, b, c in product((0, 1), repeat=3)
     )
     solution = solved(mef(gate, p))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +22,8 @@ HOUR = 3600.0
 def workstation_cluster(n: int) -> System:
     """Haverkort, Hermanns and Katoen (SRDS 2000), as in the PRISM benchmark suite; "premium" quality of service."""
 
-    def premium(up: object) -> bool:
-        left, right, to_left, to_right, line = (up[k] for k in ("left", "right", "to left", "to right", "line"))  # type: ignore[index]
+    def premium(up: Mapping[str, int]) -> bool:
+        left, right, to_left, to_right, line = (up[k] for k in ("left", "right", "to left", "to right", "line"))
         return bool(
             (left >= n and to_left)
             or (right >= n and to_right)
@@ -96,10 +98,11 @@ def test_too_large_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         workstation_cluster(5).chain()
 
 
-def group(**changes: float) -> Switching:
-    values = {"copies": 3, "least": 2, "fail": 1 / (1000 * HOUR), "repair": 1 / HOUR, "seconds": 2.0, "coverage": 1.0,
-              "manual": 1800.0, **changes}  # fmt: skip
-    return Switching(**values)  # type: ignore[arg-type]
+def group(**changes: Any) -> Switching:
+    sound = Switching(
+        copies=3, least=2, fail=1 / (1000 * HOUR), repair=1 / HOUR, seconds=2.0, coverage=1.0, manual=1800.0
+    )
+    return replace(sound, **changes)
 
 
 def test_a_perfect_instant_switch_costs_nothing() -> None:

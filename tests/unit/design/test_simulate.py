@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -101,9 +102,9 @@ def test_the_same_seed_gives_the_same_years() -> None:
         ({"maintenance": (3600.0, 7200.0)}, "less long"),
     ],
 )
-def test_what_makes_no_sense_is_refused(wrong: dict[str, float], message: str) -> None:
+def test_what_makes_no_sense_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Assumptions(**wrong)  # type: ignore[arg-type]
+        Assumptions(**wrong)
 
 
 def test_too_few_years_and_what_never_works() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, Host
 from fournines.engine import apply, hold, local_lock, require_confirmed, require_same_world, survey
 from fournines.engine.connect import Connected
 from fournines.engine.events import ChangeStarted, Event, GateWaits, HostFailed, StageStarted
@@ -26,8 +26,8 @@ from samples.toy import Toy, bring_up, cloud, registry, world
 THREE = {"h1": ["db"], "h2": ["db"], "h3": ["db"]}
 
 
-def db(content: str = "one", **more: object) -> dict[str, Service]:
-    return registry(Toy("db", content, pattern=HaPattern.QUORUM, **more))  # type: ignore[arg-type]
+def db(content: str = "one", **more: Any) -> dict[str, Service]:
+    return registry(Toy("db", content, pattern=HaPattern.QUORUM, **more))
 
 
 def fake(hosts: Connected, name: str) -> FakeHost:
@@ -166,7 +166,7 @@ async def test_a_host_that_stays_ill_does_not_keep_the_others_from_being_mended(
 
 async def test_a_gate_waits_until_the_check_holds() -> None:
     class Slow(Toy):
-        def checks(self, cloud: Cloud, host: object) -> list[Check]:  # type: ignore[override]
+        def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
             return [Check("up", "h1", "is it up", within=5.0)]
 
     made = cloud({"h1": ["db"]})
@@ -287,10 +287,10 @@ async def test_a_slow_host_delays_no_other() -> None:
     answered: list[str] = []
     probe = slow.probe
 
-    async def late(*args: object, **kw: object) -> object:
+    async def late(*args: Any, **kw: Any) -> object:
         while len(answered) < 2:
             await asyncio.sleep(0)
-        return await probe(*args, **kw)  # type: ignore[arg-type]
+        return await probe(*args, **kw)
 
     slow.probe = late  # type: ignore[method-assign, assignment]
     await survey(made, db(), hosts, lambda event: answered.append(getattr(event, "host", "")))

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -131,8 +132,8 @@ def test_the_writes_of_a_dead_writer_are_waited_for_when_its_heirs_were_killed_b
     assert not replay(model.running_world(THREE), choose, history)
 
 
-def stopped(**fields: object) -> Report:
-    return Report(**{"kind": Kind.STOPPED, "cluster": "u1", "clean": True, **fields})  # type: ignore[arg-type]
+def stopped(**fields: Any) -> Report:
+    return replace(Report(Kind.STOPPED, cluster="u1", clean=True), **fields)
 
 
 def test_histories_are_told_apart_by_cluster_uuid_and_never_by_seqno() -> None:

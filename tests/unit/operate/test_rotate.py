@@ -11,6 +11,7 @@ from fournines.plan import make
 from fournines.plan.desired import desired
 from fournines.plan.model import Plan
 from fournines.services import fernet, registry
+from fournines.services.resource import File
 from samples import cases
 
 
@@ -27,7 +28,9 @@ def test_the_secrets_hold_the_new_keys_and_every_host_is_to_get_them(cloud: Clou
     for host in cloud.hosts:
         written = {r.key: r for r in registry()["keystone"].desired(cloud, host)}
         for index, key in after.files.items():
-            assert written[f"file:/etc/keystone/fernet-keys/{index}"].content == key  # type: ignore[attr-defined]
+            file = written[f"file:/etc/keystone/fernet-keys/{index}"]
+            assert isinstance(file, File)
+            assert file.content == key
 
 
 def test_a_cloud_that_is_not_as_its_file_says_is_refused(cloud: Cloud) -> None:

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, Host
+from fournines.engine.connect import Connected
 from fournines.engine.fake import FakeHost
 from fournines.errors import PlanError
 from fournines.plan.actions import MANIFEST, PENDING, Recheck, Removal, Trigger, steps_of
 from fournines.plan.desired import desired, facts, ordered
 from fournines.plan.make import digest, make
 from fournines.plan.model import Observed, Plan, Stage
-from fournines.services.resource import Fact, Put
+from fournines.services.resource import Fact, Put, Resource
 from fournines.services.service import HaPattern, Service
 from samples.toy import Toy, bring_up, cloud, registry, world
 
 
-async def observed(made: Cloud, services: Mapping[str, Service], hosts: Mapping[str, FakeHost]) -> Observed:
+async def observed(made: Cloud, services: Mapping[str, Service], hosts: Connected) -> Observed:
     asked = facts(desired(made, services))
     return {name: await hosts[name].probe(asked[name]) for name in asked}
 
 
-async def planned(made: Cloud, services: Mapping[str, Service], hosts: Mapping[str, FakeHost]) -> Plan:
+async def planned(made: Cloud, services: Mapping[str, Service], hosts: Connected) -> Plan:
     return make(made, services, desired(made, services), await observed(made, services, hosts))
 
 
@@ -65,8 +66,8 @@ def test_an_unknown_need_is_refused() -> None:
 
 def test_two_services_that_want_different_things_of_one_resource_are_refused() -> None:
     class Other(Toy):
-        def desired(self, cloud: Cloud, host: object) -> list[object]:  # type: ignore[override]
-            return list(Toy("api", "another").desired(cloud, host))  # type: ignore[arg-type]
+        def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+            return Toy("api", "another").desired(cloud, host)
 
     with pytest.raises(PlanError, match="api and other want different things of file:/etc/api/main"):
         desired(cloud({"h1": ["api", "other"]}), registry(Toy("api"), Other("other")))
@@ -74,8 +75,8 @@ def test_two_services_that_want_different_things_of_one_resource_are_refused() -
 
 def test_equal_resources_of_two_services_are_one() -> None:
     class Other(Toy):
-        def desired(self, cloud: Cloud, host: object) -> list[object]:  # type: ignore[override]
-            return list(Toy("api").desired(cloud, host))  # type: ignore[arg-type]
+        def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+            return Toy("api").desired(cloud, host)
 
     wanted = desired(cloud({"h1": ["api", "other"]}), registry(Toy("api"), Other("other")))
     assert len(wanted["h1"]["api"]) == 3
@@ -123,7 +124,7 @@ async def test_a_plan_after_apply_is_empty() -> None:
     made = cloud(THREE)
     hosts = world(made)
     await bring_up(made, SERVICES, hosts)
-    plan = await planned(made, SERVICES, hosts)  # type: ignore[arg-type]
+    plan = await planned(made, SERVICES, hosts)
     assert plan.empty
     assert plan.stages == ()
 
@@ -135,7 +136,7 @@ async def changed(services: Mapping[str, Service], placement: Mapping[str, list[
     made = cloud(placement, zones)
     hosts = world(made)
     await bring_up(made, SERVICES, hosts)
-    return await planned(made, services, hosts)  # type: ignore[arg-type]
+    return await planned(made, services, hosts)
 
 
 async def test_a_running_service_rolls_a_zone_at_a_time() -> None:
@@ -167,7 +168,7 @@ async def test_a_file_that_restarts_another_service_rolls_as_carefully_as_that_o
     made = cloud(placed)
     hosts = world(made)
     await bring_up(made, services, hosts)
-    plan = await planned(made, {**services, "tls": Toy("tls", "two", restarts="db", rolling="together")}, hosts)  # type: ignore[arg-type]
+    plan = await planned(made, {**services, "tls": Toy("tls", "two", restarts="db", rolling="together")}, hosts)
     (stage,) = plan.stages
     assert stage.rolling == "one-by-one"
     assert {(c.name, c.host, c.unit) for c in stage.gate} >= {("up", host, "db.service") for host in THREE}
@@ -188,7 +189,7 @@ async def test_a_running_front_is_changed_after_the_backends_that_it_gains() -> 
     services = {**SERVICES, "lb": Toy("lb", "with h4", needs=("db",), fronts=True, verb="reload")}
     hosts = world(made)
     await bring_up(cloud(THREE), SERVICES, hosts_of(hosts, *THREE))
-    plan = await planned(made, services, hosts)  # type: ignore[arg-type]
+    plan = await planned(made, services, hosts)
     assert [s.name for s in plan.stages] == ["remember", "api", "lb"]
     assert named(plan, "api").changes[0].host == "h4"
 
@@ -198,7 +199,7 @@ async def test_a_front_that_is_new_on_a_host_comes_before_what_needs_it_there() 
     services = {**SERVICES, "lb": Toy("lb", "with h4", needs=("db",), fronts=True, verb="reload")}
     hosts = world(made)
     await bring_up(cloud(THREE), SERVICES, hosts_of(hosts, *THREE))
-    plan = await planned(made, services, hosts)  # type: ignore[arg-type]
+    plan = await planned(made, services, hosts)
     assert [(s.name, {c.host for c in s.changes}) for s in plan.stages] == [
         ("remember", {"h4"}),
         ("lb", {"h4"}),
@@ -213,14 +214,12 @@ async def test_a_front_opens_the_way_first_for_a_service_that_is_new_in_the_regi
     hosts = world(made)
     await bring_up(cloud(before), SERVICES, hosts)
     services = {**SERVICES, "lb": Toy("lb", "with api", needs=("db",), fronts=True, verb="reload")}
-    plan = await planned(made, services, hosts)  # type: ignore[arg-type]
+    plan = await planned(made, services, hosts)
     assert [s.name for s in plan.stages] == ["remember", "lb", "api"]
 
 
-def hosts_of(hosts: Mapping[str, FakeHost], *names: str) -> Mapping[str, FakeHost]:
-    made = world(cloud({}))
-    made.update({name: hosts[name] for name in names})
-    return made
+def hosts_of(hosts: Connected, *names: str) -> Connected:
+    return Connected({name: hosts[name] for name in names})
 
 
 # What is no longer wanted
@@ -230,7 +229,7 @@ async def test_what_is_no_longer_wanted_is_removed_unit_first_and_then_forgotten
     made = cloud({"h1": ["db", "api"]})
     hosts = world(made)
     await bring_up(made, SERVICES, hosts)
-    plan = await planned(cloud({"h1": ["db"]}), SERVICES, hosts)  # type: ignore[arg-type]
+    plan = await planned(cloud({"h1": ["db"]}), SERVICES, hosts)
     (stage,) = plan.stages
     assert stage.name == "remove"
     assert keys(stage, "h1") == ["unit:api.service", "file:/etc/api/main", "directory:/etc/api", f"file:{MANIFEST}"]
@@ -241,7 +240,7 @@ async def test_removing_a_member_asks_for_the_health_of_those_that_stay() -> Non
     made = cloud(THREE)
     hosts = world(made)
     await bring_up(made, SERVICES, hosts)
-    plan = await planned(cloud({**THREE, "h3": ["lb"]}), SERVICES, hosts)  # type: ignore[arg-type]
+    plan = await planned(cloud({**THREE, "h3": ["lb"]}), SERVICES, hosts)
     assert {(c.host, c.unit) for c in plan.stages[-1].gate} == {
         ("h1", "db.service"),
         ("h2", "db.service"),
@@ -265,7 +264,7 @@ async def test_a_damaged_manifest_is_told() -> None:
     assert isinstance(host, FakeHost)
     host.files[MANIFEST] = b"{half", 0o600
     with pytest.raises(PlanError, match="damaged") as caught:
-        await planned(made, SERVICES, hosts)  # type: ignore[arg-type]
+        await planned(made, SERVICES, hosts)
     assert caught.value.where == f"h1:{MANIFEST}"
 
 
@@ -279,7 +278,7 @@ async def left(*markers: str) -> Plan:
     host = hosts["h1"]
     assert isinstance(host, FakeHost)
     host.files |= {f"{PENDING}/{name}": (b"", 0o600) for name in markers}
-    return await planned(made, SERVICES, hosts)  # type: ignore[arg-type]
+    return await planned(made, SERVICES, hosts)
 
 
 async def test_a_pending_restart_is_planned_where_its_unit_belongs() -> None:

@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fournines.prove.figures import Phases, figures, success_gaps
-from fournines.prove.model import Operation, Outcome
+from fournines.prove.model import Connection, Operation, Outcome
 from fournines.prove.probes import PROBES
 
 PROBE = PROBES["validate"]
 PHASES = Phases(began=0.0, injected=10.0, settled=28.0, until=30.0, ended=40.0)
 
 
-def operation(intended: float, latency: float = 0.01, outcome: Outcome = "ok", connection: str = "kept") -> Operation:
-    return Operation("validate", connection, intended, intended, intended + latency, outcome)  # type: ignore[arg-type]
+def operation(
+    intended: float, latency: float = 0.01, outcome: Outcome = "ok", connection: Connection = "kept"
+) -> Operation:
+    return Operation("validate", connection, intended, intended, intended + latency, outcome)
 
 
 def steady(*, without: tuple[float, float] = (99.0, 99.0)) -> list[Operation]:

@@ -9,7 +9,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.design.options import known, unknown_option
 from fournines.services import registry
 from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, quorum_group
-from fournines.services.resource import Fact
+from fournines.services.resource import Fact, File
 from fournines.services.service import Service
 from samples import cases
 
@@ -63,7 +63,8 @@ def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
                     assert password not in resource.fact.subject
                     assert all(password not in getattr(step, "script", "") for step in resource.steps())
                     if password in getattr(resource, "content", ""):
-                        assert resource.secret and not resource.mode & 0o007, resource.key  # type: ignore[attr-defined]
+                        assert isinstance(resource, File)
+                        assert resource.secret and not resource.mode & 0o007, resource.key
             for check in service.checks(cloud, host):
                 assert not any(password in check.script for password in passwords)
 

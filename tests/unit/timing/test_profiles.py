@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,8 +20,8 @@ from fournines.timing.rules import contradictions, frozen_backend, idle_connecti
 EXAMPLE = load(Path(__file__).parents[3] / "examples" / "three-controllers.yaml")
 
 
-def cloud(**spec: object) -> Cloud:
-    return dataclasses.replace(EXAMPLE, timing=TimingSpec(**spec))  # type: ignore[arg-type]
+def cloud(**spec: Any) -> Cloud:
+    return dataclasses.replace(EXAMPLE, timing=TimingSpec(**spec))
 
 
 @given(st.floats(0.2, 10))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fournines.prove.model import Outcome
-from fournines.prove.probes import Connection
+from fournines.prove.model import Connection, Outcome
 
 
 class RefusedError(Exception):

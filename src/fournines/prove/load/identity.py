@@ -11,7 +11,7 @@ import aiohttp
 
 from fournines.prove.load.attempt import Attempt, RefusedError
 from fournines.prove.load.spec import Identity
-from fournines.prove.probes import Connection
+from fournines.prove.model import Connection
 
 
 class CutOffError(Exception):
