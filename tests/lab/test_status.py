@@ -91,17 +91,19 @@ def galera_of(said: dict[str, Any], host: str) -> dict[str, Any]:
     return said["hosts"][host]["galera"]
 
 
-def test_a_frozen_writer_is_replaced_and_named(cloud_file: Path, fournines: Run, on: On) -> None:
+def test_a_frozen_writer_is_named_replaced_and_restarted(cloud_file: Path, fournines: Run, on: On) -> None:
     (writer,) = region(cloud_file, fournines)["writers"]
+    pid = "systemctl show -P MainPID mariadb"
+    frozen = on(writer, pid)
     on(writer, "systemctl kill -s STOP mariadb")
-    try:
-        eventually(lambda: writer not in (now := region(cloud_file, fournines)["writers"]) and len(now) == 1, 10)
-        time.sleep(5)
+
+    def named() -> bool:
         said = fournines("status", cloud_file, ok=False)
-        assert said.returncode == 1
-        assert f"{writer}: MariaDB has not answered for" in said.stdout
-    finally:
-        on(writer, "systemctl kill -s CONT mariadb")
+        return said.returncode == 1 and f"{writer}: MariaDB has not answered for" in said.stdout
+
+    eventually(named, 10)
+    eventually(lambda: writer not in (now := region(cloud_file, fournines)["writers"]) and len(now) == 1, 10)
+    eventually(lambda: on(writer, pid) not in (frozen, "0"), 20)
 
 
 def test_a_mariadb_that_lost_its_provider_is_restarted(cloud_file: Path, fournines: Run, on: On) -> None:

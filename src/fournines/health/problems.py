@@ -10,6 +10,8 @@ from fournines.health.openstack import openstack
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
 STALE = 10.0
+#: Seconds without an answer after which MariaDB is called silent; a hung one is restarted soon after (agent/hung.py).
+SILENT = 3.0
 DAY = 86_400.0
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
@@ -85,9 +87,11 @@ def _galera(r: RegionState) -> Iterator[Problem]:
         if node.answered is None:
             mend = _START_WITHOUT if lost and node.missing else "journalctl -u mariadb -n 50"
             yield _problem(r, f"MariaDB does not run{choice}", name, mend)
-        elif node.answered > STALE / 2:
+        elif node.answered > SILENT:
             what = f"MariaDB has not answered for {node.answered:.0f} s"
-            yield _problem(r, what, name, "frozen or overloaded: systemctl restart mariadb; it rejoins by itself")
+            yield _problem(
+                r, what, name, "if hung, it is restarted by itself; if overloaded, see what takes its CPU and disk"
+            )
         else:
             what = f"its node is {'Primary' if node.primary else 'not Primary'}, {node.state}{choice}"
             yield _problem(r, what, name, _START_WITHOUT if lost and node.missing else "it returns by itself")

@@ -28,6 +28,9 @@ MONITOR_PORT = 9300
 SOCKET = "/run/haproxy/admin.sock"
 CERTIFICATE = "/etc/haproxy/public.pem"
 
+#: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
+#: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
+KEEP_ALIVE = 7.0
 
 #: A TCP session that is still connecting when its server is marked down loses its server side, and its client hangs
 #: until it gives up by itself (seen on 3.0: 21 of them after one power-off). Only with something left that looks at the
@@ -122,6 +125,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
         "timeout queue": ms(t.queue_timeout),
         "timeout check": ms(t.check_timeout),
         "timeout http-request": ms(t.client_timeout),
+        "timeout http-keep-alive": ms(KEEP_ALIVE),
         "default-server": server,
     }
 
@@ -142,6 +146,9 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"
+            if frontend.repeatable:
+                # Only what HAProxy holds as a whole can be sent again; clients send a body after its header.
+                section["option http-buffer-request"] = True
     cut = frontend.mode == "tcp" and t.shutdown_sessions
     if cut:
         section |= _CLOSES_WHILE_CONNECTING

@@ -230,6 +230,8 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "threads": api.threads,
         "listen": 1024,
         "buffer-size": 65535,
+        # Of a pause inside a request; with uWSGI's own 4 s an upload over a slow line is refused.
+        "socket-timeout": math.ceil(timers(cloud).server_timeout),
         # Without, a body that is sent in chunks arrives empty: images of 0 bytes, and no error.
         "wsgi-manage-chunked-input": True,
         "start-time": "%t",
