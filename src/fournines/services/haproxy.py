@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Balanced, Frontend, Port, present
-from fournines.services.render import ms, stanzas, template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.drop_in import drop_in
+from fournines.services.render import ms, stanzas
+from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
 from fournines.services.tls import server_pem
@@ -58,8 +59,7 @@ class Haproxy(Service):
         yield from sysctl("61-fournines-haproxy.conf", {"net.ipv4.ip_nonlocal_bind": 1}, {})
         yield File(CERTIFICATE, server_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
-        yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
+        yield from drop_in(UNIT)
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
+from fournines.services.drop_in import drop_in
 from fournines.services.haproxy import MONITOR_PORT
-from fournines.services.render import blocks, template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.render import blocks
+from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
@@ -45,8 +46,7 @@ class Keepalived(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("keepalived")
         yield File("/etc/keepalived/keepalived.conf", _config(cloud, host), triggers=(f"reload:{UNIT}",))
-        yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
+        yield from drop_in(UNIT)
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

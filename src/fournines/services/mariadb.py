@@ -23,8 +23,9 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
+from fournines.services.drop_in import drop_in
 from fournines.services.render import ini, ms, template
-from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 from fournines.timing.timers import Timers
@@ -61,9 +62,8 @@ class Mariadb(Service):
             yield Package(package)
         yield File("/etc/mysql/mariadb.conf.d/99-fournines.cnf", _config(cloud, host), triggers=restart)
         yield INSTALLED
-        yield Directory(f"/etc/systemd/system/{UNIT}.d")
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("mariadb/unit.conf.j2"))
+        yield from drop_in(UNIT, "mariadb/unit.conf.j2")
         yield Unit(UNIT, timeout=900)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr

@@ -12,8 +12,9 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
-from fournines.services.render import flat, template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.drop_in import drop_in
+from fournines.services.render import flat
+from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "memcached.service"
@@ -39,8 +40,7 @@ class Memcached(Service):
             flat(settings, cloud.options("memcached", "memcached.conf"), separator=" "),
             triggers=restart,
         )
-        yield Directory(f"/etc/systemd/system/{UNIT}.d")
-        yield File(f"/etc/systemd/system/{UNIT}.d/fournines.conf", template("daemon.conf.j2"))
+        yield from drop_in(UNIT)
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

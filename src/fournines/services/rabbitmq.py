@@ -20,8 +20,9 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port, UsesMessaging, present
+from fournines.services.drop_in import drop_in
 from fournines.services.render import flat, template
-from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 from fournines.timing.timers import Timers
@@ -80,10 +81,8 @@ class Rabbitmq(Service):
             triggers=restart,
         )
         erl_args = _distribution(timers(cloud))
-        for unit, drop_in in ((UNIT, "rabbitmq/unit.conf.j2"), ("epmd.socket", "rabbitmq/epmd.conf.j2")):
-            yield Directory(f"/etc/systemd/system/{unit}.d")
-            text = template(drop_in, address=host.address, erl_args=erl_args)
-            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", text, triggers=restart)
+        yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, erl_args=erl_args)
+        yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, address=host.address)
         yield Unit(UNIT, block=False)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from _definitions(cloud, host)

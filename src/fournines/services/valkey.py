@@ -23,8 +23,9 @@ from urllib.parse import urlencode
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import UsesCoordination, present
+from fournines.services.drop_in import drop_in
 from fournines.services.render import flat, template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
@@ -62,9 +63,7 @@ class Valkey(Service):
             restart = (f"restart:{unit}",)
             text = flat(settings, cloud.options(self.name, f"{kind}.conf"), separator=" ")
             yield File(f"/etc/valkey/fournines-{kind}.conf", text, mode=0o600, secret=True, triggers=restart)
-            yield Directory(f"/etc/systemd/system/{unit}.d")
-            drop_in = template("valkey/unit.conf.j2", kind=kind)
-            yield File(f"/etc/systemd/system/{unit}.d/fournines.conf", drop_in, triggers=restart)
+            yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
             yield Unit(unit)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
