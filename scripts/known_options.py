@@ -57,6 +57,16 @@ def oslo(root: Path, service: ReadsOsloConfig) -> Options:
     return found
 
 
+def _oslo_file(root: Path, name: str, file: str) -> tuple[Options, dict[str, list[str]]]:
+    """`oslo` of a service, and of it the sections of one file, to be added to."""
+    service = registry()[name]
+    assert isinstance(service, ReadsOsloConfig)
+    found = oslo(root, service)
+    sections = found[file]
+    assert isinstance(sections, dict)
+    return found, sections
+
+
 def _samples(root: Path, *names: str) -> Options:
     """Swift's options are only in its sample files: each section's, and those of DEFAULT, which all of them take."""
     found: Options = {}
@@ -85,11 +95,7 @@ def swift_storage(root: Path) -> Options:
 
 def glance(root: Path) -> Options:
     """What Ceph and systemd read of a mount is theirs; any name may be right."""
-    service = registry()["glance"]
-    assert isinstance(service, ReadsOsloConfig)
-    found = oslo(root, service)
-    stores = found["glance-api.conf"]
-    assert isinstance(stores, dict)
+    found, stores = _oslo_file(root, "glance", "glance-api.conf")
     for chosen, described in (("swift", "swift"), ("ceph", "rbd"), ("s3", "s3")):
         stores[chosen] = stores[f"glance.store.{described}.store"]
     for files in ("nfs", "os_glance_staging_store", "os_glance_tasks_store"):
@@ -106,22 +112,14 @@ def glance(root: Path) -> Options:
 
 def cinder(root: Path) -> Options:
     """How `service_user` signs in is listed but for the choice itself."""
-    service = registry()["cinder"]
-    assert isinstance(service, ReadsOsloConfig)
-    found = oslo(root, service)
-    sections = found["cinder.conf"]
-    assert isinstance(sections, dict)
+    found, sections = _oslo_file(root, "cinder", "cinder.conf")
     sections["service_user"] = sorted({*sections["service_user"], "auth_type", "auth_section"})
     return found
 
 
 def cinder_volume(root: Path) -> Options:
     """A back end has a section of any name."""
-    service = registry()["cinder_volume"]
-    assert isinstance(service, ReadsOsloConfig)
-    found = oslo(root, service)
-    sections = found["cinder-volume.conf"]
-    assert isinstance(sections, dict)
+    found, sections = _oslo_file(root, "cinder_volume", "cinder-volume.conf")
     sections["*"] = sorted({*sections["backend"], *sections["backend_defaults"], "volume_driver", "backend_host"})
     return found
 
