@@ -18,7 +18,7 @@ from fournines.services import load
 _CLOUD = click.argument("cloud", type=click.Path(path_type=Path))
 
 
-@click.group(help="Write what other tools take from a cloud file, on standard output.")
+@click.group(help="Write what other tools take from a cloud file.")
 def command() -> None:
     pass
 

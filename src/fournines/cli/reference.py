@@ -13,7 +13,6 @@ from fournines.design.options import known
 from fournines.services import catalogue
 from fournines.timing import NAMES, Timers, profile
 
-_DESIGN = ("Design", "Failures")
 #: Parts in the order in which the file has them.
 _PARTS = (
     "Pattern",

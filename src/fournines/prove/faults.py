@@ -48,10 +48,6 @@ TARGETS = ("one", "vip", "writer", "leader", "minority", "majority", "all")
 DEFAULT_TARGET = {"haproxy": "vip", "keepalived": "vip", "mariadb": "writer"}
 #: The widest single event that must lose nothing: every database node killed within one second.
 WIDEST = "service.kill@mariadb+all"
-SETS = {
-    "each": "every fault once, where it hurts most",
-    "all": "every fault in the targets vip, writer and one",
-}
 
 _FAULT = re.compile(r"(?P<name>[^@/\s]+)@(?P<subject>[^/\s]+)(?:/(?P<duration>\S+))?")
 _DURATION = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?P<unit>ms|s|m)?")
@@ -126,6 +122,7 @@ def _unknown(noun: str, name: str, text: str, known: Iterable[str]) -> ProveErro
 
 
 def _each() -> Iterator[str]:
+    """Every fault once, where it hurts most."""
     yield from ("host.power_off@vip", "host.power_off@writer", "host.power_off@one", "host.reset@vip")
     yield from ("network.isolate@vip", "network.isolate@writer")
     for service in SERVICES:
@@ -134,6 +131,7 @@ def _each() -> Iterator[str]:
 
 
 def _all() -> Iterator[str]:
+    """Every fault in the targets vip, writer and one."""
     for target in ("vip", "writer", "one"):
         for kind in KINDS.values():
             if kind.on == "service":

@@ -27,10 +27,6 @@ class Reach:
         self._open[host] = await self._connect(host)
         return await self._open[host].run(script, stdin=stdin, timeout=timeout)
 
-    async def warm(self, host: str) -> None:
-        """Sees to it that the next `run` has no connecting to do. Raises HostError."""
-        await self.run(host, "true", timeout=10.0)
-
     async def close(self) -> None:
         for host in tuple(self._open):
             await self._drop(host)

@@ -120,7 +120,7 @@ async def test_a_lost_connection_is_opened_again_once() -> None:
         return opened[-1]
 
     reach = Reach(connect)
-    await reach.warm("a")
+    await reach.run("a", "true")
     opened[0].lost = True
     await UnitSignals(reach).signal("a", "keystone.service", "STOP")
     assert len(opened) == 2
