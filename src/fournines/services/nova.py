@@ -65,6 +65,8 @@ def _daemon(name: str, what: str, section: str = "") -> units.Daemon:
 CONDUCTOR = _daemon("conductor", "conductor", "conductor")
 SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
 CONSOLE = _daemon("novncproxy", "console proxy")
+#: Seconds between two checks of the console proxy, which forks for each; a connection that is refused goes elsewhere.
+_CONSOLE_INTER = 5.0
 
 
 class Nova(Service):
@@ -120,7 +122,7 @@ class Nova(Service):
             "http",
             check=CONSOLE_PAGE,
             public=True,
-            inter=timers(cloud).api_check_inter,
+            inter=_CONSOLE_INTER,
             settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
         )
         return (units.frontend(cloud, API), units.frontend(cloud, METADATA, public=False), console)

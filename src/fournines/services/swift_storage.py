@@ -143,10 +143,11 @@ def _config(host: Host, kind: str) -> Sections:
     module = f"rsync://{{replication_ip}}:{RSYNC_PORT}/{kind}"
     sections[f"{kind}-replicator"] |= {"rsync_module": module, "interval": 30, "concurrency": 1}
     if kind == "object":
-        sections["object-updater"] |= {"interval": 60, "concurrency": 1}
+        sections["object-updater"] |= {"concurrency": 1}
         sections["object-expirer"] |= {"internal_client_conf_path": "/etc/swift/internal-client.conf"}
     if kind == "container":
-        sections["container-updater"] |= {"interval": 60, "concurrency": 1}
+        # A process for each partition that holds a container, each sweep: at Swift's 300 s that is no load.
+        sections["container-updater"] |= {"concurrency": 1}
     return sections
 
 
