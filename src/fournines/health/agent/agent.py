@@ -18,6 +18,7 @@ from .departure import Echoes, departed
 from .echo import Echo
 from .heartbeat import Links
 from .server import SOCKET, Answer, serve_http, serve_start
+from .tickle import Tickle
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Agent(asyncio.DatagramProtocol):
         self.database = Database(config, config.galera, self.links) if config.galera else None
         self.balancer = watch.Balancer(config, config.haproxy) if config.haproxy else None
         self.keepalived = vip.Keepalived(config.vip) if config.vip else None
+        self.tickle = Tickle(lambda: self._held, config.heartbeat)
         self.found: watch.Found = {}
         self.started = now()
         self.verdict = lease.Verdict(True, "")
@@ -60,7 +62,9 @@ class Agent(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
-        self.links.receive(now(), data)
+        name = self.links.receive(now(), data)
+        if name and self.keepalived and (clients := self.links.body(name).get("clients")):
+            self.tickle.hear(clients)
 
     def error_received(self, exc: Exception) -> None:
         pass  # a peer's host is up and its agent is not: the silence is what counts
@@ -142,6 +146,8 @@ class Agent(asyncio.DatagramProtocol):
             body["brokers"] = daemons.brokers_seen(self.found, at)
         if self.keepalived and self.balancer:
             body["endpoint"] = [self.balancer.alive(at), self.verdict.may_hold, bool(self._held)]
+        if self._held:
+            body["clients"] = self.tickle.say()
         return body
 
     def _lease(self, at: float) -> None:
@@ -174,7 +180,9 @@ class Agent(asyncio.DatagramProtocol):
         wanted = frozenset(a.address for a in self.config.vip.addresses)
         while True:
             at = now()
-            self._held = wanted & vip.local_addresses()
+            before, self._held = self._held, wanted & vip.local_addresses()
+            if gained := self._held - before:
+                self._do(self.tickle.taken_over(gained))
             seen = vip.Observed(
                 held=bool(self._held),
                 forbidden_for=0.0 if self._forbidden_since is None else at - self._forbidden_since,
@@ -232,6 +240,8 @@ class Agent(asyncio.DatagramProtocol):
             "may_hold": self.verdict.may_hold,
             "why": self.verdict.why,
             "balancer": self.balancer is not None and self.balancer.alive(at),
+            "clients": self.tickle.known,
+            "told": self.tickle.told,
         }
 
     def database_ready(self) -> Answer:
@@ -277,6 +287,7 @@ class Agent(asyncio.DatagramProtocol):
             if self.keepalived:
                 tasks.create_task(self.hold_lease())
                 tasks.create_task(self.watch_vip())
+                tasks.create_task(self.tickle.run())
             for watcher in self._watchers():
                 tasks.create_task(watcher.run(self.found))
 

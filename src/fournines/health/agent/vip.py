@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import netlink
 from .cgroup import Cgroup
 from .config import Vip
 
@@ -19,28 +20,16 @@ OBEY_WITHIN = 1.0
 
 log = logging.getLogger(__name__)
 
-_RTM_GETADDR, _RTM_NEWADDR, _NLMSG_DONE, _NLMSG_ERROR = 22, 20, 3, 2
-_NLM_F_DUMP = 0x301  # request, whole table
+_RTM_GETADDR = 22
 _IFA_LOCAL, _IFA_ADDRESS = 2, 1
 
 
 def local_addresses() -> frozenset[str]:
     """Every IPv4 address on this host, by rtnetlink (rtnetlink(7)): a fork of `ip` five times a second would cost more
     than the rest of the agent."""
-    request = struct.pack("=IHHII BBBBI", 24, _RTM_GETADDR, _NLM_F_DUMP, 1, 0, socket.AF_INET, 0, 0, 0, 0)
-    found: set[str] = set()
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
-        netlink.settimeout(1)
-        netlink.send(request)
-        while True:
-            data = netlink.recv(65536)
-            while len(data) >= 16:
-                length, kind = struct.unpack_from("=IH", data)
-                if kind in (_NLMSG_DONE, _NLMSG_ERROR):
-                    return frozenset(found)
-                if kind == _RTM_NEWADDR:
-                    found.update(_address(data[24:length]))
-                data = data[(length + 3) & ~3 :]
+    request = struct.pack("=BBBBI", socket.AF_INET, 0, 0, 0, 0)
+    said = netlink.dump(socket.NETLINK_ROUTE, _RTM_GETADDR, request)
+    return frozenset(address for message in said for address in _address(message[8:]))
 
 
 def _address(attributes: bytes) -> list[str]:

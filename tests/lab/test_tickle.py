@@ -1,0 +1,143 @@
+"""A client that waits for its answer while the VIP moves to another host: real kernels' TCP, in network namespaces.
+
+No lab: a client, two hosts and a bridge, each in a namespace of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import termios
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from fournines.health.agent import tickle
+from fournines.health.agent.clients import Roster, Told
+
+VIP, PORT = "198.19.250.100", 5000
+HOSTS = {"client": "198.19.250.1", "old": "198.19.250.11", "new": "198.19.250.12"}
+_CLONE_NEWNET = 0x40000000
+T = TypeVar("T")
+
+
+def space(name: str) -> str:
+    return f"test-tickle-{name}"
+
+
+def ip(where: str, *words: str) -> str:
+    return subprocess.check_output(["ip", "-n", space(where), *words], text=True)
+
+
+def inside(where: str, act: Callable[[], T]) -> T:
+    """What `act` returns in that namespace. Its sockets stay there."""
+
+    def enter() -> None:
+        with Path("/run/netns", space(where)).open() as namespace:
+            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), _CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    with ThreadPoolExecutor(1, initializer=enter) as thread:
+        return thread.submit(act).result()
+
+
+def _remove() -> None:
+    for name in ("fabric", *HOSTS):
+        subprocess.run(["ip", "netns", "del", space(name)], stderr=subprocess.DEVNULL, check=False)
+
+
+@pytest.fixture
+def fabric() -> Iterator[None]:
+    """The bridge and the hosts; `old` holds the VIP."""
+    _remove()
+    try:
+        for name in ("fabric", *HOSTS):
+            subprocess.check_call(["ip", "netns", "add", space(name)])
+        ip("fabric", "link", "add", "bridge", "type", "bridge")
+        ip("fabric", "link", "set", "bridge", "up")
+        for name, address in HOSTS.items():
+            ip("fabric", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", space(name))
+            ip("fabric", "link", "set", name, "master", "bridge", "up")
+            ip(name, "address", "add", f"{address}/24", "dev", "eth0")
+            ip(name, "link", "set", "lo", "up")
+            ip(name, "link", "set", "eth0", "up")
+        ip("old", "address", "add", f"{VIP}/32", "dev", "eth0")
+        yield
+    finally:
+        _remove()
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """`client` has sent a request that `server`'s kernel has acknowledged."""
+
+    client: socket.socket
+    server: socket.socket
+
+
+@pytest.fixture
+def waiting(fabric: None) -> Iterator[Waiting]:
+    with inside("old", lambda: socket.create_server((VIP, PORT))) as listener:
+        client = inside("client", lambda: socket.create_connection((VIP, PORT), 5))
+        server, _ = listener.accept()
+    with client, server:
+        client.sendall(b"GET /")
+        assert server.recv(100) == b"GET /"
+        while any(fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4))):
+            time.sleep(0.01)
+        yield Waiting(client, server)
+
+
+def power_off_and_move() -> None:
+    """`old` loses power; `new` takes the address over, and the client learns where it is, as of keepalived's ARP."""
+    ip("old", "link", "set", "eth0", "down")
+    ip("new", "address", "add", f"{VIP}/32", "dev", "eth0")
+    [link] = json.loads(ip("new", "-json", "link", "show", "eth0"))
+    ip("client", "neigh", "replace", VIP, "lladdr", link["address"], "dev", "eth0")
+
+
+def told_by(host: str) -> Told:
+    """What another host's agent has heard when that of `host` has told all."""
+    roster, told = Roster(), Told()
+    roster.see(inside(host, lambda: tickle.connected([VIP])))
+    told.hear(0.0, roster.say())
+    return told
+
+
+def test_a_client_of_a_dead_holder_that_nobody_tells_waits(waiting: Waiting) -> None:
+    power_off_and_move()
+    with inside("new", lambda: socket.create_server((VIP, PORT))):
+        waiting.client.settimeout(3.0)
+        with pytest.raises(TimeoutError):
+            waiting.client.recv(1)
+
+
+def test_a_client_of_a_dead_holder_hears_of_it_within_a_second(waiting: Waiting) -> None:
+    told = told_by("old")
+    power_off_and_move()
+    with inside("new", lambda: socket.create_server((VIP, PORT))):
+        inside("new", lambda: tickle.send(told.take(frozenset({VIP})), 0))
+        waiting.client.settimeout(1.0)
+        with pytest.raises(ConnectionResetError):
+            waiting.client.recv(1)
+
+
+def test_a_living_connection_takes_no_harm(waiting: Waiting) -> None:
+    connections = told_by("old").take(frozenset({VIP}))
+    assert len(connections) == 1
+    for number in range(tickle.ROUNDS):
+        inside("old", lambda number=number: tickle.send(connections, number))
+        time.sleep(0.6)  # a kernel answers such a segment twice a second at most
+    waiting.server.sendall(b"200")
+    assert waiting.client.recv(10) == b"200"
+    waiting.client.sendall(b"more")
+    assert waiting.server.recv(10) == b"more"
