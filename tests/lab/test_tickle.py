@@ -5,6 +5,7 @@ No lab: a client, two hosts and a bridge, each in a namespace of its own.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import fcntl
 import json
@@ -21,7 +22,7 @@ from typing import TypeVar
 
 import pytest
 
-from fournines.health.agent import tickle
+from fournines.health.agent import sever, tickle
 from fournines.health.agent.clients import Roster, Told
 
 VIP, PORT = "198.19.250.100", 5000
@@ -103,6 +104,24 @@ def power_off_and_move() -> None:
     ip("new", "address", "add", f"{VIP}/32", "dev", "eth0")
     [link] = json.loads(ip("new", "-json", "link", "show", "eth0"))
     ip("client", "neigh", "replace", VIP, "lladdr", link["address"], "dev", "eth0")
+
+
+def test_the_old_holders_own_clients_hear_of_it_at_once(fabric: None) -> None:
+    with inside("old", lambda: socket.create_server((VIP, PORT))) as listener:
+        client = inside("old", lambda: socket.create_connection((VIP, PORT)))
+        assert client.getsockname()[0] == VIP
+        server, _ = listener.accept()
+        with client, server:
+            ip("old", "address", "del", f"{VIP}/32", "dev", "eth0")
+            server.sendall(b"an answer that goes astray")
+            client.settimeout(1.0)
+            with pytest.raises(TimeoutError):
+                client.recv(1)
+            inside("old", lambda: asyncio.run(sever.cut([VIP], "src")))
+            with pytest.raises(ConnectionAbortedError):
+                client.recv(1)
+        ip("old", "address", "add", f"{VIP}/32", "dev", "eth0")
+        inside("old", lambda: socket.create_connection((VIP, PORT)).close())  # the listener stayed
 
 
 def told_by(host: str) -> Told:

@@ -180,9 +180,7 @@ class Agent(asyncio.DatagramProtocol):
         wanted = frozenset(a.address for a in self.config.vip.addresses)
         while True:
             at = now()
-            before, self._held = self._held, wanted & vip.local_addresses()
-            if gained := self._held - before:
-                self._do(self.tickle.taken_over(gained))
+            self._move(wanted & vip.local_addresses())
             seen = vip.Observed(
                 held=bool(self._held),
                 forbidden_for=0.0 if self._forbidden_since is None else at - self._forbidden_since,
@@ -196,6 +194,14 @@ class Agent(asyncio.DatagramProtocol):
                 log.warning("VIP: kills keepalived, %s", why)
                 await self.keepalived.kill()
             await asyncio.sleep(VIP_LOOK)
+
+    def _move(self, held: frozenset[str]) -> None:
+        before, self._held = self._held, held
+        if gained := held - before:
+            self._do(self.tickle.taken_over(gained))
+        # This host's own clients had their connections from VIP to VIP: no other host can tell them.
+        if lost := before - held:
+            self._do(sever.cut(lost, "src"))
 
     def _conflict(self, at: float) -> bool:
         heard = self.links.heard(at, 1.0)

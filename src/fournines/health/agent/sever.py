@@ -1,4 +1,5 @@
-"""What this host does at once about a peer that has departed, rather than each daemon after its own timeout.
+"""What this host does at once about a peer that has departed, rather than each daemon after its own timeout; and about
+a VIP that has left this host.
 
 A dead host sends no RST: a query that waits for its answer, or a worker in recv, has nothing to send again, and hangs
 until keepalive or its own timeout ends it.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import Literal
 
 from .config import Haproxy
 
@@ -17,10 +19,11 @@ log = logging.getLogger(__name__)
 _WITHIN = 5.0
 
 
-async def cut(addresses: Iterable[str]) -> None:
-    """Ends every TCP connection of this host to `addresses` (SOCK_DESTROY, sock_diag(7)): whoever waits on one gets
-    ECONNABORTED now. A kernel without it says so, and the connections end by their timers."""
-    wanted = [word for address in addresses for word in ("or", "dst", address)][1:]
+async def cut(addresses: Iterable[str], end: Literal["dst", "src"] = "dst") -> None:
+    """Ends every TCP connection of this host whose other end (`src`: own end) is one of `addresses`, by SOCK_DESTROY
+    (sock_diag(7)): whoever waits on one gets ECONNABORTED now. Listeners stay. A kernel without it says so, and the
+    connections end by their timers."""
+    wanted = [word for address in addresses for word in ("or", end, address)][1:]
     if not wanted:
         return
     try:
@@ -30,13 +33,11 @@ async def cut(addresses: Iterable[str]) -> None:
             )
             out, err = await process.communicate()
     except (OSError, TimeoutError) as error:
-        log.warning("departed: cannot cut connections: %s", error or type(error).__name__)
+        log.warning("cannot cut connections: %s", error or type(error).__name__)
         return
     if err.strip():
-        log.warning("departed: cannot cut connections: %s", err.decode(errors="replace").strip().splitlines()[0])
-    log.info(
-        "departed: cut %d connections to %s", len(out.splitlines()), ", ".join(w for w in wanted if w[0].isdigit())
-    )
+        log.warning("cannot cut connections: %s", err.decode(errors="replace").strip().splitlines()[0])
+    log.info("cut %d connections: %s", len(out.splitlines()), " ".join(wanted))
 
 
 async def mark(haproxy: Haproxy, servers: Iterable[tuple[str, str, str]]) -> None:
