@@ -6,6 +6,7 @@ No lab: a client, two hosts and a bridge, each in a namespace of its own.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -22,8 +23,8 @@ from typing import TypeVar
 
 import pytest
 
-from fournines.health.agent import sever, tickle
-from fournines.health.agent.clients import Roster, Told
+from fournines.health.agent import sever
+from fournines.health.agent.tickle import Tickle
 
 VIP, PORT = "198.19.250.100", 5000
 HOSTS = {"client": "198.19.250.1", "old": "198.19.250.11", "new": "198.19.250.12"}
@@ -124,12 +125,24 @@ def test_the_old_holders_own_clients_hear_of_it_at_once(fabric: None) -> None:
         inside("old", lambda: socket.create_connection((VIP, PORT)).close())  # the listener stayed
 
 
-def told_by(host: str) -> Told:
-    """What another host's agent has heard when that of `host` has told all."""
-    roster, told = Roster(), Told()
-    roster.see(inside(host, lambda: tickle.connected([VIP])))
-    told.hear(0.0, roster.say())
-    return told
+def heir_of(holder: str) -> Tickle:
+    """Another host's agent, which has heard all that the one of `holder` told in its life."""
+    told_by, heir = Tickle(lambda: frozenset({VIP}), 0.05), Tickle(frozenset[str], 0.05)
+
+    async def look() -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await told_by.run()
+
+    inside(holder, lambda: asyncio.run(look()))
+    heir.hear(told_by.say())
+    assert heir.known == told_by.known == 1
+    return heir
+
+
+def take_over(host: str, heir: Tickle) -> None:
+    inside(host, lambda: asyncio.run(heir.taken_over(frozenset({VIP}))))
+    assert heir.told == 1
 
 
 def test_a_client_of_a_dead_holder_that_nobody_tells_waits(waiting: Waiting) -> None:
@@ -141,21 +154,18 @@ def test_a_client_of_a_dead_holder_that_nobody_tells_waits(waiting: Waiting) -> 
 
 
 def test_a_client_of_a_dead_holder_hears_of_it_within_a_second(waiting: Waiting) -> None:
-    told = told_by("old")
+    heir = heir_of("old")
     power_off_and_move()
-    with inside("new", lambda: socket.create_server((VIP, PORT))):
-        inside("new", lambda: tickle.send(told.take(frozenset({VIP})), 0))
+    with inside("new", lambda: socket.create_server((VIP, PORT))), ThreadPoolExecutor(1) as beside:
+        telling = beside.submit(take_over, "new", heir)
         waiting.client.settimeout(1.0)
         with pytest.raises(ConnectionResetError):
             waiting.client.recv(1)
+        telling.result()
 
 
 def test_a_living_connection_takes_no_harm(waiting: Waiting) -> None:
-    connections = told_by("old").take(frozenset({VIP}))
-    assert len(connections) == 1
-    for number in range(tickle.ROUNDS):
-        inside("old", lambda number=number: tickle.send(connections, number))
-        time.sleep(0.6)  # a kernel answers such a segment twice a second at most
+    take_over("old", heir_of("old"))  # the VIP came back to where it was
     waiting.server.sendall(b"200")
     assert waiting.client.recv(10) == b"200"
     waiting.client.sendall(b"more")
