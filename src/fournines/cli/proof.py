@@ -26,10 +26,12 @@ from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
 from fournines.prove.faults import parse, seconds
+from fournines.prove.functions import chosen
 from fournines.prove.grounds import grounds
 from fournines.prove.inject import Injectors, NoNetwork, NoPower, UnitSignals
 from fournines.prove.measure import heal_leftovers
 from fournines.prove.model import Campaign, Fault
+from fournines.prove.project import project
 from fournines.prove.reach import Reach
 from fournines.prove.run import Order, analyse_again, run
 from fournines.prove.site import Lengths, Reporter, Site
@@ -45,6 +47,7 @@ class Wish:
     """The command line, as it was typed. Lengths in seconds."""
 
     faults: str
+    functions: str
     duration: str | None
     baseline: str | None
     busy: bool
@@ -70,11 +73,12 @@ def prove(cloud: Cloud, wish: Wish) -> Campaign:
     """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
     region = region_of(cloud, wish.region)
     faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
+    functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
     if "keystone.admin" not in cloud.secrets.names():
         raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
     _consent(cloud, wish)
     with local_lock(cloud.state_dir):
-        return _interruptible(_campaign(cloud, region, faults, wish))
+        return _interruptible(_campaign(cloud, region, faults, functions, wish))
 
 
 def _consent(cloud: Cloud, wish: Wish) -> None:
@@ -105,7 +109,9 @@ def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
         raise click.Abort from None
 
 
-async def _campaign(cloud: Cloud, region: Region, faults: tuple[Fault, ...], wish: Wish) -> Campaign:
+async def _campaign(
+    cloud: Cloud, region: Region, faults: tuple[Fault, ...], functions: tuple[str, ...], wish: Wish
+) -> Campaign:
     async def open_host(name: str) -> Transport:
         return await connect_host(cloud.host_by_name[name], SSH)
 
@@ -118,7 +124,7 @@ async def _campaign(cloud: Cloud, region: Region, faults: tuple[Fault, ...], wis
         if healed:
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
-            async with grounds(cloud, region, str(cafile)) as ground:
+            async with grounds(cloud, region, str(cafile)) as ground, project(cloud, region, functions) as own:
                 site = Site(
                     cloud=cloud,
                     region=region,
@@ -131,6 +137,8 @@ async def _campaign(cloud: Cloud, region: Region, faults: tuple[Fault, ...], wis
                     reporter=reporter,
                     epoch=epoch,
                     now=lambda: time.monotonic() - epoch,
+                    functions=functions,
+                    project=own,
                     busy=wish.busy,
                 )
                 order = Order(

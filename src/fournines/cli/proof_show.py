@@ -118,7 +118,8 @@ def _functions(figures: Iterable[FunctionFigures], baseline: FaultResult | None)
     theirs = {f.function: f.longest_gap_s for f in baseline.functions} if baseline else {}
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("  function")
-    for column in ("longest gap", "on return", "unavailable", "fail", "unknown", "p99 ms before", "during", "after"):
+    times = ("every", "longest gap", "on return", "unavailable")
+    for column in (*times, "fail", "unknown", "p99 ms before", "during", "after"):
         table.add_column(column, justify="right")
     if baseline:
         table.add_column(baseline.profile, justify="right")
@@ -126,6 +127,7 @@ def _functions(figures: Iterable[FunctionFigures], baseline: FaultResult | None)
     for f in figures:
         cells = [
             f"  {f.function.replace('_', ' ')}",
+            limit(f.interval_s, "s"),
             *map(seconds, (f.longest_gap_s, f.gap_returning_s, f.unavailable_s)),
         ]
         cells += [str(f.fail), str(f.unknown), *(milliseconds(ms) for ms in f.p99_ms)]

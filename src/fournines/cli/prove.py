@@ -18,6 +18,9 @@ services, each with an optional /DURATION; or `each` (every fault once, where it
   targets: vip, writer, one, leader, minority, majority, all, a host, a zone
   services: keystone, haproxy, mariadb, rabbitmq, memcached, keepalived
 
+FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
+more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
+
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 
 \b
@@ -29,6 +32,7 @@ Examples:
   sudo fournines prove cloud.yaml --faults service.kill@mariadb+all --json
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
+  sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   fournines prove cloud.yaml --analyse latest
 """
 DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
@@ -38,6 +42,7 @@ EXIT = {"pass": 0, "fail": 1, "unknown": 2}
 @click.command(help=HELP)
 @click.argument("cloud", type=click.Path(path_type=Path))
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
+@click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
 @click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
 @click.option("--busy", is_flag=True, help="Keep every core busy meanwhile: figures are recorded, not judged.")

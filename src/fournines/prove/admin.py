@@ -14,9 +14,13 @@ from fournines.services import endpoints, rabbitmq
 
 
 class Keystone:
-    """As the cloud's administrator, through the public VIP. Raises aiohttp.ClientError, TimeoutError, ProveError."""
+    """As the cloud's administrator in `project`, through the public VIP. Raises aiohttp.ClientError, TimeoutError,
+    ProveError."""
 
-    def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, cafile: str) -> None:
+    def __init__(
+        self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, cafile: str, project: str = "admin"
+    ) -> None:
+        self._project = project
         self._password = cloud.secrets.get("keystone.admin")
         self._url = endpoints.keystone_public(region)
         self._session = session
@@ -28,7 +32,7 @@ class Keystone:
     async def log_in(self) -> None:
         user = {"name": "admin", "domain": {"id": "default"}, "password": self._password}
         identity = {"methods": ["password"], "password": {"user": user}}
-        scope = {"project": {"name": "admin", "domain": {"id": "default"}}}
+        scope = {"project": {"name": self._project, "domain": {"id": "default"}}}
         url = f"{self._url}/auth/tokens"
         async with self._session.post(
             url, json={"auth": {"identity": identity, "scope": scope}}, ssl=self._tls

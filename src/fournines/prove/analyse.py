@@ -6,7 +6,7 @@ injected, healed | unhealed, redundant?, ended, drained, read* | unread*, findin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +18,13 @@ from fournines.prove.history import Event, History
 from fournines.prove.model import Fault, FaultResult, Finding, Operation, Outcome, Sighting, Writes
 from fournines.prove.probes import PROBES
 from fournines.prove.verdict import judge
+from fournines.prove.written import KINDS, Kind
 
 #: A probe sent so much later than intended says that the prober stalled. Seconds, of the 99th percentile.
 LATE_S = 0.1
 #: The pressure is that of the outage: until the heal, or for so long when the fault heals by itself. Later on,
 #: a host that boots takes all there is. Seconds.
 SETTLES_S = 5.0
-#: kind of write -> the function that makes it.
-WRITERS = {"projects": "create_project", "rows": "write_row", "messages": "publish"}
 
 
 def analyse(directory: Path) -> FaultResult:
@@ -44,7 +43,7 @@ def result_of(past: History) -> FaultResult:
     skipped = next(past.of("not_measured"), None)
     phases = _phases(past, began.at)
     probed = [] if skipped else [figures(PROBES[p], _of(past, p), phases) for p in said["probes"]]
-    writes, troubles = ({}, ()) if skipped else _writes(past)
+    writes, troubles = ({}, ()) if skipped else _writes(past, said["probes"])
     healed = past.at("healed") or phases.ended
     redundant = past.at("redundant")
     return FaultResult(
@@ -85,29 +84,27 @@ def _of(past: History, function: str) -> list[Operation]:
     return [o for o in past.operations if o.function == function]
 
 
-def _writes(past: History) -> tuple[dict[str, Writes], tuple[Finding, ...]]:
+def _writes(past: History, probed: Iterable[str]) -> tuple[dict[str, Writes], tuple[Finding, ...]]:
     """Counts of each kind whose checker came to a result, and what kept the others from one."""
-    checks: dict[str, Callable[[], Writes]] = {
-        "projects": lambda: check_set(_attempts(past, "projects"), _reads(past, "projects")),
-        "rows": lambda: check_set(_attempts(past, "rows"), _reads(past, "rows")),
-        "messages": lambda: check_queue(
-            _attempts(past, "messages"), [o.value for o in _of(past, "consume")], _left(past)
-        ),
-    }
     counted: dict[str, Writes] = {}
     troubles = [
         Finding(f"{e.data['kind']} as {e.data['reader']} shows them", None, e.data["why"]) for e in past.of("unread")
     ]
-    for kind, check in checks.items():
+    for kind in KINDS.values():
+        if kind.function not in probed:
+            continue
         try:
-            counted[kind] = check()
+            counted[kind.name] = _check(past, kind)
         except Exception as error:  # whatever breaks a checker, the verdict is unknown and the rest still counts
-            troubles.append(Finding(f"{kind} are checked", None, f"{type(error).__name__}: {error}"))
+            troubles.append(Finding(f"{kind.name} are checked", None, f"{type(error).__name__}: {error}"))
     return counted, tuple(troubles)
 
 
-def _attempts(past: History, kind: str) -> dict[str, Outcome]:
-    return {o.value: o.outcome for o in _of(past, WRITERS[kind])}
+def _check(past: History, kind: Kind) -> Writes:
+    attempts: dict[str, Outcome] = {o.value: o.outcome for o in _of(past, kind.function)}
+    if kind.query:
+        return check_set(attempts, _reads(past, kind.name))
+    return check_queue(attempts, [o.value for o in _of(past, "consume")], _left(past))
 
 
 def _reads(past: History, kind: str) -> dict[str, list[str]]:

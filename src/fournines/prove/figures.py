@@ -130,7 +130,7 @@ def _downtime(operations: Iterable[Operation]) -> float:
 def _mttr(before: Sequence[Operation], since: Sequence[Operation]) -> float:
     """How long the sliding mean of latencies was above the baseline's mean + 4 sigma, from first to last."""
     baseline = _latencies(before)
-    if len(baseline) < 2:
+    if len(baseline) < 2 or len(since) < MTTR_SAMPLES:
         return math.nan
     threshold = statistics.fmean(baseline) + MTTR_SIGMAS * statistics.stdev(baseline)
     waited = [o.ended - o.intended for o in since]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,19 +11,18 @@ import aiohttp
 
 from fournines.errors import FourninesError
 from fournines.prove import inject, reads
-from fournines.prove.admin import Keystone, Management
+from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
 from fournines.prove.faults import Standing, aim, candidates
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
-from fournines.prove.load.control import LoadProcess
+from fournines.prove.load.control import LoadProcess, Progress, waiting
 from fournines.prove.load.spec import LoadSpec
-from fournines.prove.model import Fault, FaultResult
+from fournines.prove.model import Fault, FaultResult, Finding
 from fournines.prove.probes import PROBES
-from fournines.prove.reads import Read
+from fournines.prove.project import PREFIX, Project
 from fournines.prove.site import Look, Site
 from fournines.prove.watch import watching
-from fournines.services import keystone
 
 #: The health agents look every 5 s at the latest: redundancy counts when it was seen for longer without a break.
 STABLE_S = 6.0
@@ -47,8 +45,10 @@ class Trial:
         self._fault = fault
         self._directory = directory
         self._log = log
-        self._prefix = directory.name.partition("-")[0]
-        self._queue = f"probe-{self._prefix}"
+        number = directory.name.partition("-")[0]
+        self._prefix = f"{PREFIX}-{number}"
+        self._queue = f"probe-{number}"
+        self._progress: Progress = {}
 
     async def run(self) -> None:
         site, lengths = self._site, self._site.lengths
@@ -57,16 +57,19 @@ class Trial:
             self._skip(lacking)
             return
         struck = False
-        load = LoadProcess(self._spec(), site.reporter.counts)
+        load = LoadProcess(await self._spec(), self._counts)
         try:
             began = await load.start()
             async with watching(site, self._log):
                 site.reporter.phase(f"baseline, {lengths.before:.0f} s")
                 await asyncio.sleep(lengths.before)
+                await self._await_turns(began)
                 struck = await self._strike(began)
                 if struck:
                     await self._await_redundancy()
+                    whole = site.now()
                     await asyncio.sleep(lengths.after)
+                    await self._await_turns(whole)
             self._event("ended")
             site.reporter.phase("draining, then reading back what was acknowledged")
             self._event("drained", left=await load.stop())
@@ -74,6 +77,19 @@ class Trial:
             await load.kill()
         if struck:
             await self._check()
+
+    async def _await_turns(self, since: float) -> None:
+        """Until all that takes turns has succeeded since then, or has had time for it: of what is seldom tried, a
+        fault would else have nothing to be compared with, and its end would not be seen."""
+        site = self._site
+        longest = {f: turns.timeout + PROBES[f].interval for f in site.functions if (turns := PROBES[f].turns)}
+        deadline = site.now() + max(longest.values(), default=0.0)
+        said: tuple[str, ...] = ()
+        while (left := waiting(self._progress, longest, since)) and site.now() < deadline:
+            if left != said:
+                said = left
+                site.reporter.phase(f"waits for {', '.join(left)} to succeed")
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _strike(self, began: float) -> bool:
         """Injects, waits, heals. False when there was nothing to strike, or it could not be struck."""
@@ -138,54 +154,56 @@ class Trial:
     async def _check(self) -> None:
         site = self._site
         async with aiohttp.ClientSession() as session:
-            admin = Keystone(site.cloud, site.region, session, site.grounds.cafile)
-            for event in await reads.read_until_agreed(dict(self._readers(session, admin)), site.now):
+            readers = dict(reads.readers(site, session, f"{self._prefix}-"))
+            for event in await reads.read_until_agreed(readers, site.now):
                 self._log.event(event)
         site.reporter.phase("audit")
         for finding in await site.health.audit():
             self._event("finding", **asdict(finding))
+        if site.project:
+            site.reporter.phase("removes what was made")
+            self._event("finding", **asdict(await self._removal(site.project)))
 
-    def _readers(self, session: aiohttp.ClientSession, admin: Keystone) -> Iterator[tuple[tuple[str, str], Read]]:
-        site, prefix = self._site, f"{self._prefix}-"
-        where = site.grounds
-        for host in site.cloud.hosts_of("keystone", site.region.name):
-            url = f"http://{host.address}:{keystone.PORT}/v3"
-            read = reads.projects_of_backend(session, admin, url, where.domain, prefix)
-            yield ("projects", f"keystone on {host.name}"), read
-        queries = {  # both values are this campaign's own: an id of Keystone's, and digits
-            "projects": f"SELECT name FROM keystone.project WHERE domain_id = '{where.domain}'"  # noqa: S608
-            f" AND name LIKE '{prefix}%'",
-            "rows": f"SELECT value FROM {ACCOUNT}.probe WHERE value LIKE '{prefix}%'",  # noqa: S608
-        }
-        for host in site.cloud.hosts_of("mariadb", site.region.name):
-            for kind, query in queries.items():
-                yield (kind, f"database on {host.name}"), reads.column_of_node(site.reach, host.name, query)
+    async def _removal(self, project: Project) -> Finding:
+        name = "what was made can be removed"
+        try:
+            left = await project.sweep(f"{self._prefix}-")
+        except FourninesError as error:
+            return Finding(name, None, f"{error.what}: {error.why}")
+        return Finding(name, not left, "; ".join(left) or "nothing is left")
 
-    def _spec(self) -> LoadSpec:
+    async def _spec(self) -> LoadSpec:
         site, where = self._site, self._site.grounds
+        identity = where.identity(site.cloud, site.region)
         return LoadSpec(
             epoch=site.epoch,
             history=str(self._directory / OPERATIONS),
-            probes=tuple(PROBES),
+            probes=site.functions,
             timeout=site.lengths.timeout,
             prefix=self._prefix,
-            identity=where.identity(site.cloud, site.region),
+            identity=identity,
             database=where.database(site.cloud, site.region),
             broker=where.broker(site.cloud, site.region, self._queue),
+            services=await site.project.services(identity) if site.project else None,
         )
+
+    def _counts(self, progress: Progress) -> None:
+        self._progress = progress
+        self._site.reporter.counts(progress)
 
     def _skip(self, why: str) -> None:
         self._begin(self._site.now(), (), Standing())
         self._event("not_measured", why=why)
 
     def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
+        site = self._site
         data = {
             "fault": asdict(self._fault),
-            "profile": self._site.profile,
+            "profile": site.profile,
             "hosts": hosts,
             "roles": standing.roles(hosts),
-            "probes": list(PROBES),
-            "busy": self._site.busy,
+            "probes": site.functions,
+            "busy": site.busy,
         }
         self._log.event(Event("began", began, data))
 

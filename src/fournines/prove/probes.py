@@ -9,10 +9,23 @@ from fournines.prove.model import Connection
 
 
 @dataclass(frozen=True, slots=True)
+class Turns:
+    """Of work that takes seconds, and is done by several requests: one after the other. Seconds.
+
+    `timeout` of one. `again`: how soon after one that did not succeed the next begins: an outage is looked at more
+    closely than its interval.
+    """
+
+    timeout: float
+    again: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """`interval` seconds between intended sends. `connections` take turns. `kind`: whether it changes anything.
 
-    `idempotent`: GET and SELECT, which a load balancer or a client library may send again.
+    `idempotent`: GET and SELECT, which a load balancer or a client library may send again. `turns` None: an open loop,
+    each is sent at its time whatever became of the ones before. `in_project`: in the campaign's own project.
     """
 
     name: str
@@ -21,10 +34,13 @@ class Probe:
     kind: Literal["read", "write"]
     idempotent: bool
     what: str
+    turns: Turns | None = None
+    in_project: bool = False
 
 
 #: Light functions every 100 ms. The others as often as two cores bear: a password costs Keystone 0.3 s of bcrypt, a
 #: token issued from a token 30 ms, a project created 40 ms, and a saturated machine measures only itself.
+#: Those that a service declares bear the name by which `design` knows them.
 PROBES = {
     probe.name: probe
     for probe in (
@@ -37,5 +53,12 @@ PROBES = {
         Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, through the writer's path"),
         Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue"),
         Probe("consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its intended publish"),
+        Probe("list_servers", 0.5, ("fresh", "kept"), "read", True, "servers listed", in_project=True),
+        Probe("dashboard", 1.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),
+        Probe("create_network", 2.0, ("fresh", "kept"), "write", False, "a network created", in_project=True),
+        Probe("upload_image", 5.0, ("fresh",), "write", False, "an image read back", Turns(30.0), in_project=True),
+        Probe("create_volume", 5.0, ("fresh",), "write", False, "a volume available", Turns(30.0), in_project=True),
+        Probe("create_stack", 10.0, ("fresh",), "write", False, "a stack complete", Turns(30.0), in_project=True),
+        Probe("boot_server", 10.0, ("fresh",), "write", False, "a server ACTIVE", Turns(30.0), in_project=True),
     )
 }

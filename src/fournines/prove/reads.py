@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -11,7 +11,10 @@ import aiohttp
 from fournines.errors import FourninesError, HostError
 from fournines.prove.admin import Keystone
 from fournines.prove.history import Event
+from fournines.prove.project import PREFIX
 from fournines.prove.reach import Reach
+from fournines.prove.site import Site
+from fournines.prove.written import KINDS, Listing
 
 #: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
@@ -55,14 +58,37 @@ async def _read(kind: str, reader: str, read: Read, now: Callable[[], float]) ->
         await asyncio.sleep(RETRY_S)
 
 
-def projects_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, domain: str, prefix: str) -> Read:
-    """Through one Keystone, past the load balancer. `url` such as http://198.18.0.11:5000/v3."""
+def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator[tuple[tuple[str, str], Read]]:
+    """(kind, reader) -> its read, of every kind that was written: each backend of its API, each database node.
+
+    `prefix` begins the names of what was written.
+    """
+    own, region = site.project, site.region
+    admin = Keystone(site.cloud, region, session, site.grounds.cafile, PREFIX if own else "admin")
+    ids = {"domain": site.grounds.domain, "project": own.id if own else ""}
+    for kind in KINDS.values():
+        if kind.function not in site.functions:
+            continue
+        if kind.listing:
+            for host in site.cloud.hosts_of(kind.listing.service, region.name):
+                url = f"http://{host.address}:{kind.listing.port}{kind.listing.path.format(**ids)}"
+                read = names_of_backend(session, admin, url, kind.listing, prefix)
+                yield (kind.name, f"{kind.listing.service} on {host.name}"), read
+        if kind.query:
+            query = f"{kind.query.format(**ids)} LIKE '{prefix}%'"  # ids of Keystone's, and this campaign's own prefix
+            for host in site.cloud.hosts_of("mariadb", region.name):
+                yield (kind.name, f"database on {host.name}"), column_of_node(site.reach, host.name, query)
+
+
+def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, listing: Listing, prefix: str) -> Read:
+    """Through one backend, past the load balancer: `url` such as http://198.18.0.11:5000/v3/projects."""
 
     async def read() -> list[str]:
         headers = {"X-Auth-Token": await admin.logged_in()}
-        async with session.get(f"{url}/projects?domain_id={domain}", headers=headers, raise_for_status=True) as answer:
+        async with session.get(url, headers=headers, raise_for_status=True) as answer:
             body: dict[str, Any] = await answer.json()
-            return [p["name"] for p in body["projects"] if p["name"].startswith(prefix)]
+            names = [str(one[listing.name] or "") for one in body[listing.field]]
+            return [name for name in names if name.startswith(prefix)]
 
     return read
 

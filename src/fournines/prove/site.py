@@ -12,6 +12,7 @@ from fournines.prove.grounds import Grounds
 from fournines.prove.inject import Injectors
 from fournines.prove.load.control import Progress
 from fournines.prove.model import Fault, FaultResult, Finding
+from fournines.prove.project import Project
 from fournines.prove.reach import Reach
 
 
@@ -52,7 +53,8 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Site:
-    """`now`: the campaign's clock, seconds since its `epoch` on CLOCK_MONOTONIC."""
+    """`now`: the campaign's clock, seconds since its `epoch` on CLOCK_MONOTONIC. `functions`: those that are probed;
+    `project`: where those of other services than the core make what they make, None without one of them."""
 
     cloud: Cloud
     region: Region
@@ -65,4 +67,6 @@ class Site:
     reporter: Reporter
     epoch: float
     now: Callable[[], float]
+    functions: tuple[str, ...]
+    project: Project | None = None
     busy: bool = False

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import openstack
-
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import SmokeError
 from fournines.services import endpoints, tls
-from fournines.smoke.model import Site
+from fournines.smoke.model import PREFIX, Site
 
 
-def site(cloud: Cloud, region: Region, *, timeout: float) -> Site:
-    """Raises SmokeError when nobody can sign in: without that there is nothing to try."""
+def site(cloud: Cloud, region: Region, *, timeout: float = 180.0, project: str = "admin", prefix: str = PREFIX) -> Site:
+    """Of `project`, which is of the default domain. Raises SmokeError when nobody can sign in: without that there is
+    nothing to try."""
+    import openstack  # takes a second, and a campaign that stays within the core does without
+
     ca = cloud.state_dir / "ca.pem"
     ca.write_text(tls.ca_certificate(cloud))
     connection: Any = cast(Any, openstack).connect(
@@ -24,7 +25,7 @@ def site(cloud: Cloud, region: Region, *, timeout: float) -> Site:
             "auth_url": endpoints.keystone_public(region),
             "username": "admin",
             "password": cloud.secrets.get("keystone.admin"),
-            "project_name": "admin",
+            "project_name": project,
             "user_domain_id": "default",
             "project_domain_id": "default",
         },
@@ -43,4 +44,4 @@ def site(cloud: Cloud, region: Region, *, timeout: float) -> Site:
             why=" ".join(str(error).split()),
             next=f"fournines status {cloud.source}",
         ) from None
-    return Site(cloud, region, connection, ca, timeout)
+    return Site(cloud, region, connection, ca, timeout, prefix)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import requests
 
 from fournines.cloud.model import Region
 from fournines.services.horizon import PUBLIC_PORT
+from fournines.smoke.model import SIGNED_IN
 
 _TOKEN = re.compile(r"name=['\"]csrfmiddlewaretoken['\"] value=['\"]([^'\"]+)")
 TIMEOUT = 30
@@ -16,8 +19,18 @@ TIMEOUT = 30
 
 def sign_in(region: Region, password: str, ca: Path) -> str:
     """Signs in as the administrator and opens the first page, each request a connection of its own: any backend."""
-    base = f"https://{region.vips.public}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}")
-    login = f"{base}/auth/login/"
+    with signed_in(region, password, ca) as browser:
+        page = browser.get(address(region, "/identity/"), timeout=TIMEOUT)
+        page.raise_for_status()
+        if SIGNED_IN not in page.text:
+            raise RuntimeError("signed in, and the next page did not know it: the backends do not share sessions")
+    return f"{len(page.content)} bytes of the first page"
+
+
+@contextmanager
+def signed_in(region: Region, password: str, ca: Path) -> Generator[requests.Session, None, None]:
+    """A browser with the administrator's session. Raises RuntimeError, requests.RequestException."""
+    login = address(region, "/auth/login/")
     with _browser(ca) as browser:
         form = browser.get(login, timeout=TIMEOUT)
         form.raise_for_status()
@@ -28,11 +41,11 @@ def sign_in(region: Region, password: str, ca: Path) -> str:
         reply = browser.post(login, fields, headers={"Referer": login}, timeout=TIMEOUT, allow_redirects=False)
         if reply.status_code != 302 or "/auth/login" in reply.headers.get("Location", ""):
             raise RuntimeError(f"signing in was answered with {reply.status_code}")
-        page = browser.get(f"{base}/identity/", timeout=TIMEOUT)
-        page.raise_for_status()
-        if "/auth/logout/" not in page.text:
-            raise RuntimeError("signed in, and the next page did not know it: the backends do not share sessions")
-    return f"{len(page.content)} bytes of the first page"
+        yield browser
+
+
+def address(region: Region, path: str) -> str:
+    return f"https://{region.vips.public}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}") + path
 
 
 def console_page(url: str, ca: Path) -> str:

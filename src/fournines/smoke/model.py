@@ -11,6 +11,14 @@ from fournines.cloud.model import Cloud, Region
 
 #: Everything that a run makes is named so; whatever has such a name is a run's, and may be removed.
 PREFIX = "fournines-smoke"
+#: A stack that takes nothing but Heat.
+TEMPLATE: dict[str, Any] = {
+    "heat_template_version": "2018-08-31",
+    "resources": {"word": {"type": "OS::Heat::RandomString", "properties": {"length": 12}}},
+    "outputs": {"word": {"value": {"get_attr": ["word", "value"]}}},
+}
+#: On each of the dashboard's pages, if it knows who asks.
+SIGNED_IN = "/auth/logout/"
 
 Outcome = Literal["passed", "failed", "skipped"]
 
@@ -29,7 +37,7 @@ class Result:
 class Site:
     """The cloud as one user sees it. `connection` is openstacksdk's; `made` is what earlier steps leave for later ones.
 
-    timeout: seconds that anything may take to become what it should.
+    timeout: seconds that anything may take to become what it should. prefix: begins the name of all that is made.
     """
 
     cloud: Cloud
@@ -37,6 +45,7 @@ class Site:
     connection: Any
     ca: Path
     timeout: float = 180.0
+    prefix: str = PREFIX
     made: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def carries(self, service: str) -> bool:

@@ -14,14 +14,9 @@ from fournines.cloud.names import suggest
 from fournines.errors import UsageError
 from fournines.services import cinder_volume
 from fournines.smoke.dashboard import console_page, sign_in
-from fournines.smoke.model import PREFIX, NotHereError, Site, Step
+from fournines.smoke.model import TEMPLATE, NotHereError, Site, Step
 
 SIZE = 1 << 20
-TEMPLATE: dict[str, Any] = {
-    "heat_template_version": "2018-08-31",
-    "resources": {"word": {"type": "OS::Heat::RandomString", "properties": {"length": 12}}},
-    "outputs": {"word": {"value": {"get_attr": ["word", "value"]}}},
-}
 
 
 def authenticate(site: Site) -> str:
@@ -32,7 +27,7 @@ def image(site: Site) -> str:
     """What is read back must be what was sent: an upload whose body got lost is active all the same."""
     content = os.urandom(SIZE)
     made = site.connection.image.create_image(
-        name=PREFIX,
+        name=site.prefix,
         disk_format="raw",
         container_format="bare",
         data=content,
@@ -49,31 +44,38 @@ def image(site: Site) -> str:
 
 
 def network(site: Site) -> str:
-    made = site.connection.network.create_network(name=PREFIX)
+    made = site.connection.network.create_network(name=site.prefix)
     subnet = site.connection.network.create_subnet(
-        name=PREFIX, network_id=made.id, ip_version=4, cidr="192.0.2.0/24", enable_dhcp=True
+        name=site.prefix, network_id=made.id, ip_version=4, cidr="192.0.2.0/24", enable_dhcp=True
     )
     site.made |= {"network": made, "subnet": subnet}
     return f"network and subnet {subnet.cidr}"
 
 
 def router(site: Site) -> str:
-    made = site.connection.network.create_router(name=PREFIX)
+    made = site.connection.network.create_router(name=site.prefix)
     site.connection.network.add_interface_to_router(made, subnet_id=site.made["subnet"].id)
     return f"HA {made.is_ha}"
 
 
 def port(site: Site) -> str:
-    made = site.connection.network.create_port(name=PREFIX, network_id=site.made["network"].id)
+    made = site.connection.network.create_port(name=site.prefix, network_id=site.made["network"].id)
     site.made["port"] = made
     return str(made.fixed_ips[0]["ip_address"])
 
 
+def flavor(site: Site) -> str:
+    """Its id."""
+    return str(site.connection.compute.create_flavor(name=site.prefix, ram=64, vcpus=1, disk=1).id)
+
+
 def server(site: Site) -> str:
     compute = site.connection.compute
-    flavor = compute.create_flavor(name=PREFIX, ram=64, vcpus=1, disk=1)
     made = compute.create_server(
-        name=PREFIX, flavor_id=flavor.id, image_id=site.made["image"].id, networks=[{"port": site.made["port"].id}]
+        name=site.prefix,
+        flavor_id=flavor(site),
+        image_id=site.made["image"].id,
+        networks=[{"port": site.made["port"].id}],
     )
     made = _until(site, lambda: compute.get_server(made.id), "active")
     site.made["server"] = made
@@ -81,7 +83,7 @@ def server(site: Site) -> str:
 
 
 def volume(site: Site) -> str:
-    made = site.connection.block_storage.create_volume(name=PREFIX, size=1)
+    made = site.connection.block_storage.create_volume(name=site.prefix, size=1)
     made = _until(site, lambda: site.connection.block_storage.get_volume(made.id), "available")
     site.made["volume"] = made
     return f"available on {made.host}"
@@ -101,7 +103,7 @@ def attach(site: Site) -> str:
 
 def stack(site: Site) -> str:
     orchestration = site.connection.orchestration
-    made = orchestration.create_stack(name=PREFIX, template=TEMPLATE, timeout_mins=5)
+    made = orchestration.create_stack(name=site.prefix, template=TEMPLATE, timeout_mins=5)
     made = _until(site, lambda: orchestration.get_stack(made.id), "create_complete")
     return f"output {made.outputs[0]['output_value']}"
 
@@ -109,7 +111,7 @@ def stack(site: Site) -> str:
 def metric(site: Site) -> str:
     """A measure that is sent is there, counted, when it is asked for."""
     call, url = _metrics(site)
-    name = f"{PREFIX}-{uuid.uuid4().hex[:8]}"
+    name = f"{site.prefix}-{uuid.uuid4().hex[:8]}"
     made = call("POST", f"{url}/v1/metric", json={"archive_policy_name": "low", "name": name})
     at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     call("POST", f"{url}/v1/metric/{made['id']}/measures", json=[{"timestamp": at, "value": 42}])

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fournines.smoke.model import PREFIX, Site
+from fournines.smoke.model import Site
 
 
 def sweep(site: Site) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ def _kinds(site: Site) -> Iterable[tuple[str, Callable[[], Iterable[Any]], Calla
         yield "server", lambda: c.compute.servers(details=False), c.compute.delete_server
         yield "flavor", lambda: c.compute.flavors(details=False), c.compute.delete_flavor
     if site.carries("cinder"):
-        yield "volume", lambda: c.block_storage.volumes(details=False), c.block_storage.delete_volume
+        yield "volume", lambda: c.block_storage.volumes(details=False), lambda volume: _remove_volume(c, volume)
     if site.carries("neutron"):
         yield "router", c.network.routers, lambda router: _remove_router(c, router)
         yield "port", c.network.ports, c.network.delete_port
@@ -44,7 +44,7 @@ def _remove(site: Site, kind: str, find: Callable[[], Iterable[Any]], remove: Ca
     why = ""
     while True:
         try:
-            found = [one for one in find() if _name(one).startswith(PREFIX)]
+            found = [one for one in find() if _name(one).startswith(site.prefix)]
             for one in found:
                 if one["id"] not in asked:
                     remove(one)
@@ -60,6 +60,11 @@ def _remove(site: Site, kind: str, find: Callable[[], Iterable[Any]], remove: Ca
 
 def _name(one: Any) -> str:
     return str(one["name"] or "")
+
+
+def _remove_volume(c: Any, volume: Any) -> None:
+    """Also one that its back end never came to make."""
+    c.block_storage.delete_volume(volume, force=True)
 
 
 def _remove_router(c: Any, router: Any) -> None:

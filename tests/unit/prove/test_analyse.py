@@ -216,3 +216,26 @@ def test_a_history_that_ends_before_it_began_cannot_be_analysed(tmp_path: Path) 
     store(tmp_path, [], [])
     with pytest.raises(ProveError, match="ends before"):
         analyse(tmp_path)
+
+
+def with_networks(*readers: tuple[str, list[str]]) -> tuple[list[Operation], list[Event]]:
+    """Twenty networks, every 2 s, and what `readers` show of them."""
+    networks = [Operation("create_network", "fresh", 2.0 * i, 2.0 * i, 2.0 * i + 0.5, "ok", f"n{i}") for i in range(20)]
+    data = {**events()[0].data, "probes": [*FUNCTIONS, "create_network"]}
+    reads = [Event("read", 42.0, {"kind": "networks", "reader": who, "values": shown}) for who, shown in readers]
+    return [*operations(), *networks], [*events(began=data), *reads]
+
+
+def test_a_network_that_one_backend_does_not_show_is_lost(tmp_path: Path) -> None:
+    every = [f"n{i}" for i in range(20)]
+    fine = analyse(store(tmp_path / "fine", *with_networks(("neutron on ctl1", every), ("database on ctl1", every))))
+    assert (fine.verdict, fine.writes["networks"].acknowledged, fine.writes["networks"].lost) == ("pass", 20, 0)
+    lost = analyse(
+        store(tmp_path / "lost", *with_networks(("neutron on ctl1", every[:-1]), ("neutron on ctl2", every)))
+    )
+    assert lost.verdict == "fail"
+    assert "1 networks lost" in lost.reasons
+
+
+def test_only_what_was_written_is_checked(tmp_path: Path) -> None:
+    assert set(analyse(store(tmp_path, operations(), events())).writes) == {"projects", "rows", "messages"}

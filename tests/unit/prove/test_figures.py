@@ -113,3 +113,14 @@ def test_gaps_cover_the_fault_without_overlap_in_any_order(times: list[float], r
     assert gaps[0][0] <= PHASES.injected
     assert gaps[-1][1] >= PHASES.ended
     assert all(a[1] == b[0] for a, b in itertools.pairwise(gaps))
+
+
+def test_of_work_done_in_turns_the_gap_holds_the_wait_and_the_work_and_only_more_is_an_outage() -> None:
+    """Every 10 s, 2 s each; the one at 10 s hangs until 40 s."""
+    boot = PROBES["boot_server"]
+    ends = ((0.0, 2.0, "ok"), (10.0, 40.0, "unknown"), (40.0, 42.0, "ok"), (50.0, 52.0, "ok"))
+    ops = [Operation(boot.name, "fresh", start, start, end, outcome, "") for start, end, outcome in ends]  # type: ignore[arg-type]
+    found, _ = figures(boot, ops, Phases(began=0, injected=12, settled=45, until=45, ended=53))
+    assert found.longest_gap_s == pytest.approx(40.0)
+    assert found.unavailable_s == pytest.approx(40.0 - 10.0 - 2.0)
+    assert math.isnan(found.mttr_s)  # of 21 samples' mean there are too few

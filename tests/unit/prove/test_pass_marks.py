@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -82,3 +83,35 @@ def test_what_was_not_measured_has_no_marks() -> None:
 def test_a_slow_probe_is_not_blamed_for_its_interval() -> None:
     slow = dataclasses.replace(result().functions[0], interval_s=2.0, longest_gap_s=2.3)
     assert worst_gap(dataclasses.replace(result(), functions=(slow,))) == pytest.approx(0.4)
+
+
+def seldom(of: FaultResult, **changes: object) -> FaultResult:
+    boot = dataclasses.replace(
+        of.functions[1], function="boot_server", interval_s=10.0, gap_returning_s=12.0, **changes
+    )
+    return dataclasses.replace(of, functions=(*of.functions, boot))
+
+
+OTHERS = "longest gap of other functions"
+
+
+@pytest.mark.parametrize(("gap", "holds"), [(60.0, True), (60.1, False)])
+def test_what_is_probed_seldom_must_be_back_within_a_minute_and_nothing_is_taken_off(gap: float, holds: bool) -> None:
+    marks = reached(seldom(result(), longest_gap_s=gap))
+    assert marks[OTHERS] is holds
+    assert marks["longest gap between successes"] is True  # of which it has no say
+
+
+def test_nor_may_what_is_probed_seldom_be_gone_for_longer_while_all_comes_back() -> None:
+    of = seldom(result(), longest_gap_s=10.0)
+    slow = dataclasses.replace(of.functions[2], gap_returning_s=61.0)
+    assert reached(dataclasses.replace(of, functions=(*of.functions[:2], slow)))[OTHERS] is False
+
+
+def test_what_never_worked_says_nothing_of_the_fault() -> None:
+    assert reached(seldom(result(), longest_gap_s=9.0, p50_ms=(math.nan, 1.0, 1.0)))[OTHERS] is None
+
+
+def test_only_a_host_s_loss_has_a_mark_for_what_is_probed_seldom() -> None:
+    assert OTHERS not in reached(seldom(result("service.freeze", "one")))
+    assert OTHERS not in reached(result())

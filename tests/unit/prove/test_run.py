@@ -47,7 +47,7 @@ class World:
 
     def site(self, profile: str = "lan") -> Site:
         cloud = SimpleNamespace(name="acme", state_dir=self.state)
-        parts: dict[str, Any] = dict.fromkeys(("region", "injectors", "grounds", "reach", "lengths"))
+        parts: dict[str, Any] = dict.fromkeys(("region", "injectors", "grounds", "reach", "lengths", "functions"))
         return Site(
             cloud=cast(Any, cloud), profile=profile, health=self, reporter=self, epoch=0.0, now=lambda: 0.0, **parts
         )

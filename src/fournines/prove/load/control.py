@@ -6,15 +6,22 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fournines.errors import ProveError
 from fournines.prove.load.process import DRAIN_S, SETUP_S
 from fournines.prove.load.spec import LoadSpec, dumps
+from fournines.prove.probes import PROBES
 
 #: function -> [ok, fail, unknown, when the last success ended or None]
 Progress = dict[str, list[float | None]]
+
+
+def waiting(progress: Progress, functions: Iterable[str], since: float) -> tuple[str, ...]:
+    """Those that have not succeeded since then."""
+    last = {name: counts[-1] for name, counts in progress.items()}
+    return tuple(f for f in functions if (ended := last.get(f)) is None or ended < since)
 
 
 class LoadProcess:
@@ -46,7 +53,9 @@ class LoadProcess:
     async def stop(self) -> int | None:
         """Ends the load and drains its queue. Messages left in the queue; None if that could not be told."""
         await self._tell("stop")
-        said = await self._hear("drained", self._spec.timeout + DRAIN_S + 10.0)
+        turns = (PROBES[p].turns for p in self._spec.probes)
+        longest = max(self._spec.timeout, *(t.timeout for t in turns if t))
+        said = await self._hear("drained", longest + self._spec.timeout + DRAIN_S + 10.0)
         return said["drained"]["left"]
 
     async def kill(self) -> None:

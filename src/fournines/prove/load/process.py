@@ -24,6 +24,7 @@ from fournines.prove.load.identity import KeystoneProbes
 from fournines.prove.load.loop import Function, OpenLoop
 from fournines.prove.load.messages import MessageProbes
 from fournines.prove.load.rows import RowProbes
+from fournines.prove.load.services import ServiceProbes
 from fournines.prove.load.spec import LoadSpec, loads
 from fournines.prove.model import Operation, Outcome
 from fournines.prove.probes import PROBES
@@ -42,6 +43,8 @@ class Load:
         self._identity = KeystoneProbes(spec.identity)
         self._rows = RowProbes(spec.database)
         self._messages = MessageProbes(spec.broker, self._delivered)
+        self._services = ServiceProbes(spec.services, spec.timeout) if spec.services else None
+        self._clients = [c for c in (self._identity, self._rows, self._messages, self._services) if c]
         self._loop = OpenLoop(self.now, spec.timeout, spec.prefix, self._record)
         self._counts: dict[str, dict[Outcome, int]] = {p: {"ok": 0, "fail": 0, "unknown": 0} for p in spec.probes}
         self._last_ok: dict[str, float] = {}
@@ -51,7 +54,7 @@ class Load:
 
     async def start(self) -> None:
         """Connects everything, then begins at the next tenth of a second."""
-        for client in (self._identity, self._rows, self._messages):
+        for client in self._clients:
             try:
                 async with asyncio.timeout(SETUP_S):
                     await client.start()
@@ -65,7 +68,7 @@ class Load:
         """Drains the queue too. Messages left in it, None if unknown."""
         await self._loop.stop()
         left = await self._messages.drain(DRAIN_S)
-        for client in (self._identity, self._rows, self._messages):
+        for client in self._clients:
             await client.close()
         return left
 
@@ -74,7 +77,7 @@ class Load:
 
     def _functions(self) -> dict[str, Function]:
         """`consume` is missing: the consumer is driven by the queue, not by a clock."""
-        return {
+        core: dict[str, Function] = {
             "authenticate": self._identity.authenticate,
             "authenticate_password": self._identity.authenticate_password,
             "validate": self._identity.validate,
@@ -83,6 +86,18 @@ class Load:
             "read_row": self._rows.read_row,
             "write_row": self._rows.write_row,
             "publish": self._messages.publish,
+        }
+        services = self._services
+        if services is None:
+            return core
+        return core | {
+            "list_servers": services.list_servers,
+            "dashboard": services.dashboard,
+            "create_network": services.create_network,
+            "upload_image": services.upload_image,
+            "create_volume": services.create_volume,
+            "create_stack": services.create_stack,
+            "boot_server": services.boot_server,
         }
 
     def _delivered(self, value: str, intended: float) -> None:

@@ -21,6 +21,23 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Services:
+    """Where the other services' functions are probed: as `identity`, at the catalogue's public endpoints of `region`.
+
+    `flavor`, `image`, `network`: ids of what a server is booted from. `page`: the dashboard's, opened with `cookie`,
+    that of a session which was signed in. Empty where none of the probes needs it.
+    """
+
+    identity: Identity
+    region: str
+    flavor: str = ""
+    image: str = ""
+    network: str = ""
+    page: str = ""
+    cookie: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """The writer's path: the internal VIP. Timeouts in seconds, as the cloud gives them to OpenStack; 0: none."""
 
@@ -52,7 +69,8 @@ class Broker:
 class LoadSpec:
     """`epoch`: the campaign's zero on CLOCK_MONOTONIC, which all processes of a machine share. `timeout`: of a request.
 
-    `prefix` begins every value that is written, so that no two faults' writes can be confused.
+    `prefix` begins every value that is written, so that no two faults' writes can be confused. `services`: None where
+    only the core is probed.
     """
 
     epoch: float
@@ -63,6 +81,7 @@ class LoadSpec:
     identity: Identity
     database: Database
     broker: Broker
+    services: Services | None = None
 
 
 _DOCUMENT = TypeAdapter(LoadSpec)
