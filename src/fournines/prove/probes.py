@@ -54,11 +54,11 @@ PROBES = {
         Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue"),
         Probe("consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its intended publish"),
         Probe("list_servers", 0.5, ("fresh", "kept"), "read", True, "servers listed", in_project=True),
-        Probe("dashboard", 1.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),
-        Probe("create_network", 2.0, ("fresh", "kept"), "write", False, "a network created", in_project=True),
-        Probe("upload_image", 5.0, ("fresh",), "write", False, "an image read back", Turns(30.0), in_project=True),
-        Probe("create_volume", 5.0, ("fresh",), "write", False, "a volume available", Turns(30.0), in_project=True),
-        Probe("create_stack", 10.0, ("fresh",), "write", False, "a stack complete", Turns(30.0), in_project=True),
-        Probe("boot_server", 10.0, ("fresh",), "write", False, "a server ACTIVE", Turns(30.0), in_project=True),
+        Probe("dashboard", 2.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),
+        Probe("create_network", 5.0, ("fresh", "kept"), "write", False, "a network created", in_project=True),
+        Probe("upload_image", 20.0, ("fresh",), "write", False, "an image read back", Turns(30.0), in_project=True),
+        Probe("create_volume", 10.0, ("fresh",), "write", False, "a volume available", Turns(30.0), in_project=True),
+        Probe("create_stack", 20.0, ("fresh",), "write", False, "a stack complete", Turns(30.0), in_project=True),
+        Probe("boot_server", 20.0, ("fresh",), "write", False, "a server ACTIVE", Turns(30.0), in_project=True),
     )
 }

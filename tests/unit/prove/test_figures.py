@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -117,7 +118,7 @@ def test_gaps_cover_the_fault_without_overlap_in_any_order(times: list[float], r
 
 def test_of_work_done_in_turns_the_gap_holds_the_wait_and_the_work_and_only_more_is_an_outage() -> None:
     """Every 10 s, 2 s each; the one at 10 s hangs until 40 s."""
-    boot = PROBES["boot_server"]
+    boot = replace(PROBES["boot_server"], interval=10.0)
     ends = ((0.0, 2.0, "ok"), (10.0, 40.0, "unknown"), (40.0, 42.0, "ok"), (50.0, 52.0, "ok"))
     ops = [Operation(boot.name, "fresh", start, start, end, outcome, "") for start, end, outcome in ends]  # type: ignore[arg-type]
     found, _ = figures(boot, ops, Phases(began=0, injected=12, settled=45, until=45, ended=53))

@@ -33,6 +33,7 @@ class FakeCloud:
         self.refuses: int = 0  # a status, to what makes something
         self.fails_looks: list[int] = []  # a status each, before any state is told
         self.forgets_content = False
+        self.refuses_content: int = 0
         self.sessions = {"sessionid=s"}
         self.made: list[str] = []
         self.removed: list[str] = []
@@ -74,6 +75,8 @@ class FakeCloud:
         return web.json_response({"id": "1", kind: {"id": "1"}}, status=status)
 
     async def _file(self, request: web.Request) -> web.Response:
+        if self.refuses_content:
+            return web.Response(status=self.refuses_content)
         if request.method == "PUT":
             self.content = await request.read()
             return web.Response(status=204)
@@ -160,6 +163,14 @@ async def test_what_was_accepted_and_is_gone_was_not_refused(cloud: tuple[FakeCl
     fake, probes = cloud
     fake.fails_looks = [404]
     assert await outcome(probes.boot_server) == "unknown"
+
+
+async def test_an_image_whose_content_is_refused_is_there_all_the_same(
+    cloud: tuple[FakeCloud, ServiceProbes],
+) -> None:
+    fake, probes = cloud
+    fake.refuses_content = 401
+    assert await outcome(probes.upload_image) == "unknown"
 
 
 async def test_a_refusal_has_surely_failed(cloud: tuple[FakeCloud, ServiceProbes]) -> None:

@@ -22,6 +22,8 @@ from fournines.smoke.model import SIGNED_IN, TEMPLATE
 #: Of waiting for a state: between two looks, so that a function's time is known to so much. Seconds.
 LOOK_EVERY_S = 0.5
 IMAGE_BYTES = 1 << 16
+#: A refusal then is none of the whole: what was made is there.
+AFTERWARDS = "it was accepted, and then: {}"
 
 
 class ServiceProbes:
@@ -75,11 +77,14 @@ class ServiceProbes:
         made = await self._ask(attempt, "POST", "image", "/v2/images", 201, json=wanted)
         url, headers = f"{self._urls['image']}/v2/images/{made['id']}/file", self._headers()
         octets = headers | {"Content-Type": "application/octet-stream"}
-        async with self._client.answer(attempt, "PUT", url, 204, headers=octets, data=content):
-            pass
-        async with self._client.answer(attempt, "GET", url, 200, headers=headers) as response:
-            if await response.read() != content:
-                raise CutOffError("what came back is not what was uploaded")
+        try:
+            async with self._client.answer(attempt, "PUT", url, 204, headers=octets, data=content):
+                pass
+            async with self._client.answer(attempt, "GET", url, 200, headers=headers) as response:
+                if await response.read() != content:
+                    raise CutOffError("what came back is not what was uploaded")
+        except RefusedError as error:
+            raise CutOffError(AFTERWARDS.format(error)) from error
 
     async def create_volume(self, attempt: Attempt) -> None:
         wanted = {"volume": {"name": attempt.value, "size": 1}}
@@ -116,7 +121,7 @@ class ServiceProbes:
                 async with asyncio.timeout(self._timeout):
                     state = state_of(await self._ask(attempt, "GET", service, path, 200))
             except RefusedError as error:
-                raise CutOffError(f"it was accepted, and then: {error}") from error
+                raise CutOffError(AFTERWARDS.format(error)) from error
             except (aiohttp.ClientError, CutOffError, OSError, TimeoutError):
                 state = ""
             if state == wanted:
