@@ -5,12 +5,14 @@ Names begin with `test-` and addresses with 198.19: a lab of the person who runs
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from fournines.cloud.model import Cloud
 from fournines.services import load
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+OpenStack = Callable[..., Any]
 
 _CLOUD = """\
 cloud: {name}
@@ -39,12 +42,12 @@ regions:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no lab goes first: a mistake shows within seconds."""
+    """What needs no lab goes first: a mistake shows within seconds. Then the full cloud, which fits beside no other."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.lab)
-    items.sort(key=lambda item: here in item.path.parents)
+    items.sort(key=lambda item: (in_lab := here in item.path.parents, in_lab and item.path.stem != "test_full_cloud"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -99,6 +102,20 @@ def healthy(path: Path, fournines: Run, within: float = 180.0) -> None:
     while (done := fournines("status", path, ok=False)).returncode:
         assert time.monotonic() < deadline, done.stdout
         time.sleep(2.0)
+
+
+def client(path: Path) -> OpenStack:
+    """The command that operators have, with the clouds.yaml that `apply` left; its JSON."""
+    cloud = load(path)
+
+    def run(*words: str) -> Any:
+        argv = [str(Path(sys.executable).with_name("openstack")), "--os-cloud", cloud.name, *words, "-f", "json"]
+        environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(cloud.state_dir / "clouds.yaml")}
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60, env=environment)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return run
 
 
 @pytest.fixture

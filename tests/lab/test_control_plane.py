@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fournines import lab
 from fournines.cloud.model import Cloud
-from lab.conftest import Run, healthy
-
-OpenStack = Callable[..., Any]
+from lab.conftest import OpenStack, Run, client, healthy
 
 
 @pytest.fixture
-def openstack(cloud: Cloud) -> OpenStack:
-    """The client that operators have, with the clouds.yaml that `apply` left; its JSON."""
-
-    def run(*words: str) -> Any:
-        argv = [str(Path(sys.executable).with_name("openstack")), "--os-cloud", cloud.name, *words, "-f", "json"]
-        environment = {**os.environ, "OS_CLIENT_CONFIG_FILE": str(cloud.state_dir / "clouds.yaml")}
-        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60, env=environment)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
-
-    return run
+def openstack(cloud_file: Path) -> OpenStack:
+    return client(cloud_file)
 
 
 def holder(cloud: Cloud) -> str:

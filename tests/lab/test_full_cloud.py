@@ -1,0 +1,58 @@
+"""The whole of OpenStack on five hosts: `examples/full-cloud.yaml`, brought up, used once by `smoke`, and taken down.
+
+It goes before all other tests of the lab: its hosts and theirs do not fit on one small machine together.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fournines import lab
+from fournines.smoke.steps import STEPS
+from lab.conftest import OpenStack, Run, client, healthy
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "full-cloud.yaml"
+NAME = "test-metro"
+
+
+@pytest.fixture(scope="module")
+def full_cloud(tmp_path_factory: pytest.TempPathFactory, fournines: Run) -> Iterator[Path]:
+    path = tmp_path_factory.mktemp("metro") / "full-cloud.yaml"
+    text = EXAMPLE.read_text().replace("cloud: metro", f"cloud: {NAME}")
+    path.write_text(re.sub(r"198\.18\.(\d+)\.", lambda m: f"198.19.{int(m[1]) + 32}.", text))
+    lab.down(NAME)
+    fournines("lab", "up", path)
+    try:
+        yield path
+    finally:
+        lab.down(NAME)
+
+
+@pytest.mark.timeout(2400)
+def test_one_command_brings_it_up_and_nothing_is_left_to_do(full_cloud: Path, fournines: Run) -> None:
+    fournines("apply", full_cloud, "--yes", timeout=2300)
+    healthy(full_cloud, fournines)
+    fournines("plan", full_cloud, "--exit-code")
+
+
+@pytest.mark.timeout(1200)
+def test_every_service_works_as_its_users_use_it(full_cloud: Path, fournines: Run) -> None:
+    said = fournines("smoke", full_cloud, "--json", timeout=1100, ok=False)
+    results = {step["name"]: (step["outcome"], step["said"]) for step in json.loads(said.stdout)["steps"]}
+    assert {name: r for name, r in results.items() if r[0] != "passed"} == {}
+    assert set(results) == {"clean_up", *(step.name for step in STEPS)}
+
+
+def test_every_part_that_reports_is_up(full_cloud: Path) -> None:
+    openstack: OpenStack = client(full_cloud)
+    assert {s["State"] for s in openstack("compute", "service", "list")} == {"up"}
+    assert {a["Alive"] for a in openstack("network", "agent", "list")} == {True}
+    assert {s["State"] for s in openstack("volume", "service", "list")} == {"up"}
+    assert {s["Status"] for s in openstack("orchestration", "service", "list")} == {"up"}
+    for words in (("image", "list"), ("metric", "list"), ("alarm", "list"), ("container", "list")):
+        assert isinstance(openstack(*words), list)
