@@ -21,6 +21,8 @@ from fournines.timing import timers
 
 WORKERS = "/usr/lib/fournines/workers"
 GET = "/usr/lib/fournines/openstack-get"
+#: Written by the agent's service; these units come after it, wherever it is.
+QUORUM_FIRST = "fournines-quorum-first.service"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,14 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         "OS_OSLO_MESSAGING_RABBIT__HEARTBEAT_IN_PTHREAD": "true",
         **api.environment,
     }
-    text = template("units/wsgi.service.j2", api=api, environment=environment, drain_seconds=drain, workers=WORKERS)
+    text = template(
+        "units/wsgi.service.j2",
+        api=api,
+        environment=environment,
+        drain_seconds=drain,
+        workers=WORKERS,
+        after=QUORUM_FIRST,
+    )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
 
@@ -154,6 +163,7 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
     }
     text = template(
         "units/daemon.service.j2",
+        after=QUORUM_FIRST,
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,
