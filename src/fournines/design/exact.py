@@ -9,7 +9,7 @@ chance that enough of its daemons run is a binomial tail, one event a count, sha
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -90,7 +90,7 @@ class Model:
         self.requirements = [_told_apart(r) for r in condition.requirements]
         self._figures(reliability)
         self.tiers, self.rest = self._tiers()
-        self.diagram = Diagram(list(self._chances()))
+        self.diagram = Diagram(self._order())
         roots = [self._tier(t, tier) for t, tier in enumerate(self.tiers)]
         roots += [self._singly(r, requirement) for r, requirement in self.rest]
         self.root = self.diagram.every(roots)
@@ -143,7 +143,7 @@ class Model:
         return own, up
 
     def _chances(self) -> dict[str, float]:
-        """Of every variable, in the diagram's order: modules, then the counts of each tier, then single copies."""
+        """Of every variable: modules, the counts of each tier, single copies."""
         p = {f"m{i}": math.prod(self.up[k] for k in keys) for i, keys in enumerate(self._modules)}
         for t, tier in enumerate(self.tiers):
             own = [(m.least, self._own(m.copy)[1]) for m in tier.members]
@@ -152,6 +152,36 @@ class Model:
         for r, requirement in self.rest:
             p |= {f"r{r}.{j}": self._own(copy)[1] for j, copy in enumerate(requirement.copies)}
         return p
+
+    def _order(self) -> list[str]:
+        """What several hosts stand on comes first. Then tier by tier, the one with the fewest hosts that are not there
+        yet first: its hosts, and at once what they decide, so that the diagram remembers no host for longer than it
+        must. (With all hosts before all outcomes, 30 hosts in six tiers took minutes.)"""
+        order = dict.fromkeys(f"m{m}" for m, keys in enumerate(self._modules) if len(self._hosts(keys[0])) > 1)
+        todo = list(self._outcomes())
+
+        def waits(outcome: tuple[list[str], list[str]]) -> tuple[bool, int]:
+            modules, names = outcome
+            new = sum(m not in order for m in modules)
+            return new > 0 and len(names) == 1, new
+
+        while todo:
+            modules, names = min(todo, key=waits)
+            todo.remove((modules, names))
+            order |= dict.fromkeys((*modules, *names))
+        return list(order)
+
+    def _hosts(self, key: str) -> set[str]:
+        return {self.requirements[i].copies[j].host for i, j in self._incidence[key]}
+
+    def _outcomes(self) -> Iterator[tuple[list[str], list[str]]]:
+        """(modules that decide, variables of what they decide): a tier's counts, a single copy."""
+        for t, tier in enumerate(self.tiers):
+            modules = sorted({m for stand in tier.stands for m in stand})
+            yield [f"m{m}" for m in modules], [f"t{t}.{n}" for n in range(len(tier.stands) + 1)]
+        for r, requirement in self.rest:
+            for j, copy in enumerate(requirement.copies):
+                yield [f"m{m}" for m in self._stand(copy)], [f"r{r}.{j}"]
 
     def solve(self) -> Exact:
         p, base = self._chances(), self._base()

@@ -17,6 +17,7 @@ from fournines.design.derive import conditions
 from fournines.design.exact import Model, exact, tail, tail_slope
 from fournines.design.reliability import DEFAULTS, Figure, Reliability
 from fournines.services import load
+from samples.clouds import tiered
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 #: Components that fail often, each kind differently, so that no term vanishes in rounding.
@@ -128,3 +129,11 @@ def test_a_diagram_of_thirty_voters_is_small() -> None:
     assert diagram.size(root) < 300
     assert diagram.probability(root, dict.fromkeys(names, 0.9)) == pytest.approx(tail(30, 16, 0.9))
     assert diagram.gradient(root, dict.fromkeys(names, 0.9))[1]["x3"] == pytest.approx(tail_slope(30, 16, 0.9) / 30)
+
+
+def test_tiers_of_their_own_keep_the_diagram_small(tmp_path: Path) -> None:
+    """Were hosts remembered for longer than they must be, this would be 190,000 nodes for list_alarms alone."""
+    (tmp_path / "cloud.yaml").write_text(tiered(regions=1, racks=4, computes=14))
+    for condition in conditions(load(tmp_path / "cloud.yaml")):
+        model = Model(condition, Reliability(DEFAULTS))
+        assert model.diagram.size(model.root) < 5_000, condition.name
