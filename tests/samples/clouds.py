@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 #: Role -> hosts of it in each region, one a rack as far as racks go.
 TIERS = {"endpoint": 2, "controller": 3, "database": 3, "messaging": 3, "network": 2, "storage": 3}
 
 
-def tiered(regions: int, racks: int, computes: int) -> str:
-    """A cloud file: TIERS and `computes` hypervisors a region. Two racks share a power feed. A region has up to 200
+def tiered(regions: int, racks: int, computes: int, tiers: Mapping[str, int] = TIERS) -> str:
+    """A cloud file: `tiers` and `computes` hypervisors a region. Two racks share a power feed. A region has up to 200
     hypervisors."""
-    return "\n".join(_lines(regions, racks, computes)) + "\n"
+    return "\n".join(_lines(regions, racks, computes, tiers)) + "\n"
 
 
-def _lines(regions: int, racks: int, computes: int) -> Iterator[str]:
+def _lines(regions: int, racks: int, computes: int, tiers: Mapping[str, int]) -> Iterator[str]:
     yield from ("cloud: archipelago", 'release: "2025.1"', "components: full", "regions:")
     for r in range(regions):
         networks = {n: f"10.{r}.{i}" for i, n in enumerate(("management", "public", "tenant", "external"))}
@@ -25,12 +25,12 @@ def _lines(regions: int, racks: int, computes: int) -> Iterator[str]:
         for z in range(racks):
             yield f"      hall2-rack{z + 1:02}: {{power: feed-{'abcdefgh'[z // 2]}, switch: leaf-2{z + 1:02}}}"
         yield "    hosts:"
-        yield from _hosts(r, racks, computes, networks["management"])
+        yield from _hosts(r, racks, computes, networks["management"], tiers)
 
 
-def _hosts(region: int, racks: int, computes: int, network: str) -> Iterator[str]:
+def _hosts(region: int, racks: int, computes: int, network: str, tiers: Mapping[str, int]) -> Iterator[str]:
     offset = 10
-    for role, count in TIERS.items():
+    for role, count in tiers.items():
         for i in range(count):
             # Of quorum groups no two members share a feed, where there are feeds enough.
             zone = i * 2 % racks + i * 2 // racks

@@ -11,7 +11,7 @@ from fournines.design.condition import Component, Condition, Copy, Kind, Require
 from fournines.design.groups import VOTE
 from fournines.errors import UsageError
 from fournines.services import registry
-from fournines.services.capabilities import Balanced, Dispensable, Function, Leased, Provides, quorum_group
+from fournines.services.capabilities import Balanced, Dispensable, Function, Leased, Provides, Replicated, quorum_group
 from fournines.services.service import HaPattern, Service
 
 #: More copies than this in one zone, any one of which is enough, are not told apart: no cut set that anybody would
@@ -67,7 +67,7 @@ class _Deriver:
         names = [n for n in self.services if n in needed_by]  # in the order in which they are brought up
         present = [n for n in names if self.cloud.hosts_of(n, self.region)]
         standing = [n for n in present if not self._within(n, present)]
-        requirements = [self._requirement(n, function.data_plane, needed_by[n]) for n in standing]
+        requirements = [self._requirement(n, function, needed_by[n]) for n in standing]
         if not function.data_plane:
             requirements += self._votes(present)
         return Condition(
@@ -126,10 +126,10 @@ class _Deriver:
             if isinstance(other, Dispensable) and self.cloud.hosts_of(name, self.region):
                 yield name, other.dispensable
 
-    def _requirement(self, name: str, data_plane: bool, needed_by: tuple[str, ...]) -> Requirement:
+    def _requirement(self, name: str, function: Function, needed_by: tuple[str, ...]) -> Requirement:
+        service, data_plane = self.services[name], function.data_plane
         made = self._requirements.get((name, data_plane))
         if made is None:
-            service = self.services[name]
             hosts = self.cloud.hosts_of(name, self.region)
             quorum = service.pattern is HaPattern.QUORUM and not data_plane
             copies = (
@@ -139,7 +139,9 @@ class _Deriver:
             )
             made = Requirement(name, len(hosts) // 2 + 1 if quorum else 1, copies, service.pattern.value)
             self._requirements[name, data_plane] = made
-        return Requirement(made.name, made.least, made.copies, made.pattern, needed_by)
+        written = name in function.writes and isinstance(service, Replicated)
+        least = service.write_quorum(self.cloud, self.cloud.regions[self.region]) if written else made.least
+        return Requirement(made.name, least, made.copies, made.pattern, needed_by)
 
     def _votes(self, present: Iterable[str]) -> Iterator[Requirement]:
         """The lease's majority: of those that vote, each with what it stands on."""

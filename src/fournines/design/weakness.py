@@ -14,6 +14,7 @@ from functools import cached_property
 from fournines.design.condition import WORDS, Component, Condition, Kind, Requirement
 from fournines.design.cutsets import CutSet, CutSets
 from fournines.design.finding import listed
+from fournines.services.service import HaPattern
 
 #: Failure domains that several hosts may share.
 SHARED: tuple[Kind, ...] = ("zone", "power", "switch")
@@ -180,7 +181,7 @@ def _removes(cut: CutSet, broken: Sequence[Requirement]) -> str:
     if shared and lost <= spare:
         kind, most = WORDS[shared[0].kind], max(1, spare // lost)
         return f"spread {worst.name} so that no {kind} carries more than {most} of its {worst.total} copies"
-    enough = 2 * lost + 1 if worst.least > 1 else lost + 1
+    enough = 2 * lost + 1 if worst.pattern == HaPattern.QUORUM.value else lost + worst.least
     apart = f", each in a {WORDS[shared[0].kind]} of its own" if shared else ""
     return f"{enough} hosts that carry {worst.name} instead of {worst.total}{apart}"
 

@@ -121,17 +121,26 @@ class Function:
     """Something that users do. It works while the service that provides it does, with all that this service needs.
 
     name: as the probes of `prove` have it, such as `list_projects`. does: completes "A user …". needs: services beyond
-    those that the provider needs. also: the same, in clouds that have them. networks: of the region, beyond management
-    and (with a public frontend) public. data_plane: goes on while the hosts of the provider stand, whatever their
-    daemons and what these need do.
+    those that the provider needs. also: the same, in clouds that have them. writes: those of all these services
+    (`Replicated`) that must take what it stores. networks: of the region, beyond management and (with a public
+    frontend) public. data_plane: goes on while the hosts of the provider stand, whatever their daemons and what these
+    need do.
     """
 
     name: str
     does: str
     needs: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     data_plane: bool = False
+
+
+@runtime_checkable
+class Replicated(Protocol):
+    """Keeps what others store in several copies: any that works is enough to read, `write_quorum` hosts to write."""
+
+    def write_quorum(self, cloud: Cloud, region: Region) -> int: ...
 
 
 @dataclass(frozen=True)

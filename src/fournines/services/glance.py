@@ -47,7 +47,8 @@ class Glance(Service):
     databases: ClassVar[tuple[str, ...]] = ("glance",)
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_images", "lists images"),
-        Function("upload_image", "uploads an image", also=("swift",)),
+        Function("upload_image", "uploads an image", also=("swift",), writes=("swift_storage",)),
+        Function("download_image", "downloads an image", also=("swift",)),
     )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "glance-api.conf": ("glance.api", "glance.multi_store", "glance.store"),

@@ -55,7 +55,10 @@ class Gnocchi(Service):
     databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
     coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"gnocchi.conf": ("gnocchi",), "uwsgi.ini": UWSGI}
-    functions: ClassVar[tuple[Function, ...]] = (Function("list_metrics", "lists metrics"),)
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("list_metrics", "lists metrics"),
+        Function("create_metric", "creates a metric and has its measures counted", writes=("swift_storage",)),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("gnocchi-api", "gnocchi-metricd", "python3-redis", "python3-swiftclient"):

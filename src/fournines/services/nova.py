@@ -84,7 +84,10 @@ class Nova(Service):
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_servers", "lists servers"),
         Function(
-            "boot_server", "boots a server", needs=("nova_compute", "neutron", "neutron_l2", "glance", "placement")
+            "boot_server",
+            "boots a server",
+            needs=("nova_compute", "neutron", "neutron_l2", "glance", "placement"),
+            also=("swift",),
         ),
     )
 

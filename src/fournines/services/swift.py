@@ -32,7 +32,10 @@ class Swift(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "swift_storage")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    functions: ClassVar[tuple[Function, ...]] = (Function("store_object", "stores an object"),)
+    functions: ClassVar[tuple[Function, ...]] = (
+        Function("store_object", "stores an object", writes=("swift_storage",)),
+        Function("read_object", "reads an object"),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")

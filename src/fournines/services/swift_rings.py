@@ -35,6 +35,10 @@ def devices(cloud: Cloud) -> dict[str, float]:
     return dict(cloud.options("swift_storage", "rings").get("devices", {})) or {"d1": 100}
 
 
+def replicas(cloud: Cloud, region: Region) -> int:
+    return min(3, len(cloud.hosts_of("swift_storage", region.name)) * len(devices(cloud)))
+
+
 def common(cloud: Cloud, region: Region) -> Iterable[Resource]:
     """What every host that asks or keeps the rings has. No unit is triggered: rings are read anew when they change, and
     the hash's salt never does."""
@@ -68,7 +72,7 @@ def _document(cloud: Cloud, region: Region) -> dict[str, Any]:
     power = cloud.options("swift_storage", "rings").get("ring", {}).get("part_power", PART_POWER)
     return {
         "part_power": int(power),
-        "replicas": min(3, len(hosts) * len(of_each)),
+        "replicas": replicas(cloud, region),
         "ports": PORTS,
         "devices": [
             {"host": h.name, "zone": h.zone.name, "ip": address(h), "device": device, "weight": float(weight)}

@@ -9,10 +9,11 @@ What works all the time is a daemon; auditors, the reaper and the expirer make t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host
+from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, swift_rings, units
 from fournines.services.render import Sections, ini, template
@@ -47,6 +48,11 @@ class SwiftStorage(Service):
         RSYNC,
         *(f"swift-{kind}-{what}.timer" for kind, whats in ROUNDS.items() for what in whats),
     )
+
+    def write_quorum(self, cloud: Cloud, region: Region) -> int:
+        """Hosts with devices enough for a majority of the replicas: a hand-off counts like a primary."""
+        replicas = swift_rings.replicas(cloud, region)
+        return math.ceil((replicas + 1) // 2 / len(swift_rings.devices(cloud)))
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("swift-account", "swift-container", "swift-object", "swift-object-expirer", "rsync"):

@@ -18,6 +18,7 @@ from fournines.services import in_order, load
 from fournines.services import registry as shipped
 from fournines.services.capabilities import Function, Provides
 from fournines.services.service import HaPattern
+from samples.clouds import TIERS, tiered
 from samples.toy import Toy, cloud, registry
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -140,6 +141,21 @@ def test_shipped_functions_need_services_that_exist_and_have_one_provider() -> N
     given = [f for s in shipped().values() if isinstance(s, Provides) for f in s.functions]
     assert len(given) == len({f.name for f in given}) == len(functions(shipped()))
     assert {n for f in given for n in f.needs} <= set(shipped())
+
+
+@pytest.mark.parametrize(("storage", "devices", "least"), [(3, 1, 2), (4, 1, 2), (2, 1, 1), (1, 3, 1), (3, 2, 1)])
+def test_swift_writes_what_a_majority_of_the_replicas_took_and_reads_any(
+    tmp_path: Path, storage: int, devices: int, least: int
+) -> None:
+    """Replicas: as many as devices, at most three. A hand-off on another device of a host counts."""
+    text = tiered(regions=1, racks=4, computes=4, tiers={**TIERS, "storage": storage})
+    rings = f"{{rings: {{devices: {{{', '.join(f'd{i}: 100' for i in range(devices))}}}}}}}"
+    (tmp_path / "cloud.yaml").write_text(f"{text}services: {{swift_storage: {{options: {rings}}}}}\n")
+    found = {c.name: {r.name: r.least for r in c.requirements} for c in conditions(load(tmp_path / "cloud.yaml"))}
+    for writes in ("upload_image", "store_object", "create_metric"):
+        assert found[writes]["swift_storage"] == least
+    for reads in ("download_image", "read_object", "boot_server", "list_metrics"):
+        assert found[reads]["swift_storage"] == 1
 
 
 def test_a_circle_of_needs_is_an_error_that_shows_it() -> None:
