@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import click
 
+from fournines.cli import design_limits
+from fournines.cli.design_common import CLOUD, JSON, print_json
 from fournines.cloud.values import span
 from fournines.errors import FourninesError
 from fournines.services import load
@@ -17,7 +17,7 @@ from fournines.services import load
 if TYPE_CHECKING:
     from fournines.design.simulate import Repair
 
-HELP = """Know what CLOUD, a cloud file, will mean. No host is touched.
+HELP = """Know what CLOUD, a cloud file, will mean. No host is touched; `observe` alone asks them.
 
 `fournines design CLOUD` is the overview: how available each function will be, what stops it, and what removes that.
 
@@ -27,8 +27,6 @@ Examples:
   fournines design why cloud.yaml authenticate
 """
 
-_CLOUD = click.argument("cloud", type=click.Path(path_type=Path))
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 OVERVIEW = "overview"
 
 
@@ -54,6 +52,10 @@ def command() -> None:
     pass
 
 
+command.add_command(design_limits.capacity)
+command.add_command(design_limits.observe)
+
+
 @command.command(
     OVERVIEW,
     help="""How available each of the users' functions will be in CLOUD, what stops it, and what removes that.
@@ -67,8 +69,8 @@ Examples:
   fournines design --json cloud.yaml | jq '.weaknesses[] | select(.order == 1) | .what'
 """,
 )
-@_CLOUD
-@_JSON
+@CLOUD
+@JSON
 @click.option("--all", "everything", is_flag=True, help="Every weakness, however improbable.")
 def overview(cloud: Path, as_json: bool, everything: bool) -> None:
     from fournines.cli.design_show import show_overview
@@ -78,7 +80,7 @@ def overview(cloud: Path, as_json: bool, everything: bool) -> None:
     model = load(cloud)
     made = make(model, stored(model.state_dir, model.timing.profile))
     if as_json:
-        _print(dataclasses.asdict(made))
+        print_json(dataclasses.asdict(made))
     else:
         show_overview(made, everything)
 
@@ -95,9 +97,9 @@ Examples:
   fournines design why --json cloud.yaml | jq '.conditions[].requirements[] | {name, least}'
 """
 )
-@_CLOUD
+@CLOUD
 @click.argument("function", required=False)
-@_JSON
+@JSON
 def why(cloud: Path, function: str | None, as_json: bool) -> None:
     from fournines.design import why as texts
     from fournines.design.derive import conditions, require
@@ -105,7 +107,7 @@ def why(cloud: Path, function: str | None, as_json: bool) -> None:
     made = load(cloud)
     found = require(made, function) if function else conditions(made)
     if as_json:
-        _print({"cloud": made.name, "conditions": [dataclasses.asdict(c) for c in found]})
+        print_json({"cloud": made.name, "conditions": [dataclasses.asdict(c) for c in found]})
         return
     click.echo("\n\n".join("\n".join(texts.tree(c)) for c in found))
 
@@ -113,8 +115,8 @@ def why(cloud: Path, function: str | None, as_json: bool) -> None:
 @command.command(
     help="""Play FUNCTION of CLOUD for a million years: what the exact model leaves out.
 
-Lives that wear or fail early, repairs of another distribution, few hands to repair, hosts under maintenance. Switching
-from one copy to the next is not played; `fournines design CLOUD` has what that costs.
+Lives that wear or fail early, repairs of another distribution, few hands to repair, hosts under maintenance. Beside it
+stands what the model of `fournines design CLOUD` says.
 
 \b
 Examples:
@@ -123,7 +125,7 @@ Examples:
   fournines design simulate cloud.yaml authenticate --maintenance 30d/2h --life-shape 0.7
 """
 )
-@_CLOUD
+@CLOUD
 @click.argument("function")
 @click.option("--years", default=1e6, show_default=True, help="How long to play.")
 @click.option("--crew", type=int, help="Hands that repair hosts, racks, power, switches.  [default: enough]")
@@ -136,7 +138,7 @@ Examples:
     help="How repairs last.",
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same years.")
-@_JSON
+@JSON
 def simulate(
     cloud: Path,
     function: str,
@@ -150,22 +152,26 @@ def simulate(
     as_json: bool,
 ) -> None:
     from fournines.cli.design_show import show_estimates
+    from fournines.design.availability import availability
     from fournines.design.derive import require
-    from fournines.design.exact import exact
     from fournines.design.reliability import Reliability
     from fournines.design.simulate import Assumptions
     from fournines.design.simulate import simulate as play
+    from fournines.design.switches import SwitchGroups
+    from fournines.prove.observed import stored
 
     made = load(cloud)
     assumptions = Assumptions(life_shape, repair, crew, _maintenance(maintenance))
     reliability, found = Reliability.of(made), require(made, function)
-    estimates = [play(c, reliability, years, assumptions, seed) for c in found]
-    exacts = [exact(c, reliability).availability for c in found]
+    observed = stored(made.state_dir, made.timing.profile)
+    groups = SwitchGroups(made, observed)
+    estimates = [play(c, reliability, years, assumptions, seed, groups=groups.of(c)) for c in found]
+    modelled = [a.availability for a in availability(made, found, observed, importance=False)]
     if as_json:
-        both = [{**dataclasses.asdict(e), "exact": x} for e, x in zip(estimates, exacts, strict=True)]
-        _print({"cloud": made.name, "assumptions": dataclasses.asdict(assumptions), "estimates": both})
+        both = [{**dataclasses.asdict(e), "model": x} for e, x in zip(estimates, modelled, strict=True)]
+        print_json({"cloud": made.name, "assumptions": dataclasses.asdict(assumptions), "estimates": both})
     else:
-        show_estimates(estimates, exacts)
+        show_estimates(estimates, modelled)
 
 
 @command.command(
@@ -179,7 +185,7 @@ Examples:
 )
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
-@_JSON
+@JSON
 def compare(one: Path, other: Path, as_json: bool) -> None:
     from fournines.cli.design_show import show_comparison
     from fournines.design.compare import compare as make
@@ -189,44 +195,9 @@ def compare(one: Path, other: Path, as_json: bool) -> None:
     seen = (stored(a.state_dir, a.timing.profile), stored(b.state_dir, b.timing.profile))
     made = make(a, b, seen)
     if as_json:
-        _print(dataclasses.asdict(made))
+        print_json(dataclasses.asdict(made))
     else:
         show_comparison(made)
-
-
-@command.command(
-    help="""How far each region of CLOUD carries: connections, ports, messages, memory, addresses.
-
-Every limit is a formula with its source, computed from the files that `apply` would write, for the hypervisors that
-there are and for --hosts of them, with the number at which it is met and what comes then.
-
-\b
-Examples:
-  fournines design capacity cloud.yaml --hosts 1000
-  fournines design capacity cloud.yaml --hosts 1000 --cores 64 --memory 256
-  fournines design capacity --json cloud.yaml | jq '.regions[].limits[] | select(.reached != null) | {name, reached}'
-"""
-)
-@_CLOUD
-@click.option("--hosts", type=int, help="Hypervisors in each region.  [default: those of the file]")
-@click.option("--cores", default=32, show_default=True, help="Of a controller: services are sized by it.")
-@click.option("--memory", default=128.0, show_default=True, help="Of a controller, GiB.")
-@_JSON
-def capacity(cloud: Path, hosts: int | None, cores: int, memory: float, as_json: bool) -> None:
-    from fournines.cli.design_show import show_capacity
-    from fournines.design.capacity import capacity as compute
-    from fournines.design.rendered import Size
-
-    made = load(cloud)
-    found = compute(made, hosts, Size(cores, memory))
-    if as_json:
-        regions = [
-            {**dataclasses.asdict(c), "limits": [{**dataclasses.asdict(x), "met": x.met} for x in c.limits]}
-            for c in found
-        ]
-        _print({"cloud": made.name, "regions": regions})
-    else:
-        show_capacity(found)
 
 
 @command.command(
@@ -240,7 +211,7 @@ Examples:
   fournines design document cloud.yaml -o architecture
 """
 )
-@_CLOUD
+@CLOUD
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory; made if need be.")
 def document(cloud: Path, output: Path) -> None:
     from fournines.design.document import compose, html, markdown
@@ -272,7 +243,7 @@ Examples:
 )
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--order", default=3, show_default=True, help="Cut sets of at most so many events.")
-@_JSON
+@JSON
 def solve(model: Path, order: int, as_json: bool) -> None:
     from fournines.cli.design_show import show_solutions, show_system
     from fournines.design import faulttree, groups_file
@@ -282,7 +253,7 @@ def solve(model: Path, order: int, as_json: bool) -> None:
         tree = faulttree.parse(text, str(model))
         solutions = [faulttree.solve(tree, top, order) for top in tree.tops()]
         if as_json:
-            _print({"file": str(model), "solutions": [dataclasses.asdict(s) for s in solutions]})
+            print_json({"file": str(model), "solutions": [dataclasses.asdict(s) for s in solutions]})
         else:
             show_solutions(solutions)
         return
@@ -291,7 +262,9 @@ def solve(model: Path, order: int, as_json: bool) -> None:
     long_run = None if groups.system.lost_is_lost else groups.system.availability()
     then = None if groups.after is None else groups.system.after(groups.after)
     if as_json:
-        _print({"file": str(model), "states": states, "availability": long_run, "after": groups.after, "then": then})
+        print_json(
+            {"file": str(model), "states": states, "availability": long_run, "after": groups.after, "then": then}
+        )
     else:
         show_system(groups.name, states, long_run, groups.after, then)
 
@@ -311,16 +284,3 @@ def _maintenance(text: str | None) -> tuple[float, float] | None:
         return span(every), span(lasts)
     except ValueError as error:
         raise click.BadParameter(f"{error}; write 30d/2h", param_hint="--maintenance") from None
-
-
-def _print(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(_finite(document), indent=2, ensure_ascii=False, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no infinity: what never fails has null as its time to failure."""
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in cast(dict[str, Any], value).items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in cast(list[Any], value)]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,13 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.design.availability import Availability
-from fournines.design.capacity import Capacity
+from fournines.design.capacity import Capacity, figure
 from fournines.design.compare import Comparison
 from fournines.design.faulttree import Solution
 from fournines.design.growth import Purchase
 from fournines.design.overview import Overview
 from fournines.design.reliability import MINUTES_A_YEAR, Figure, spell
 from fournines.design.simulate import Estimate
+from fournines.design.usage import Observation
 from fournines.design.weakness import Weakness
 
 #: Rows of a table before "… more": what is below them adds nothing to any figure.
@@ -86,10 +87,10 @@ def _show_purchases(out: Console, rows: Sequence[Purchase]) -> None:
     out.print(table)
 
 
-def show_estimates(estimates: Sequence[Estimate], exacts: Sequence[float]) -> None:
+def show_estimates(estimates: Sequence[Estimate], modelled: Sequence[float]) -> None:
     out = console()
-    table = _table("function", "in", ">years", ">min/year", "", ">outages a year", ">exact model, min/year")
-    for e, x in zip(estimates, exacts, strict=True):
+    table = _table("function", "in", ">years", ">min/year", "", ">outages a year", ">the model's, min/year")
+    for e, x in zip(estimates, modelled, strict=True):
         lost, error = (1 - e.availability) * MINUTES_A_YEAR, e.half_width * MINUTES_A_YEAR
         row = (f"{e.years:,.0f}", f"{lost:.3g}", f"± {error:.2g} (95 %)", f"{e.outages / e.years:.3g}", minutes(1 - x))
         table.add_row(e.function, e.region, *row)
@@ -110,7 +111,7 @@ def show_capacity(found: Sequence[Capacity]) -> None:
             why = Text.assemble(
                 x.formula, (f"\n{x.origin}: {x.source}", "dim"), (f"\n→ {x.beyond}" if x.met else "", "green")
             )
-            table.add_row(x.name, _number(x.now), _number(x.then), _number(x.most), reached, verdict, why)
+            table.add_row(x.name, figure(x.now), figure(x.then), figure(x.most), reached, verdict, why)
         out.print(table)
         if c.first and c.first.reached is not None:
             out.print(
@@ -118,8 +119,14 @@ def show_capacity(found: Sequence[Capacity]) -> None:
             )
 
 
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+def show_observed(found: Sequence[Observation]) -> None:
+    out = console()
+    table = _table("of", "what", ">predicted at most", ">seen", ">most so far", "", "formula")
+    for c in found:
+        verdict = Text("holds", "green") if c.holds else Text("too low", "bold red")
+        share = f"{figure(c.seen)} ({100 * c.seen / c.predicted:.0f} %)" if c.predicted else figure(c.seen)
+        table.add_row(c.where, c.what, figure(c.predicted), share, figure(c.peak), verdict, c.formula)
+    out.print(table)
 
 
 def show_comparison(made: Comparison) -> None:

@@ -18,15 +18,22 @@ Origin = Literal["from the files", "a default", "assumed"]
 
 #: What a host looks like that nobody described.
 SIZE = Size(cores=32, memory=128.0)
-#: Memory of one Python process of a service, MiB: 8,739 MiB in 116 processes of a whole controller, most in the APIs'.
-PROCESS = 100.0
-#: Connections of one process: one to listen on, one to send by; the pool grows only under load.
-BUS_CONNECTIONS = 2
+#: Memory of one process of a service, its masters' and helpers' along with it, MiB: up to 6.6 GiB of a whole controller
+#: with little to do, of which 0.5 are the database's and the cache's, for 53 processes; and a tenth more.
+PROCESS = 130.0
+#: Connections of one process, to listen on and to send by: 226 of the 84 processes of a whole cloud, at rest.
+BUS_CONNECTIONS = 3
 #: A report is a call: the request and its answer.
 MESSAGES = 2
 #: Durable commits a second of a Galera cluster whose every member flushes at commit.
 COMMITS = 1000.0
 _FILES = 65536
+#: Limits of which a running cloud shows how near it is.
+DATABASE, SESSIONS, BUS = (
+    "connections to the database, every pool full",
+    "sessions of the load balancer that holds the VIP",
+    "connections to the bus, one broker lost",
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,23 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """What a host's services take: `memory` GiB, by `formula`."""
+
+    memory: float
+    formula: str
+
+
+def footprint(cloud: Cloud, host: Host, size: Size) -> Footprint:
+    here = list(rendered(cloud, host, size))
+    pools = sum(in_bytes(r.option("innodb_buffer_pool_size")) for r in here) / 1024**3
+    cache = sum(r.argument("-m") for r in here) / 1024
+    count = sum(r.processes for r in here)
+    formula = f"{count} processes × {PROCESS:g} MiB + buffer pool {pools:g} + cache {cache:g}"
+    return Footprint(count * PROCESS / 1024 + pools + cache, formula)
+
+
+@dataclass(frozen=True)
 class Capacity:
     """hypervisors: now; asked: then."""
 
@@ -65,6 +89,11 @@ class Capacity:
         """The limit that is met first as hypervisors are added."""
         growing = [x for x in self.limits if x.reached is not None]
         return min(growing, key=lambda x: x.reached or 0, default=None)
+
+
+def figure(value: float) -> str:
+    """As people read it: whole above a hundred, else three digits."""
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def capacity(cloud: Cloud, asked: int | None = None, size: Size = SIZE) -> tuple[Capacity, ...]:
@@ -168,7 +197,7 @@ class _Region:
             return
         names = " + ".join(f"{r.service.name} {r.processes} × {r.pool} × {n}" for r, n in users)
         yield self._limit(
-            "connections to the database, every pool full",
+            DATABASE,
             f"processes × (max_pool_size + max_overflow) × hosts: {names} ≤ max_connections",
             fixed=total,
             most=float(ceiling),
@@ -179,7 +208,7 @@ class _Region:
         balancers = max((n for r, n in self.shared if r.service.fronts), default=0)
         if balancers:
             yield self._limit(
-                "sessions of the load balancer that holds the VIP",
+                SESSIONS,
                 "one a database connection, two file descriptors each ≤ LimitNOFILE / 2",
                 fixed=total,
                 most=_FILES / 2,
@@ -205,14 +234,14 @@ class _Region:
             return
         survivors = max(1, brokers - 1)
         yield self._limit(
-            "connections to the bus, one broker lost",
+            BUS,
             f"{BUS_CONNECTIONS} a process: {fixed} of the control plane + {each} a hypervisor "
             f"≤ {survivors} brokers × 0.9 × LimitNOFILE",
             fixed=fixed,
             each=each,
             most=survivors * 0.9 * _FILES,
             origin="assumed",
-            source="oslo.messaging: a connection to listen, a pool to send; RabbitMQ: sockets take 90 % of descriptors",
+            source="measured on a whole cloud at rest: 226 of 84 processes; RabbitMQ: sockets take 90 % of descriptors",
             beyond="a second cell with a bus of its own",
         )
 
@@ -236,18 +265,14 @@ class _Region:
 
     def _memory(self) -> Iterator[Limit]:
         busiest = max(self.voters, key=lambda h: len(h.services))
-        here = list(rendered(self.cloud, busiest, self.size))
-        python = sum(r.processes for r in here) * PROCESS / 1024
-        pools = sum(in_bytes(r.option("innodb_buffer_pool_size")) for r in here) / 1024**3
-        cache = sum(r.argument("-m") for r in here) / 1024
+        taken = footprint(self.cloud, busiest, self.size)
         yield self._limit(
             f"memory of {busiest.name}, GiB",
-            f"{sum(r.processes for r in here)} processes × {PROCESS:g} MiB + buffer pool {pools:g} + cache {cache:g}",
-            fixed=python + pools + cache,
+            taken.formula,
+            fixed=taken.memory,
             most=self.size.memory,
             origin="assumed",
-            source="measured once on a whole controller: 8,739 MiB in 116 processes; "
-            "innodb_buffer_pool_size; memcached -m",
+            source="measured on whole controllers with little to do: 6.6 GiB; innodb_buffer_pool_size; memcached -m",
             beyond="more memory, or hosts of their own for database and bus",
         )
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud
-from fournines.design.availability import Availability, Observed, availability
+from fournines.design.availability import Availability, availability
 from fournines.design.capacity import Limit, capacity
 from fournines.design.condition import Condition
 from fournines.design.cutsets import MOST, CutSets
 from fournines.design.derive import conditions
 from fournines.design.reliability import DEFAULTS, MINUTES_A_YEAR, Reliability, spell
+from fournines.design.switches import Observed
 from fournines.services import registry
 from fournines.services.service import HaPattern
 from fournines.timing import timers

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fournines.cloud.model import Cloud, Host, Region, Zone
-from fournines.design.availability import Availability, Observed, availability
+from fournines.design.availability import Availability, availability
 from fournines.design.condition import Condition
 from fournines.design.derive import conditions
+from fournines.design.switches import Observed
 
 #: Minutes a year below which a difference is none.
 LEAST = 1e-3

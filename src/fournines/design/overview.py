@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud
-from fournines.design.availability import Availability, Observed, availability
+from fournines.design.availability import Availability, availability
 from fournines.design.cutsets import CutSets
 from fournines.design.derive import conditions
 from fournines.design.growth import Purchase, purchases
 from fournines.design.reliability import Figure, Reliability
+from fournines.design.switches import Observed
 from fournines.design.targets import require_known
 from fournines.design.weakness import Degraded, Weakness, degraded, weaknesses
 

@@ -3,21 +3,25 @@
 Every component alternates between up and down for itself. Nearly all outages are alone and stop nothing; so whole
 batches of years are drawn as arrays, what overlaps nothing is dropped, and the condition is evaluated at the edges of
 the few clusters that remain. Components that people repair can share a crew: those are played event by event.
+
+A switch is an outage of its own, which begins when the copy fails that does the work. Copies are alike, so that is each
+of those that are up with the same chance.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fournines.design.condition import Component, Condition, Kind
+from fournines.design.condition import Condition, Kind
 from fournines.design.reliability import YEAR, Reliability
+from fournines.design.switches import SwitchGroup
 from fournines.errors import UsageError
 
 Vector = NDArray[np.float64]
@@ -80,13 +84,17 @@ def simulate(
     years: float,
     assumptions: Assumptions | None = None,
     seed: int = 1,
+    *,
+    groups: Iterable[SwitchGroup] = (),
 ) -> Estimate:
-    """Raises UsageError when fewer years than batches are asked for. What never works has availability 0."""
+    """`groups`: those whose switches take time. Raises UsageError when fewer years than batches are asked for. What
+    never works has availability 0."""
     if years < BATCHES:
         raise UsageError(f"at least {BATCHES} years are needed for an estimate of its own error, not {years:g}")
     if condition.missing:
         return Estimate(condition.name, condition.region, years, 0.0, 0.0, 0)
-    player = _Player(condition, reliability, assumptions or Assumptions(), np.random.default_rng(seed))
+    dice = np.random.default_rng(seed)
+    player = _Player(condition, reliability, assumptions or Assumptions(), dice, tuple(groups))
     length = years * YEAR / BATCHES
     lost = np.zeros(BATCHES)
     outages = 0
@@ -100,27 +108,36 @@ def simulate(
 
 class _Player:
     def __init__(
-        self, condition: Condition, reliability: Reliability, assumptions: Assumptions, dice: np.random.Generator
+        self,
+        condition: Condition,
+        reliability: Reliability,
+        assumptions: Assumptions,
+        dice: np.random.Generator,
+        groups: Sequence[SwitchGroup],
     ) -> None:
         self.assume = assumptions
         self.dice = dice
         parts = condition.components
         place = {c.key: i for i, c in enumerate(parts)}
-        self.base = [place[c.key] for c in condition.base]
+        # A switch under way counts as one more part that is down, without which nothing works.
+        self.width = len(parts) + len(groups)
+        self.base = [*(place[c.key] for c in condition.base), *range(len(parts), self.width)]
         # Of many alike copies all would have to be down: they are, when what they share is.
         self.requirements = [
             (r.least, [(c.count, [place[p.key] for p in c.parts]) for c in r.copies]) for r in condition.requirements
         ]
         self.figures = [reliability.figure(c) for c in parts]
         self.failing = [i for i, f in enumerate(self.figures) if math.isfinite(f.mttf)]
-        self.fatal = np.array([not condition.works({c.key}) for c in parts])
+        self.fatal = np.array([not condition.works({c.key}) for c in parts] + [True] * len(groups))
         self.crewed = [i for i in self.failing if assumptions.crew and parts[i].kind in BY_HAND]
         self.hosts = [i for i, c in enumerate(parts) if c.kind == "host"]
-        self.parts: Sequence[Component] = parts
+        self.processes = np.array([c.kind == "process" for c in parts])
+        self.groups = [(g, [[place[p.key] for p in c.parts] for c in g.requirement.copies]) for g in groups]
 
     def play(self, length: float) -> tuple[float, int]:
         """Seconds without the function in `length` seconds, and in how many spans."""
-        spans = _joined([*self._alone(length), *self._by_crew(length), *self._maintained(length)])
+        failures = _joined([*self._alone(length), *self._by_crew(length)])
+        spans = _joined([failures, *self._switched(failures, length), *self._maintained(length)])
         return self._lost(self._clustered(spans), length)
 
     def _alone(self, length: float) -> Iterator[_Spans]:
@@ -192,6 +209,32 @@ class _Player:
             start = np.arange(first, length, every)
             yield _Spans(np.full(len(start), i, dtype=np.intp), start, np.minimum(start + lasts, length))
 
+    def _switched(self, failures: _Spans, length: float) -> Iterator[_Spans]:
+        """Maintenance is none of the causes: who takes a host down on purpose moves its work away first."""
+        for g, (group, copies) in enumerate(self.groups):
+            down = [self._down(failures, parts) for parts in copies]
+            start, end, of_host = (np.concatenate(column) for column in zip(*down, strict=True))
+            order = np.argsort(start)
+            start, end, of_host = start[order], end[order], of_host[order]
+            up = group.requirement.total - np.arange(len(start)) + np.searchsorted(np.sort(end), start, side="right")
+            works = (up >= group.requirement.least) & (self.dice.random(len(start)) * up < 1)
+            if group.host is None:
+                works &= ~of_host
+            start, of_host = start[works], of_host[works]
+            lasts = np.where(of_host, group.host or 0.0, group.own)
+            lasts[self.dice.random(len(start)) > group.coverage] = group.manual
+            part = np.full(len(start), self.width - len(self.groups) + g, dtype=np.intp)
+            yield _Spans(part, start, np.minimum(start + self.dice.exponential(lasts), length))
+
+    def _down(self, failures: _Spans, parts: Sequence[int]) -> tuple[Vector, Vector, NDArray[np.bool_]]:
+        """When a copy that stands on `parts` is down: from, to, whether more than a process of its own was lost."""
+        mine = np.flatnonzero(np.isin(failures.part, parts))
+        mine = mine[np.argsort(failures.start[mine])]
+        start, latest = failures.start[mine], np.maximum.accumulate(failures.end[mine])
+        first = np.ones(len(mine), np.bool_)
+        first[1:] = start[1:] >= latest[:-1]
+        return start[first], latest[np.roll(first, -1)], ~self.processes[failures.part[mine[first]]]
+
     def _clustered(self, spans: _Spans) -> _Spans:
         """Those that overlap another, or stop the function alone; in order of their start."""
         order = np.argsort(spans.start)
@@ -211,7 +254,7 @@ class _Player:
         change = np.concatenate((np.ones(len(spans.start), np.int8), -np.ones(len(spans.end), np.int8)))
         part = np.concatenate((spans.part, spans.part))
         order = np.argsort(times, kind="stable")
-        down = np.zeros((len(times), len(self.parts)), np.int8)
+        down = np.zeros((len(times), self.width), np.int8)
         down[np.arange(len(times)), part[order]] = change[order]
         np.cumsum(down, axis=0, out=down)
         stopped = ~self._works(down > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fournines.design.availability import Observed
+from fournines.design.switches import Observed
 from fournines.prove import store
 from fournines.prove.model import Campaign, FaultResult
 

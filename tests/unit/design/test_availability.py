@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from fournines.cli.main import cli
 from fournines.cloud.model import Cloud
-from fournines.design.availability import Availability, Observed, availability
+from fournines.design.availability import Availability, availability
 from fournines.design.derive import conditions
 from fournines.design.growth import purchases, with_hosts
+from fournines.design.switches import Observed
 from fournines.prove import store
 from fournines.prove.observed import observed, stored
 from fournines.services import load

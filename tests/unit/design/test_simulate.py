@@ -17,6 +17,7 @@ from fournines.design.exact import exact
 from fournines.design.reliability import DEFAULTS, HOUR, YEAR, Figure, Reliability
 from fournines.design.repairable import Crew, Group, System
 from fournines.design.simulate import Assumptions, Estimate, simulate
+from fournines.design.switches import SwitchGroup, SwitchGroups, cost
 from fournines.errors import UsageError
 from fournines.services import load
 
@@ -44,6 +45,37 @@ def test_agrees_with_the_exact_result_within_its_confidence_interval(condition: 
     estimate = simulate(condition, POOR, 20_000, seed=3)
     assert 0 < estimate.half_width < 0.2 * (1 - truth)
     assert errors(estimate, truth) < 2.6  # 99 %: one seed in a hundred may miss
+
+
+#: Slow switches, of which one in ten waits for a person, so that a thousand years hold enough of both.
+SWITCHES = SwitchGroup(two_of_three().requirements[0], 30.0, 60.0, "stated", coverage=0.9, manual=1800.0)
+
+
+def test_switching_agrees_with_the_chain_within_its_confidence_interval() -> None:
+    condition = two_of_three()
+    switch = cost(SWITCHES, POOR)
+    assert switch is not None
+    static = exact(condition, POOR).availability
+    estimate = simulate(condition, POOR, 20_000, seed=7, groups=[SWITCHES])
+    assert errors(estimate, static * (1 - switch.unavailability)) < 2.6
+    assert errors(estimate, static) > 10  # switching is what makes the difference
+
+
+def test_switches_of_one_host_are_waited_for_together() -> None:
+    """The model adds them up, which is cautious: no more is lost than that, no less than by the worst group alone."""
+    groups = list(SwitchGroups(load(CLOUD)).of(AUTHENTICATE))
+    assert len(groups) == 2
+    costs = [s.unavailability for s in (cost(g, POOR) for g in groups) if s]
+    static = exact(AUTHENTICATE, POOR).availability
+    estimate = simulate(AUTHENTICATE, POOR, 20_000, seed=7, groups=groups)
+    error = estimate.half_width / 1.984
+    assert static * (1 - costs[0]) * (1 - costs[1]) - 2.6 * error < estimate.availability
+    assert estimate.availability < static * (1 - max(costs)) + 2.6 * error
+
+
+def test_a_host_whose_loss_is_another_groups_to_switch_costs_this_one_nothing() -> None:
+    estimate = simulate(two_of_three(), POOR, 20_000, seed=7, groups=[replace(SWITCHES, host=None)])
+    assert errors(estimate, exact(two_of_three(), POOR).availability) < 2.6
 
 
 def test_the_interval_covers_as_often_as_it_says() -> None:
