@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
 from fournines.prove.report import render
+from samples.browser import asked_and_logged, contrast, emulate, luminance, style
 from samples.campaign import campaign
 
 pytestmark = pytest.mark.browser
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
-    " --disable-sync --disable-quic --disable-dev-shm-usage"
-)
 
 
 @pytest.fixture(scope="module")
@@ -31,39 +22,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(render(campaign()), encoding="utf-8")
     return path.as_uri()
-
-
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        pytest.skip("chromium and chromium-driver are not installed")
-    options = Options()
-    options.binary_location = chromium
-    for flag in FLAGS.split():
-        options.add_argument(flag)
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    browser = webdriver.Chrome(options=options, service=Service(driver))
-    browser.execute_cdp_cmd("Network.enable", {})
-    browser.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield browser
-    browser.quit()
-
-
-def emulate(chrome: webdriver.Chrome, *, width: int = 1280, scheme: str = "light", media: str = "screen") -> None:
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    features = [{"name": "prefers-color-scheme", "value": scheme}]
-    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
-
-
-def style(chrome: webdriver.Chrome, selector: str, name: str) -> str:
-    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
-    return chrome.execute_script(script, selector, name)
 
 
 def in_view(chrome: webdriver.Chrome, selector: str) -> WebElement:
@@ -77,27 +35,9 @@ def in_view(chrome: webdriver.Chrome, selector: str) -> WebElement:
     return element
 
 
-def luminance(colour: str) -> float:
-    """Of `rgb(r, g, b)`, WCAG 2.1."""
-    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
-
-
 def test_asks_nobody_for_anything_and_logs_nothing(chrome: webdriver.Chrome, address: str) -> None:
     emulate(chrome)
-    chrome.get_log("performance")
-    chrome.get_log("browser")
-    chrome.get(address)
-    events = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert [url for url in asked if url != address and not url.startswith("data:")] == []
-    assert chrome.get_log("browser") == []
+    assert asked_and_logged(chrome, address) == ([], [])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

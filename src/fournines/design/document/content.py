@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from fournines.cloud.model import Cloud, Region
 from fournines.cloud.source import dotted
 from fournines.design import why
-from fournines.design.availability import Availability, Observed
-from fournines.design.capacity import capacity
+from fournines.design.availability import Availability
+from fournines.design.capacity import capacity, figure
 from fournines.design.condition import Condition
 from fournines.design.derive import conditions
 from fournines.design.document import flow, logical, physical, ports
@@ -17,6 +17,7 @@ from fournines.design.document.parts import Document, Drawing, Items, Paragraph,
 from fournines.design.finding import listed
 from fournines.design.overview import Overview, overview
 from fournines.design.reliability import MINUTES_A_YEAR, spell
+from fournines.design.switches import Observed
 from fournines.services.capabilities import FailsOver, present
 from fournines.services.service import Service
 from fournines.timing import timers
@@ -164,22 +165,27 @@ def _networks(cloud: Cloud) -> Table:
 
 
 def _limits(cloud: Cloud) -> Iterator[Part]:
-    for c in capacity(cloud):
-        yield Paragraph(
-            f"Region {c.region}: {c.hypervisors:,} hypervisors; controllers taken to have {c.size.cores} cores and "
-            f"{c.size.memory:g} GiB."
+    for region, now in enumerate(capacity(cloud)):
+        first = now.first
+        met = first.reached if first and first.reached is not None else now.hypervisors
+        says = (
+            f"Region {now.region}: {now.hypervisors:,} hypervisors; controllers taken to have {now.size.cores} cores "
+            f"and {now.size.memory:g} GiB."
         )
+        if first:
+            says += f" Of what grows with hypervisors, {first.name} are exhausted first: {met:,} are the most."
+        yield Paragraph(says)
         yield Table(
-            ("Limit", "Now", "At most", "Met at", "Formula", "From", "What then"),
+            ("Limit", "Now", f"With {met:,}", "At most", "Met at", "Formula", "From", "What then"),
             tuple(
                 (
-                    x.name, f"{x.now:,.4g}", f"{x.most:,.6g}",
+                    x.name, figure(x.now), figure(x.then), figure(x.most),
                     f"{x.reached:,} hypervisors" if x.reached is not None else "now" if x.met else "",
                     x.formula, f"{x.origin}: {x.source}", x.beyond,
                 )
-                for x in c.limits
+                for x in capacity(cloud, met)[region].limits
             ),
-            right=(1, 2, 3),
+            right=(1, 2, 3, 4),
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from fournines.design.document.svg import FAINT, TINTS, Canvas, Rect, fitted
 from fournines.services.capabilities import Balanced, Dispensable, Leased, present
 from fournines.services.service import HaPattern, Service
 
-_BOX, _TALL, _GAP, _LEFT = 158.0, 46.0, 12.0, 172.0
+_BOX, _TALL, _LINE, _GAP, _LEFT = 166.0, 46.0, 15.0, 12.0, 156.0
 _ACROSS = 6
 
 #: Tier -> its tint.
@@ -40,28 +40,35 @@ def draw(cloud: Cloud, region: Region) -> str:
     services = [s for s in present(cloud, region.name) if s.units]
     canvas = Canvas()
     canvas.box(Rect(_LEFT, 10, _BOX * 2 + _GAP, 34), "#ffffff")
-    canvas.text(_LEFT + _BOX + _GAP / 2, 32, "users: public VIP, TLS", anchor="middle")
-    canvas.text(_LEFT + _BOX + _GAP / 2 + 200, 32, str(region.vips.public), ink=FAINT)
+    canvas.text(_LEFT + _BOX + _GAP / 2, 32, f"users: public VIP {region.vips.public}, TLS", anchor="middle")
     y = 60.0
     for name, tint in TIERS.items():
         members = [s for s in services if tier(s) == name]
         if not members:
             continue
+        tall = _TALL + (_LINE if any(_ports(s, cloud, region) for s in members) else 0)
         rows = (len(members) + _ACROSS - 1) // _ACROSS
-        height = rows * (_TALL + 8) + 8
+        height = rows * (tall + 8) + 8
         canvas.box(Rect(10, y, _LEFT + _ACROSS * (_BOX + _GAP), height), tint, tint)
         canvas.text(22, y + 26, name, size=14, bold=True)
-        _members(canvas, cloud, region, members, y)
+        for i, service in enumerate(members):
+            at = Rect(_LEFT + i % _ACROSS * (_BOX + _GAP), y + 8 + i // _ACROSS * (tall + 8), _BOX, tall)
+            _box(canvas, at, service, len(cloud.hosts_of(service.name, region.name)), _ports(service, cloud, region))
         y += height + 10
     return canvas.svg(f"Services of region {region.name} by tier: {', '.join(s.name for s in services)}.")
 
 
-def _members(canvas: Canvas, cloud: Cloud, region: Region, members: Sequence[Service], y: float) -> None:
-    for i, service in enumerate(members):
-        x, top = _LEFT + i % _ACROSS * (_BOX + _GAP), y + 8 + i // _ACROSS * (_TALL + 8)
-        count = len(cloud.hosts_of(service.name, region.name))
-        ports = sorted({f.port for f in service.frontends(cloud, region)}) if isinstance(service, Balanced) else []
-        words = f"{count} × {service.pattern.value}" + (f" :{', '.join(map(str, ports))}" if ports else "")
-        canvas.box(Rect(x, top, _BOX, _TALL))
-        canvas.text(x + 9, top + 19, fitted(service.name, _BOX - 18, 13), size=13, bold=True)
-        canvas.text(x + 9, top + 36, fitted(words, _BOX - 14, 10.5), size=10.5, ink=FAINT)
+def _ports(service: Service, cloud: Cloud, region: Region) -> list[int]:
+    """Those that users or other services reach on a VIP."""
+    if not isinstance(service, Balanced):
+        return []
+    return sorted({f.public_port or f.port for f in service.frontends(cloud, region)})
+
+
+def _box(canvas: Canvas, at: Rect, service: Service, copies: int, ports: Sequence[int]) -> None:
+    canvas.box(at)
+    canvas.text(at.x + 9, at.y + 19, fitted(service.name, _BOX - 18, 13, bold=True), size=13, bold=True)
+    canvas.text(at.x + 9, at.y + 36, fitted(f"{copies} × {service.pattern.value}", _BOX - 18, 11), size=11, ink=FAINT)
+    if ports:
+        words = f"port{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))}"
+        canvas.text(at.x + 9, at.y + 36 + _LINE, fitted(words, _BOX - 18, 11), size=11, ink=FAINT)

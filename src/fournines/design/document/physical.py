@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from string import digits
 
 from fournines.cloud.model import Host, Region, Zone
-from fournines.design.document.svg import FAINT, TINTS, Canvas, Rect, fitted
+from fournines.design.document.svg import FAINT, TINTS, Canvas, Rect, fitted, wide
 
-_RACK, _GAP, _HOST, _HEAD = 190.0, 16.0, 40.0, 62.0
-#: Racks in a row, so that the drawing fits a page of paper turned on its side.
-_ROW = 6
+_GAP, _HOST, _HEAD = 16.0, 40.0, 62.0
+#: A rack is as wide as its longest name, within these.
+_NARROWEST, _WIDEST = 190.0, 300.0
+#: Of the drawing, so that it fits a page of paper turned on its side.
+_PAGE = 1250.0
 #: Hosts of a rack with the same roles beyond which they are one box.
 _MOST = 4
 
@@ -23,8 +26,10 @@ class _Stack:
 
     @property
     def name(self) -> str:
+        """`cmp001 … 040`: of names that differ in their number alone, the last one's is enough."""
         first, last = self.hosts[0].name, self.hosts[-1].name
-        return first if len(self.hosts) == 1 else f"{first} … {last}"
+        stem, other = first.rstrip(digits), last.rstrip(digits)
+        return first if first == last else f"{first} … {last.removeprefix(stem) if stem == other else last}"
 
     @property
     def roles(self) -> str:
@@ -38,21 +43,23 @@ def draw(region: Region) -> str:
     feeds = list(dict.fromkeys(region.zones[name].power for name in used))
     tints = {feed: TINTS[i % len(TINTS)] for i, feed in enumerate(feeds)}
     canvas = Canvas()
+    longest = max((wide(s.name, bold=True) for stacks in used.values() for s in stacks), default=0.0)
+    rack = min(max(longest + 36, _NARROWEST), _WIDEST)
+    across = int(_PAGE // (rack + _GAP))
     names = sorted(used, key=lambda n: feeds.index(region.zones[n].power))
     y = 10.0
-    for start in range(0, len(names), _ROW):
-        row = names[start : start + _ROW]
+    for start in range(0, len(names), across):
+        row = names[start : start + across]
         tallest = max(len(used[n]) for n in row)
         height = _HEAD + tallest * (_HOST + 6) + 8
         for i, name in enumerate(row):
             zone = region.zones[name]
-            at = Rect(10 + i * (_RACK + _GAP), y, _RACK, height)
-            _rack(canvas, at, zone, used[name], tints[zone.power])
+            _rack(canvas, Rect(10 + i * (rack + _GAP), y, rack, height), zone, used[name], tints[zone.power])
         y += height + _GAP
     for i, feed in enumerate(feeds):
-        x = 10 + i % _ROW * (_RACK + _GAP)
-        canvas.box(Rect(x, y + i // _ROW * 24, 14, 14), tints[feed])
-        canvas.text(x + 20, y + 12 + i // _ROW * 24, f"power {feed}" if feed else "power not stated", ink=FAINT)
+        x = 10 + i % across * (rack + _GAP)
+        canvas.box(Rect(x, y + i // across * 24, 14, 14), tints[feed])
+        canvas.text(x + 20, y + 12 + i // across * 24, f"power {feed}" if feed else "power not stated", ink=FAINT)
     return canvas.svg(_says(region, used))
 
 
@@ -67,18 +74,18 @@ def _stacks(hosts: Sequence[Host]) -> list[_Stack]:
 
 
 def _rack(canvas: Canvas, at: Rect, zone: Zone, stacks: Sequence[_Stack], tint: str) -> None:
-    x, y = at.x, at.y
+    x, y, inside = at.x, at.y, at.w - 20
     canvas.box(at, tint)
-    canvas.text(x + 10, y + 20, fitted(zone.name, _RACK - 20, 14), size=14, bold=True)
-    canvas.text(x + 10, y + 37, fitted(f"power {zone.power or 'not stated'}", _RACK - 20, 11), size=11, ink=FAINT)
-    canvas.text(x + 10, y + 52, fitted(f"switch {zone.switch or 'not stated'}", _RACK - 20, 11), size=11, ink=FAINT)
+    canvas.text(x + 10, y + 20, fitted(zone.name, inside, 14, bold=True), size=14, bold=True)
+    canvas.text(x + 10, y + 37, fitted(f"power {zone.power or 'not stated'}", inside, 11), size=11, ink=FAINT)
+    canvas.text(x + 10, y + 52, fitted(f"switch {zone.switch or 'not stated'}", inside, 11), size=11, ink=FAINT)
     for i, stack in enumerate(stacks):
         top = y + _HEAD + i * (_HOST + 6)
         if len(stack.hosts) > 1:  # a pile
-            canvas.box(Rect(x + 13, top + 3, _RACK - 20, _HOST))
-        canvas.box(Rect(x + 9, top, _RACK - 20, _HOST))
-        canvas.text(x + 17, top + 17, fitted(stack.name, _RACK - 36), bold=True)
-        canvas.text(x + 17, top + 32, fitted(stack.roles, _RACK - 36, 11), size=11, ink=FAINT)
+            canvas.box(Rect(x + 13, top + 3, inside, _HOST))
+        canvas.box(Rect(x + 9, top, inside, _HOST))
+        canvas.text(x + 17, top + 17, fitted(stack.name, inside - 16, bold=True), bold=True)
+        canvas.text(x + 17, top + 32, fitted(stack.roles, inside - 16, 11), size=11, ink=FAINT)
 
 
 def _says(region: Region, used: dict[str, list[_Stack]]) -> str:

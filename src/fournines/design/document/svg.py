@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 #: Of a character of the drawings' typeface, on average and with some margin.
 CHARACTER = 6.9
+#: How much wider bold ones are.
+BOLD = 1.1
 INK, FAINT, LINE, PAPER = "#1f2933", "#52606d", "#9aa5b1", "#ffffff"
 #: Fills that print, and that stay apart for those who see few colours (after Okabe and Ito), as light tints.
 TINTS = ("#d6e9f8", "#fde8c8", "#d5efe3", "#f6d9e6", "#efe9b8", "#dfe3e8", "#f9d6c9", "#d9d6f2")
@@ -50,21 +53,25 @@ class Canvas:
         bold: bool = False,
     ) -> None:
         """`y`: of the baseline."""
-        self._reach(x if anchor != "start" else x + len(words) * CHARACTER * size / 12, y + 4)
+        self._reach(x if anchor != "start" else x + wide(words, size, bold=bold), y + 4)
         weight = ' font-weight="600"' if bold else ""
         self._above.append(
             f'<text x="{x:g}" y="{y:g}" font-size="{size:g}" fill="{ink}" text-anchor="{anchor}"{weight}>'
             f"{escape(words)}</text>"
         )
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float]) -> None:
-        """Down from one box to another, in a curve that leaves and arrives upright."""
-        (x1, y1), (x2, y2) = start, end
-        middle = (y1 + y2) / 2
-        self._below.append(
-            f'<path d="M{x1:g} {y1:g} C{x1:g} {middle:g} {x2:g} {middle:g} {x2:g} {y2 - 5:g}" fill="none" '
-            f'stroke="{FAINT}" stroke-width="1.3" marker-end="url(#tip)"/>'
-        )
+    def arrow(self, stops: Sequence[tuple[float, float, float]]) -> None:
+        """Down from the first stop to the last, in curves that leave and arrive upright. A stop: x, its top, its
+        bottom; between the first and the last the arrow passes straight through."""
+        x, _, y = stops[0]
+        path = f"M{x:g} {y:g}"
+        for i, (to, top, bottom) in enumerate(stops[1:], 2):
+            last = i == len(stops)
+            middle = (y + top) / 2
+            path += f" C{x:g} {middle:g} {to:g} {middle:g} {to:g} {top - 5 if last else top:g}"
+            path += "" if last else f" V{bottom:g}"
+            x, y = to, bottom
+        self._below.append(f'<path d="{path}" fill="none" stroke="{FAINT}" stroke-width="1.3" marker-end="url(#tip)"/>')
 
     def _reach(self, x: float, y: float) -> None:
         self.width, self.height = max(self.width, x), max(self.height, y)
@@ -83,7 +90,13 @@ class Canvas:
         )
 
 
-def fitted(words: str, width: float, size: float = 12) -> str:
-    """Cut so that it fits."""
-    most = max(3, int(width / (CHARACTER * size / 12)))
-    return words if len(words) <= most else words[: most - 1] + "…"
+def wide(words: str, size: float = 12, *, bold: bool = False) -> float:
+    return len(words) * CHARACTER * size / 12 * (BOLD if bold else 1.0)
+
+
+def fitted(words: str, width: float, size: float = 12, *, bold: bool = False) -> str:
+    """Cut in its middle so that it fits: names tell apart by their ends."""
+    if wide(words, size, bold=bold) <= width:
+        return words
+    kept = max(2, int(width / wide("x", size, bold=bold)) - 1)
+    return f"{words[: kept - kept // 2]}…{words[len(words) - kept // 2 :]}"

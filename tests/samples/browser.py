@@ -1,0 +1,41 @@
+"""What tests ask of a page in Chromium."""
+
+from __future__ import annotations
+
+import json
+
+from selenium import webdriver
+
+
+def emulate(chrome: webdriver.Chrome, *, width: int = 1280, scheme: str = "light", media: str = "screen") -> None:
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 700}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
+
+
+def style(chrome: webdriver.Chrome, selector: str, name: str) -> str:
+    script = "return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]"
+    return chrome.execute_script(script, selector, name)
+
+
+def luminance(colour: str) -> float:
+    """Of `rgb(r, g, b)`, WCAG 2.1."""
+    channels = [int(c) / 255 for c in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def asked_and_logged(chrome: webdriver.Chrome, address: str) -> tuple[list[str], list[dict[str, str]]]:
+    """What the page at `address` asks for beside itself, and what it writes to the console."""
+    chrome.get_log("performance")
+    chrome.get_log("browser")
+    chrome.get(address)
+    events = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
+    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    return [url for url in asked if url != address and not url.startswith("data:")], chrome.get_log("browser")
