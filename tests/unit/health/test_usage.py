@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from fournines.engine.fake import FakeHost
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
 from fournines.health import usage_script
@@ -19,11 +20,12 @@ from samples.toy import cloud
 STATS = "# pxname,svname,scur,smax,\nmariadb,ctl1,1,2,\nkeystone,FRONTEND,9,9,\nmariadb,FRONTEND,135,160,\n\n"
 
 
-class Host:
+class Host(FakeHost):
     """Answers as its host would."""
 
     def __init__(self, answer: Completed) -> None:
-        self.host, self.answer, self.asked = "a", answer, ""
+        super().__init__("a")
+        self.answer, self.asked = answer, ""
 
     async def run(self, script: str, *, stdin: str = "", timeout: float = 60.0) -> Completed:
         self.asked = script
@@ -73,7 +75,7 @@ async def test_an_answer_becomes_figures() -> None:
         "sessions": [1, 2],
     }
     host = Host(Completed(0, json.dumps(document), ""))
-    (seen,) = await usage(cloud({"a": ("rabbitmq", "haproxy")}), {"a": host})  # type: ignore[dict-item]
+    (seen,) = await usage(cloud({"a": ("rabbitmq", "haproxy")}), {"a": host})
     assert (seen.size.cores, seen.size.memory, seen.resident) == (2, 24.0, 3.0)
     assert (seen.database, seen.bus, seen.sessions) == (None, 7, (1, 2))
     assert '"services": ["haproxy", "rabbitmq"]' in host.asked
@@ -82,5 +84,5 @@ async def test_an_answer_becomes_figures() -> None:
 async def test_a_host_that_cannot_say_is_an_error_that_names_it() -> None:
     host = Host(Completed(1, "", "Traceback …\nFileNotFoundError: mariadb\n"))
     with pytest.raises(HostError, match="what its services take") as caught:
-        await usage(cloud({"a": ("mariadb",)}), {"a": host})  # type: ignore[dict-item]
+        await usage(cloud({"a": ("mariadb",)}), {"a": host})
     assert (caught.value.where, caught.value.why) == ("a", "FileNotFoundError: mariadb")
