@@ -139,8 +139,9 @@ class _Deriver:
             )
             made = Requirement(name, len(hosts) // 2 + 1 if quorum else 1, copies, service.pattern.value)
             self._requirements[name, data_plane] = made
-        written = name in function.writes and isinstance(service, Replicated)
-        least = service.write_quorum(self.cloud, self.cloud.regions[self.region]) if written else made.least
+        least = made.least
+        if name in function.writes and isinstance(service, Replicated):
+            least = service.write_quorum(self.cloud, self.cloud.regions[self.region])
         return Requirement(made.name, least, made.copies, made.pattern, needed_by)
 
     def _votes(self, present: Iterable[str]) -> Iterator[Requirement]:

@@ -6,12 +6,14 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
 from aiohttp import web
 
 from fournines.prove.load.attempt import Attempt, RefusedError, describe
+from fournines.prove.load.control import last_answer
 from fournines.prove.load.identity import KeystoneProbes
 from fournines.prove.load.loop import Function, OpenLoop
 from fournines.prove.load.spec import Broker, Database, Identity, LoadSpec, dumps, loads
@@ -242,15 +244,24 @@ def test_outcomes() -> None:
     assert describe(TimeoutError()) == "TimeoutError"
 
 
+SPEC = LoadSpec(
+    epoch=1.5,
+    history="/h",
+    probes=("validate",),
+    timeout=10.0,
+    prefix="01",
+    identity=Identity("u", "", "a", "p", "a", "d"),
+    database=Database("h", 3306, "u", "p", "s", 2.0, 10.0),
+    broker=Broker(("a", "b"), 5672, "v", "u", "p", "q", 10.0, 0.5, 5.0),
+)
+
+
 def test_what_the_load_is_told_survives_its_way() -> None:
-    spec = LoadSpec(
-        epoch=1.5,
-        history="/h",
-        probes=("validate",),
-        timeout=10.0,
-        prefix="01",
-        identity=Identity("u", "", "a", "p", "a", "d"),
-        database=Database("h", 3306, "u", "p", "s", 2.0, 10.0),
-        broker=Broker(("a", "b"), 5672, "v", "u", "p", "q", 10.0, 0.5, 5.0),
-    )
-    assert loads(dumps(spec)) == spec
+    assert loads(dumps(SPEC)) == SPEC
+
+
+def test_the_end_of_a_load_waits_for_the_slowest_that_may_still_answer() -> None:
+    assert last_answer(SPEC) == 10.0
+    boot = PROBES["boot_server"].turns
+    assert boot
+    assert last_answer(replace(SPEC, probes=("validate", "boot_server"))) == boot.timeout > 10.0

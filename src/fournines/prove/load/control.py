@@ -24,6 +24,12 @@ def waiting(progress: Progress, functions: Iterable[str], since: float) -> tuple
     return tuple(f for f in functions if (ended := last.get(f)) is None or ended < since)
 
 
+def last_answer(spec: LoadSpec) -> float:
+    """Seconds after the last request at which every one has been answered or given up."""
+    turns = (PROBES[name].turns for name in spec.probes)
+    return max((spec.timeout, *(t.timeout for t in turns if t)))
+
+
 class LoadProcess:
     """`progress` is called with every half second's counts. `kill` is safe at any time, and twice."""
 
@@ -53,9 +59,7 @@ class LoadProcess:
     async def stop(self) -> int | None:
         """Ends the load and drains its queue. Messages left in the queue; None if that could not be told."""
         await self._tell("stop")
-        turns = (PROBES[p].turns for p in self._spec.probes)
-        longest = max(self._spec.timeout, *(t.timeout for t in turns if t))
-        said = await self._hear("drained", longest + self._spec.timeout + DRAIN_S + 10.0)
+        said = await self._hear("drained", last_answer(self._spec) + self._spec.timeout + DRAIN_S + 10.0)
         return said["drained"]["left"]
 
     async def kill(self) -> None:
