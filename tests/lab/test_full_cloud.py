@@ -11,10 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from fournines import lab
+from fournines.services import load
+from fournines.smoke.dashboard import address
 from fournines.smoke.steps import STEPS
 from lab.conftest import OpenStack, Run, client, healthy
+from samples.browser import chromium
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "full-cloud.yaml"
 NAME = "test-metro"
@@ -59,3 +64,22 @@ def test_every_part_that_reports_is_up(full_cloud: Path) -> None:
     assert {s["Status"] for s in openstack("orchestration", "service", "list")} == {"up"}
     for words in (("image", "list"), ("metric", "list"), ("alarm", "list"), ("container", "list")):
         assert isinstance(openstack(*words), list)
+
+
+def test_a_person_signs_in_to_the_dashboard(full_cloud: Path, tmp_path: Path) -> None:
+    """With a browser, scripts and styles and all, whatever host each of its requests comes to."""
+    cloud = load(full_cloud)
+    region = next(iter(cloud.regions.values()))
+    with chromium(tmp_path) as browser:
+        wait = WebDriverWait(browser, 60)
+        browser.get(address(region, "/auth/login/"))
+        browser.find_element(By.NAME, "username").send_keys("admin")
+        browser.find_element(By.NAME, "password").send_keys(cloud.secrets.get("keystone.admin"))
+        browser.find_element(By.ID, "loginBtn").click()
+        wait.until(lambda b: "/auth/login" not in b.current_url)
+        browser.get(address(region, "/project/instances/"))
+        wait.until(lambda b: b.find_elements(By.ID, "instances"))
+        for page in ("/project/networks/", "/admin/hypervisors/"):
+            browser.get(address(region, page))
+            assert "/auth/login" not in browser.current_url
+            assert not [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]

@@ -1,10 +1,42 @@
-"""What tests ask of a page in Chromium."""
+"""Chromium, and what tests ask of a page in it."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
 
+import pytest
 from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
+    " --disable-sync --disable-quic --disable-dev-shm-usage --no-proxy-server"
+)
+
+
+@contextmanager
+def chromium(profile: Path) -> Generator[webdriver.Chrome, None, None]:
+    """A browser of its own, which logs what it asks for. It takes whatever certificate a lab has."""
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not (program and driver):
+        pytest.skip("chromium and chromium-driver are not installed")
+    options = Options()
+    options.binary_location = program
+    for flag in FLAGS.split():
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={profile}")
+    options.accept_insecure_certs = True
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = webdriver.Chrome(options=options, service=Service(driver))
+    try:
+        yield browser
+    finally:
+        browser.quit()
 
 
 def emulate(chrome: webdriver.Chrome, *, width: int = 1280, scheme: str = "light", media: str = "screen") -> None:
