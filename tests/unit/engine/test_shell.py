@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fournines.engine import probe
-from fournines.engine.local import LocalHost
 from fournines.engine.transport import Done
 from fournines.errors import HostError, LockedError
 from fournines.services.resource import Fact, Put, Run, Step
+from samples.local import LocalHost
 
 ME, GROUP = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
 

@@ -1,4 +1,4 @@
-"""This machine as a host."""
+"""This machine as a host: a real shell, without SSH."""
 
 from __future__ import annotations
 
