@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fournines.errors import ProveError
 from fournines.prove import history, machine
+from fournines.prove.anomalies import Transaction, check_list_append, steps_of
 from fournines.prove.checkers import Access, check_queue, check_register, check_set
 from fournines.prove.figures import Phases, figures
 from fournines.prove.history import Event, History
@@ -131,6 +132,7 @@ def _client_findings(past: History) -> Iterator[Finding]:
     """What the client's side alone can tell."""
     yield from _one_vip(past)
     yield _register(past)
+    yield from _transactions(past)
     late = sorted(o.started - o.intended for o in past.operations if o.function != "consume")
     if late:
         worst = late[int(len(late) * 0.99)]
@@ -164,6 +166,23 @@ def _register(past: History) -> Finding:
     except Exception as error:  # as above
         return Finding(name, None, f"{type(error).__name__}: {error}")
     return Finding(name, not problems, "; ".join(problems[:3]) or "the register is linearizable")
+
+
+def _transactions(past: History) -> Iterator[Finding]:
+    """Nothing of a history without any: runs of earlier versions are such."""
+    name = "transactions are serializable"
+    made = [o for o in past.operations if o.steps]
+    if not made:
+        return
+    try:
+        problems = check_list_append(
+            [Transaction(o.value, steps_of(o.steps), o.started, o.ended, o.outcome) for o in made]
+        )
+    except Exception as error:  # as above
+        yield Finding(name, None, f"{type(error).__name__}: {error}")
+    else:
+        detail = f"{len(made)} transactions that read two lists and appended to one"
+        yield Finding(name, not problems, "; ".join(problems[:3]) or detail)
 
 
 def _accesses(operations: Iterable[Operation]) -> Iterator[Access]:

@@ -7,7 +7,7 @@ transactions follows from data rather than from clocks. The names of anomalies a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -38,6 +38,23 @@ class Transaction:
     began: float
     ended: float
     outcome: Outcome
+
+
+def steps_of(text: str) -> tuple[Append | Read, ...]:
+    """What `written` made text of."""
+    words = (step.split() for step in text.split(",") if step)
+    return tuple(
+        Append(key, int(numbers[0])) if kind == "append" else Read(key, tuple(map(int, numbers)))
+        for kind, key, *numbers in words
+    )
+
+
+def written(steps: Iterable[Append | Read]) -> str:
+    """One line, `read 3 17 19,append 3 21`: lists by key, oldest value first."""
+    return ",".join(
+        f"append {s.key} {s.value}" if isinstance(s, Append) else " ".join(["read", s.key, *map(str, s.values)])
+        for s in steps
+    )
 
 
 def check_list_append(history: Sequence[Transaction]) -> tuple[str, ...]:
@@ -79,11 +96,14 @@ def _disagreements(reads: Sequence[tuple[Transaction, Read]], order: Mapping[str
 
 def _lost(history: Sequence[Transaction], reads: Sequence[tuple[Transaction, Read]]) -> Iterator[str]:
     """Acknowledged, and missing from a list that was read by a transaction that began afterwards."""
+    of_key: dict[str, list[tuple[float, Read]]] = {}
+    for reader, read in reads:
+        of_key.setdefault(read.key, []).append((reader.began, read))
     for writer in history:
         if writer.outcome == "ok":
             for step in writer.steps:
                 if isinstance(step, Append) and any(
-                    r.key == step.key and t.began > writer.ended and step.value not in r.values for t, r in reads
+                    began > writer.ended and step.value not in read.values for began, read in of_key.get(step.key, ())
                 ):
                     yield f"{step.value}, appended to {step.key} by {writer.name}, was lost"
 

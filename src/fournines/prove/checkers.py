@@ -124,13 +124,3 @@ def _clashes(zones: Sequence[_Zone]) -> Iterable[str]:
                 if held.first_end < zone.last_begin and zone.first_end < held.last_begin:
                     yield f"{held.value!r} was seen before and after {zone.value!r}, which came later and was not seen"
                     break
-
-
-def check_bank(total: int, reads: Iterable[Mapping[str, int]]) -> tuple[str, ...]:
-    """`reads`: the balances of all accounts, each read in one transaction, between which only transfers happened."""
-    problems: list[str] = []
-    for i, balances in enumerate(reads):
-        if sum(balances.values()) != total:
-            problems.append(f"read {i} sums to {sum(balances.values())}, not {total}")
-        problems += [f"read {i} has {account} at {amount}" for account, amount in balances.items() if amount < 0]
-    return tuple(problems)

@@ -33,7 +33,8 @@ class Fault:
 class Operation:
     """One probe. Latency counts from `intended`, not from `started`: a closed loop would hide outages.
 
-    `value` identifies what was written or read (a project's name, a row, a message), for the checkers.
+    `value` identifies what was written or read (a project's name, a row, a message), for the checkers. `steps`: what a
+    transaction did to lists, as `anomalies.steps_of` reads it.
     """
 
     function: str
@@ -44,6 +45,7 @@ class Operation:
     outcome: Outcome
     value: str = ""
     error: str = ""
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,17 @@ def test_a_backend_that_could_not_be_read_is_unknown(tmp_path: Path) -> None:
     result = analyse(store(tmp_path, operations(), events(unread=unread)))
     assert (result.verdict, len(result.reasons)) == ("unknown", 1)
     assert "ctl2" in result.reasons[0]
+
+
+def test_a_transaction_that_was_undone_fails(tmp_path: Path) -> None:
+    steps = {1: "read 0,read 1,append 1 1", 2: "read 0,read 1 1,append 0 2", 3: "read 0,read 1 1,append 1 3"}
+    done = [
+        replace(o, steps=steps[n]) if o.function == "write_row" and (n := int(o.value[1:])) in steps else o
+        for o in operations()
+    ]
+    result = analyse(store(tmp_path, done, events()))
+    assert result.verdict == "fail"
+    assert result.reasons == ("transactions are serializable: 2, appended to 0 by r2, was lost",)
 
 
 @pytest.mark.parametrize(

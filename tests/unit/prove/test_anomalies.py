@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.prove.anomalies import Append, Read, Transaction, check_list_append
+from fournines.prove.anomalies import Append, Read, Transaction, check_list_append, steps_of, written
 from fournines.prove.model import Outcome
 
 
@@ -90,3 +90,8 @@ def test_transactions_one_after_the_other_are_serializable(plan: list[list[tuple
                 done.append(Read(key, tuple(lists[key])))
         history.append(Transaction(f"t{i}", tuple(done), float(i), i + 0.5, "ok"))
     assert check_list_append(history) == ()
+
+
+@pytest.mark.parametrize("steps", [(), (r("x"), a("y", 1)), (r("x", 1, 2), r("y", 3), a("x", 4))])
+def test_steps_survive_their_way_through_the_history(steps: tuple[Append | Read, ...]) -> None:
+    assert steps_of(written(steps)) == steps

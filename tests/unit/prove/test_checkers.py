@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.prove.checkers import Access, check_bank, check_queue, check_register, check_set
+from fournines.prove.checkers import Access, check_queue, check_register, check_set
 from fournines.prove.model import Outcome, Writes
 
 ATTEMPTS: dict[str, Outcome] = {"a": "ok", "b": "ok", "c": "unknown", "d": "fail"}
@@ -112,12 +112,3 @@ def test_a_register_that_one_client_after_the_other_uses_is_linearizable(
             held = str(i)
         accesses.append(Access("write" if writes else "read", held, began, ended, "ok"))
     assert check_register(accesses) == ()
-
-
-def test_a_bank_that_keeps_its_sum() -> None:
-    assert check_bank(10, [{"a": 5, "b": 5}, {"a": 0, "b": 10}]) == ()
-
-
-def test_a_bank_that_loses_or_overdraws() -> None:
-    assert check_bank(10, [{"a": 5, "b": 4}]) == ("read 0 sums to 9, not 10",)
-    assert check_bank(10, [{"a": -1, "b": 11}]) == ("read 0 has a at -1",)

@@ -13,11 +13,15 @@ class RefusedError(Exception):
 
 @dataclass(slots=True)
 class Attempt:
-    """`sent` is set just before the first byte of the request itself can leave; a handshake is not the request."""
+    """`sent` is set just before the first byte of the request itself can leave; a handshake is not the request.
+
+    `value`, `steps`: as in `Operation`.
+    """
 
     connection: Connection
     intended: float
     value: str = ""
+    steps: str = ""
     sent: bool = False
 
     def outcome_of(self, error: BaseException) -> Outcome:

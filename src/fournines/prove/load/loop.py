@@ -80,6 +80,7 @@ class OpenLoop:
         except Exception as caught:
             outcome, error = attempt.outcome_of(caught), describe(caught)
         ended = self._now()
-        done = Operation(name, attempt.connection, attempt.intended, started, ended, outcome, attempt.value, error)
+        sent = attempt.connection, attempt.intended, started, ended
+        done = Operation(name, *sent, outcome, attempt.value, error, attempt.steps)
         self._record(done)
         return done

@@ -10,6 +10,7 @@ from typing import Any
 import aiomysql
 import pymysql
 
+from fournines.prove.anomalies import Append, Read, written
 from fournines.prove.load.attempt import Attempt, RefusedError
 from fournines.prove.load.spec import Database
 
@@ -23,8 +24,14 @@ NOT_APPLIED = frozenset({1047, 1205, 1213, 1290})
 #: One round trip: a transaction of several would keep its locks while its client waits behind a dead load balancer.
 WRITE = (
     "BEGIN NOT ATOMIC START TRANSACTION; INSERT INTO probe (value) VALUES (%s);"
-    " UPDATE register SET value = %s WHERE id = 1; COMMIT; END"
+    " UPDATE register SET value = %s WHERE id = 1; SELECT id, items FROM list WHERE id IN (%s, %s);"
+    " UPDATE list SET items = CONCAT(items, ' ', %s) WHERE id = %s; COMMIT; END"
 )
+
+#: Lists, in pairs: a transaction reads both of one and appends to either. The next pair after so many, so that what is
+#: read stays short.
+LISTS = 128
+PER_PAIR = 40
 
 
 class RowProbes:
@@ -35,29 +42,41 @@ class RowProbes:
         self._idle: list[Any] = []  # of aiomysql.Connection
 
     async def start(self) -> None:
-        """Opens the first connection, and empties the register that an earlier fault filled."""
+        """Opens the first connection, and empties the register and the lists that an earlier fault filled."""
         await self._execute(Attempt("kept", 0.0), "UPDATE register SET value = '' WHERE id = 1")
+        await self._execute(Attempt("kept", 0.0), "UPDATE list SET items = ''")
 
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
     async def write_row(self, attempt: Attempt) -> None:
-        """Adds a row, and sets the register to the same value."""
-        await self._execute(attempt, WRITE, (attempt.value, attempt.value))
+        """Adds a row, sets the register to the same value, reads two lists and appends to one, in one transaction."""
+        number = int(attempt.value.rpartition("-")[2])
+        first = number // PER_PAIR * 2 % LISTS
+        append = Append(str(first + number % 2), number)
+        attempt.steps = written([append])
+        args = (attempt.value, attempt.value, first, first + 1, number, append.key)
+        rows = await self._execute(attempt, WRITE, args)
+        reads = [Read(str(key), tuple(map(int, items.split()))) for key, items in rows]
+        attempt.steps = written([*reads, append])
 
     async def read_row(self, attempt: Attempt) -> None:
         """Sets `attempt.value` to what the register holds, "" before the first write."""
         rows = await self._execute(attempt, "SELECT value FROM register")
         attempt.value = rows[0][0]
 
-    async def _execute(self, attempt: Attempt, statement: str, args: tuple[str, ...] = ()) -> Any:
+    async def _execute(self, attempt: Attempt, statement: str, args: tuple[str | int, ...] = ()) -> Any:
+        """The rows of its first result."""
         async with self._connection(attempt) as connection:
             cursor = await connection.cursor()
             attempt.sent = True
             try:
                 await cursor.execute(statement, args)
-                return await cursor.fetchall()
+                rows = await cursor.fetchall()
+                while await cursor.nextset():  # the last one says whether it was committed
+                    pass
+                return rows
             except pymysql.MySQLError as error:
                 if error.args and error.args[0] in NOT_APPLIED:
                     raise RefusedError(f"{error.args[0]} {error.args[-1]}") from error
