@@ -79,7 +79,7 @@ def test_a_person_signs_in_to_the_dashboard(full_cloud: Path, tmp_path: Path) ->
         wait.until(lambda b: "/auth/login" not in b.current_url)
         browser.get(address(region, "/project/instances/"))
         wait.until(lambda b: b.find_elements(By.ID, "instances"))
-        for page in ("/project/networks/", "/admin/hypervisors/"):
+        for page in ("/project/networks/", "/project/network_topology/", "/identity/"):
             browser.get(address(region, page))
             assert "/auth/login" not in browser.current_url
             assert not [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]

@@ -13,13 +13,17 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.render import Sections, ini
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.render import Sections, ini, template
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
 CONFIG = "/etc/glance/glance-api.conf"
 SWIFT_ACCOUNT = "/etc/glance/glance-swift.conf"
+SWIFT_REFERENCE = "internal"
+CONTAINER = "glance"
+MAKE_CONTAINER = "/usr/lib/fournines/glance-container"
+MADE = "/var/lib/glance/.container"
 IMAGES = "/var/lib/glance/images"
 MOUNT = "var-lib-glance-images.mount"
 CEPH = "/etc/ceph/ceph.conf"
@@ -75,6 +79,8 @@ class Glance(Service):
                 user="glance",
                 sync="glance-manage db_sync",
             )
+            if store(cloud) == "swift":
+                yield from _container(host)
         yield from units.wsgi(cloud, host, API)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
@@ -102,9 +108,9 @@ def _config(cloud: Cloud, host: Host) -> Sections:
     options: dict[str, dict[str, Any]] = {
         "swift": {
             "swift_store_config_file": SWIFT_ACCOUNT,
-            "default_swift_reference": "internal",
+            "default_swift_reference": SWIFT_REFERENCE,
             "swift_store_create_container_on_put": True,
-            "swift_store_container": "glance",
+            "swift_store_container": CONTAINER,
             "swift_store_endpoint_type": "internalURL",
             "swift_store_region": host.region,
             # A part that was interrupted is sent again from the disk, a download goes on where it broke off.
@@ -129,6 +135,18 @@ def _config(cloud: Cloud, host: Host) -> Sections:
     }
 
 
+def _container(host: Host) -> Iterable[Resource]:
+    """For the first host. Left to the first image, it may be made while a host is down; some of Swift's proxies then go
+    on denying it for seconds, and that image was seen to fail with 500."""
+    values = {"account": SWIFT_ACCOUNT, "reference": SWIFT_REFERENCE, "container": CONTAINER, "region": host.region}
+    yield File(MAKE_CONTAINER, template("glance/container.py.j2", **values), mode=0o755)
+    yield Task(
+        "glance container",
+        check=f"cat {MADE} 2>/dev/null || echo missing",
+        script=f"runuser -u glance -- {MAKE_CONTAINER} && echo ok > {MADE}",
+    )
+
+
 def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
     restart = (f"restart:{API.unit}",)
     for name in ("staging", "tasks", "upload"):
@@ -146,7 +164,7 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
             }
             yield File(
                 SWIFT_ACCOUNT,
-                ini({"internal": account}, cloud.options("glance", "glance-swift.conf")),
+                ini({SWIFT_REFERENCE: account}, cloud.options("glance", "glance-swift.conf")),
                 mode=0o640,
                 group="glance",
                 secret=True,
