@@ -91,6 +91,8 @@ class _Deriver:
         while todo:
             name = todo.pop()
             for need in self._follows(name):
+                if need == provider.name:
+                    continue  # asked by users themselves: that its helpers ask it too adds nothing
                 if need not in because:
                     todo.append(need)
                 if name not in because.setdefault(need, []):

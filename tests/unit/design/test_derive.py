@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -170,6 +171,14 @@ def test_a_function_that_nobody_provides() -> None:
     assert caught.value.next == "did you mean ask?"
     with pytest.raises(UsageError, match="no region of toy has the function ask"):
         require(cloud({"a": ("voice",)}), "ask", SERVICES)
+
+
+@pytest.mark.parametrize("example", ["full-cloud", "split-groups"])
+def test_every_need_leads_back_to_the_user(example: str) -> None:
+    for condition in conditions(load(EXAMPLES / f"{example}.yaml")):
+        reasons = {r.name: r.needed_by for r in condition.requirements}
+        assert [name for name, because in reasons.items() if not because] == [condition.provider]
+        TopologicalSorter(reasons).prepare()  # raises CycleError
 
 
 def test_the_tree_is_drawn() -> None:
