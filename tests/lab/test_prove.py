@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,7 @@ import pytest
 
 from fournines import lab
 from fournines.cloud.model import Cloud
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-def healthy(path: Path, fournines: Run, within: float = 180.0) -> None:
-    deadline = time.monotonic() + within
-    while (done := fournines("status", path, ok=False)).returncode:
-        assert time.monotonic() < deadline, done.stdout
-        time.sleep(2.0)
+from lab.conftest import Run, healthy
 
 
 @pytest.fixture(autouse=True)

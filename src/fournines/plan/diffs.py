@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from fournines.plan.actions import MANIFEST
 from fournines.plan.model import Change, Observed, Plan
+from fournines.services.render import MARK
 from fournines.services.resource import Fact, File
 
 
@@ -20,14 +21,21 @@ def texts(plan: Plan) -> dict[str, list[Fact]]:
 
 
 def with_diffs(plan: Plan, observed: Observed) -> Plan:
-    """`plan`, each changed file's line followed by its unified diff. `observed` holds the replies to `texts(plan)`."""
+    """`plan`, each changed file's line followed by its unified diff. `observed` holds the replies to `texts(plan)`.
+
+    A file that fournines has not written before, a package's default as a rule, differs in every line: their number is
+    what there is to say.
+    """
 
     def shown(change: Change) -> Change:
         file = _shown(change)
         reply = observed.get(change.host, {}).get(Fact("text", file.path)) if file else None
         if not file or not reply or reply == "absent":
             return change
-        old, new = reply.removeprefix("text ").splitlines(), file.content.splitlines()
+        there = reply.removeprefix("text ")
+        old, new = there.splitlines(), file.content.splitlines()
+        if MARK in file.content and MARK not in there:
+            return replace(change, diff=f"{change.diff}: {len(old)} lines that are not fournines' → {len(new)}")
         lines = [change.diff, *difflib.unified_diff(old, new, "on the host", "wanted", lineterm="", n=2)]
         return replace(change, diff="\n".join(lines))
 

@@ -21,7 +21,6 @@ import pymysql
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
-from fournines.prove.load.rows import LISTS
 from fournines.prove.load.spec import Broker, Database, Identity
 from fournines.services import endpoints, mariadb, rabbitmq
 from fournines.timing import timers
@@ -35,8 +34,7 @@ _CREATE_SQL = (
     " value VARCHAR(80) NOT NULL, KEY (value)) ENGINE=InnoDB",
     "CREATE OR REPLACE TABLE register (id TINYINT NOT NULL PRIMARY KEY, value VARCHAR(80) NOT NULL) ENGINE=InnoDB",
     "INSERT INTO register VALUES (1, '')",
-    "CREATE OR REPLACE TABLE list (id SMALLINT NOT NULL PRIMARY KEY, items TEXT NOT NULL) ENGINE=InnoDB",
-    "INSERT INTO list VALUES " + ", ".join(f"({n}, '')" for n in range(LISTS)),  # noqa: S608 - numbers of our own
+    "CREATE OR REPLACE TABLE list (id INT NOT NULL PRIMARY KEY, items TEXT NOT NULL) ENGINE=InnoDB",
 )
 _REMOVE_SQL = ("DROP TABLE IF EXISTS probe, register, list",)
 

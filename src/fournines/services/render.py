@@ -18,7 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 Sections = Mapping[str, Mapping[str, Any]]
 
-HEADER = "# Managed by fournines: change the cloud file, then `fournines apply`.\n"
+#: In the head of every text that fournines writes.
+MARK = "Managed by fournines"
+HEADER = f"# {MARK}: change the cloud file, then `fournines apply`.\n"
 
 
 def overlay(ours: Sections, operators: Sections) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fournines.plan import render
 from fournines.plan.diffs import texts, with_diffs
 from fournines.plan.model import Change, Plan, Stage
+from fournines.services.render import HEADER
 from fournines.services.resource import Fact, File, Package
 
 
@@ -44,6 +45,15 @@ def test_a_changed_file_is_shown_as_a_unified_diff() -> None:
     assert "      -d\n      +D\n" in shown
     assert "      @@ -2,5 +2,5 @@" in shown
     assert shown.count("+D") == 1
+
+
+def test_a_packages_default_is_counted_and_not_printed() -> None:
+    made = plan(Change("h1", File("/etc/api", HEADER + NEW), "update", "content"))
+    shown = text(with_diffs(made, {"h1": {Fact("text", "/etc/api"): f"text {OLD}"}}))
+    assert "  ~ file:/etc/api  [h1]  content: 6 lines that are not fournines' → 7\n" in shown
+    assert "-d" not in shown
+    ours = text(with_diffs(made, {"h1": {Fact("text", "/etc/api"): f"text {HEADER}{OLD}"}}))
+    assert "      -d\n      +D\n" in ours
 
 
 def test_a_secret_is_neither_asked_for_nor_shown() -> None:

@@ -7,6 +7,7 @@ none runs through a box. One that others imply is left out.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from fournines.design.condition import Condition, Requirement
 from fournines.design.document.svg import FAINT, TINTS, Canvas, Rect, fitted
@@ -44,11 +45,10 @@ def enough(requirement: Requirement) -> str:
 
 def _boxes(wanted: Mapping[str, Requirement]) -> list[list[str]]:
     """Names, row by row: the user, and each requirement below all that need it."""
-    depth = dict.fromkeys(wanted, 1)
-    for _ in wanted:  # as often as the longest chain can be
-        for name, r in wanted.items():
-            above = [depth[by] + 1 for by in r.needed_by if by in depth and by != name]
-            depth[name] = min(max([depth[name], *above]), len(wanted))
+    above = {name: [by for by in r.needed_by if by in wanted] for name, r in wanted.items()}
+    depth: dict[str, int] = {}
+    for name in TopologicalSorter(above).static_order():
+        depth[name] = 1 + max((depth[by] for by in above[name]), default=0)
     rows: dict[int, list[str]] = {}
     for name in wanted:
         rows.setdefault(depth[name], []).append(name)

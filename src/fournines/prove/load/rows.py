@@ -25,12 +25,11 @@ NOT_APPLIED = frozenset({1047, 1205, 1213, 1290})
 WRITE = (
     "BEGIN NOT ATOMIC START TRANSACTION; INSERT INTO probe (value) VALUES (%s);"
     " UPDATE register SET value = %s WHERE id = 1; SELECT id, items FROM list WHERE id IN (%s, %s);"
-    " UPDATE list SET items = CONCAT(items, ' ', %s) WHERE id = %s; COMMIT; END"
+    " INSERT INTO list VALUES (%s, %s) ON DUPLICATE KEY UPDATE items = CONCAT(items, ' ', VALUES(items)); COMMIT; END"
 )
 
-#: Lists, in pairs: a transaction reads both of one and appends to either. The next pair after so many, so that what is
-#: read stays short.
-LISTS = 128
+#: Lists come in pairs: a transaction reads both of one and appends to either. The next pair after so many transactions,
+#: so that what is read stays short.
 PER_PAIR = 40
 
 
@@ -44,7 +43,7 @@ class RowProbes:
     async def start(self) -> None:
         """Opens the first connection, and empties the register and the lists that an earlier fault filled."""
         await self._execute(Attempt("kept", 0.0), "UPDATE register SET value = '' WHERE id = 1")
-        await self._execute(Attempt("kept", 0.0), "UPDATE list SET items = ''")
+        await self._execute(Attempt("kept", 0.0), "DELETE FROM list")
 
     async def close(self) -> None:
         while self._idle:
@@ -53,12 +52,12 @@ class RowProbes:
     async def write_row(self, attempt: Attempt) -> None:
         """Adds a row, sets the register to the same value, reads two lists and appends to one, in one transaction."""
         number = int(attempt.value.rpartition("-")[2])
-        first = number // PER_PAIR * 2 % LISTS
-        append = Append(str(first + number % 2), number)
+        pair = (number // PER_PAIR * 2, number // PER_PAIR * 2 + 1)
+        append = Append(str(pair[number % 2]), number)
         attempt.steps = written([append])
-        args = (attempt.value, attempt.value, first, first + 1, number, append.key)
-        rows = await self._execute(attempt, WRITE, args)
-        reads = [Read(str(key), tuple(map(int, items.split()))) for key, items in rows]
+        args = (attempt.value, attempt.value, *pair, append.key, number)
+        there = dict(await self._execute(attempt, WRITE, args))
+        reads = [Read(str(key), tuple(map(int, there.get(key, "").split()))) for key in pair]
         attempt.steps = written([*reads, append])
 
     async def read_row(self, attempt: Attempt) -> None:
