@@ -31,14 +31,13 @@ pytestmark = pytest.mark.timeout(3000)
 
 @pytest.fixture(scope="module")
 def full_cloud(tmp_path_factory: pytest.TempPathFactory, fournines: Run) -> Iterator[Path]:
-    """Up, applied with one command, and healthy."""
+    """Up with one command, and healthy."""
     path = tmp_path_factory.mktemp("metro") / "full-cloud.yaml"
     text = EXAMPLE.read_text().replace("cloud: metro", f"cloud: {NAME}")
     path.write_text(re.sub(r"198\.18\.(\d+)\.", lambda m: f"198.19.{int(m[1]) + 32}.", text))
     lab.down(NAME)
-    fournines("lab", "up", path)
     try:
-        fournines("apply", path, "--yes", timeout=1800)
+        fournines("lab", "up", path, "--apply", timeout=1800)
         healthy(path, fournines)
         yield path
     finally:

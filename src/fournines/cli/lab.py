@@ -59,16 +59,27 @@ def command() -> None:
 @command.command()
 @click.argument("cloud", type=click.Path(path_type=Path))
 @click.option("--mirror", default="", help="Debian mirror for the image, where the machine's own sources name none.")
-def up(cloud: Path, mirror: str) -> None:
+@click.option("--apply", "then_apply", is_flag=True, help="Then `fournines apply CLOUD --yes`.")
+@click.pass_context
+def up(context: click.Context, cloud: Path, mirror: str, then_apply: bool) -> None:
     """Bring up the hosts of CLOUD, a cloud file. Two runs are one; a run that was interrupted is continued.
 
     \b
     Examples:
       sudo fournines lab up cloud.yaml
+      sudo fournines lab up examples/full-cloud.yaml --apply
     """
-    made = lab.up(load(cloud), _say, mirror=mirror)
+    from fournines.cli import apply
+    from fournines.design import require_valid
+
+    model = load(cloud)
+    if then_apply:
+        require_valid(model)
+    made = lab.up(model, _say, mirror=mirror)
     for host in made.hosts:
         click.echo(f"{host.name} {host.address}")
+    if then_apply:
+        context.invoke(apply.command, cloud=cloud, yes=True)
 
 
 @command.command()
