@@ -6,12 +6,18 @@ Files are matched by name and names are NUL-terminated, so any name that a file 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import itertools
+import json
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 
-from fournines.services.resource import Fact
+from fournines.services.resource import Fact, FactKind
 
-SCRIPT = resources.files("fournines.engine").joinpath("scripts/probe.sh").read_text()
+_SCRIPTS = resources.files("fournines.engine").joinpath("scripts")
+SCRIPT = _SCRIPTS.joinpath("probe.sh").read_text()
+_FORKS = _SCRIPTS.joinpath("forks.py").read_bytes()
 HEADER = "fournines-probe"
 _NO_UNIT = "unknown unknown"  # systemd does not answer: neither running nor stopped, so no unit is as wanted
 
@@ -24,8 +30,11 @@ def request(facts: Sequence[Fact]) -> bytes:
     """stdin of the probe. Facts are unique."""
     names = {kind: b"".join(f.subject.encode() + b"\0" for f in facts if f.kind == kind) for kind in _LISTED}
     snippets = [f.subject.encode() for f in facts if f.kind == "shell"]
-    head = " ".join([*(str(len(names[kind])) for kind in _LISTED), str(len(snippets))])
-    return b"".join([head.encode(), b"\n", *names.values(), *(b"%d\n%b" % (len(s), s) for s in snippets)])
+    files = [shlex.split(f.subject) for f in facts if f.kind == "python"]
+    forked = (_FORKS, json.dumps(files).encode()) if files else (b"", b"")
+    sizes = (*(len(names[kind]) for kind in _LISTED), len(snippets), *map(len, forked))
+    head = " ".join(map(str, sizes)).encode()
+    return b"".join([head, b"\n", *names.values(), *(b"%d\n%b" % (len(s), s) for s in snippets), *forked])
 
 
 _LISTED = ("path", "unit", "package", "text")
@@ -38,7 +47,8 @@ def replies(facts: Sequence[Fact], output: str) -> dict[Fact, str]:
         raise GarbledError(output[-200:])
     kinds, digests = dict[str, str](), dict[str, str]()
     units, packages = "", ""
-    texts, snippets = list[str](), dict[int, str]()
+    contents = list[str]()
+    ran = {"S": dict[int, str](), "C": dict[int, str]()}
     for record in body.split("\0")[:-2]:
         tag, rest = record[:1], record[1:]
         if tag == "P":
@@ -49,27 +59,24 @@ def replies(facts: Sequence[Fact], output: str) -> dict[Fact, str]:
         elif tag == "K":
             packages = rest
         elif tag == "T":
-            texts.append(_text(rest))
-        elif tag == "S":
+            contents.append(_text(rest))
+        elif tag in ran:
             number, said, reply = rest.partition("=")
-            snippets[int(number)] = reply if said else "absent"
+            ran[tag][int(number)] = reply if said else "absent"
         else:  # sha256sum: digest, two characters, name
             digests[record[66:]] = record[:64]
-    listed = {
-        "unit": iter(_units(units)),
-        "text": iter(texts),
-        "shell": iter(reply for _, reply in sorted(snippets.items())),
+    versions, states, texts = _packages(packages), _units(units), iter(contents)
+    numbers = {tag: itertools.count() for tag in ran}
+    answers: dict[FactKind, Callable[[str], str]] = {
+        "path": lambda path: _path(kinds.get(path), digests.get(path)),
+        "unit": lambda unit: states[unit],
+        "package": lambda package: versions.get(package, "absent"),
+        # These are in the order asked.
+        "text": lambda _: next(texts, "absent"),
+        "shell": lambda _: ran["S"].get(next(numbers["S"]), "absent"),
+        "python": lambda _: ran["C"].get(next(numbers["C"]), "absent"),
     }
-    versions = _packages(packages)
-    result: dict[Fact, str] = {}
-    for fact in facts:
-        if fact.kind == "path":
-            result[fact] = _path(kinds.get(fact.subject), digests.get(fact.subject))
-        elif fact.kind == "package":
-            result[fact] = versions.get(fact.subject, "absent")
-        else:
-            result[fact] = next(listed[fact.kind], _NO_UNIT if fact.kind == "unit" else "absent")
-    return result
+    return {fact: answers[fact.kind](fact.subject) for fact in facts}
 
 
 _KINDS = {"f": "file", "d": "dir"}
@@ -89,14 +96,16 @@ def _text(record: str) -> str:
     return "text " + base64.b64decode(record[1:]).decode(errors="replace")
 
 
-def _units(text: str) -> list[str]:
-    """`systemctl show` prints one block a unit, in the order asked."""
-    replies: list[str] = []
-    for block in text.strip().split("\n\n") if text.strip() else ():
-        shown = {name: value for name, _, value in (line.partition("=") for line in block.splitlines())}
-        enabled = shown.get("UnitFileState") or shown.get("LoadState", "unknown")
-        replies.append(f"{shown.get('ActiveState', 'unknown')} {enabled}")
-    return replies
+def _units(text: str) -> Mapping[str, str]:
+    """Rows of `list-units`, an empty line once systemd has answered, rows of `list-unit-files`."""
+    loaded, answered, files = f"\n{text}".partition("\n\n")
+    if not answered:
+        return defaultdict(lambda: _NO_UNIT)
+    enabled = {name: state for name, state, *_ in map(str.split, files.splitlines())}
+    units = defaultdict(lambda: "inactive not-found", {name: f"inactive {state}" for name, state in enabled.items()})
+    for name, load, active, *_ in map(str.split, loaded.splitlines()[1:]):
+        units[name] = f"{active} {enabled.get(name, load)}"
+    return units
 
 
 def _packages(text: str) -> dict[str, str]:

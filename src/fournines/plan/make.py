@@ -31,7 +31,14 @@ from fournines.plan.waves import at_most, strictest, waves
 from fournines.services.resource import Fact, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
-_NOTHING = {"path": "absent", "text": "absent", "unit": "inactive not-found", "package": "absent", "shell": "absent"}
+_NOTHING = {
+    "path": "absent",
+    "text": "absent",
+    "unit": "inactive not-found",
+    "package": "absent",
+    "shell": "absent",
+    "python": "absent",
+}
 _NEW = frozenset(_NOTHING.values())
 
 

@@ -69,6 +69,7 @@ class Horizon(Service):
             yield Task(
                 name="horizon tables",
                 check=TABLES,
+                python=True,
                 script="runuser -u horizon -- /usr/share/openstack-dashboard/manage.py migrate --noinput",
                 timeout=300,
             )

@@ -169,6 +169,7 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
     yield Task(
         name="keystone bootstrap",
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
+        python=True,
         script=(
             "read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"

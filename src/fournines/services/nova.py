@@ -205,6 +205,7 @@ def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
     yield Task(
         name="nova cells",
         check=f"{CELLS} check {transport}",
+        python=True,
         script=f"runuser -u nova -- {CELLS} apply {transport}",
         timeout=300,
         # A conductor or scheduler reads the mappings when it starts.

@@ -37,7 +37,7 @@ class NovaHosts(Service):
         text = json.dumps(document(cloud, cloud.region_of(host)), indent=2) + "\n"
         yield File(SCRIPT, template("nova_hosts/hosts.py.j2", config=nova.CONFIG, wanted=WANTED), mode=0o755)
         yield File(WANTED, text)
-        yield Task("nova hosts", check=_check(text), script=f"{SCRIPT} apply", timeout=600)
+        yield Task("nova hosts", check=_check(text), script=f"{SCRIPT} apply", timeout=600, python=True)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         if host == _where(cloud, host.region):

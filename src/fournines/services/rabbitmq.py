@@ -186,6 +186,7 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
         # What lies on the host while it is probed may be an older document.
         check=f"{SCRIPT} check {hashlib.sha256(document.encode()).hexdigest()}",
         script=f"{SCRIPT} apply",
+        python=True,
         timeout=200,
     )
 

@@ -30,6 +30,7 @@ def registration(cloud: Cloud, region: Region, own_url: str) -> Iterable[Resourc
         # What lies on the host while it is probed may be an older document.
         check=f"{SCRIPT} check {hashlib.sha256(wanted.encode()).hexdigest()}",
         script=f"{SCRIPT} apply",
+        python=True,
         timeout=300,
     )
 

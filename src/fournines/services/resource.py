@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-FactKind = Literal["path", "text", "unit", "package", "shell"]
+FactKind = Literal["path", "text", "unit", "package", "shell", "python"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,10 @@ class Fact:
     path:    subject is an absolute path.    Reply `absent` | `dir MODE OWNER GROUP` | `file MODE OWNER GROUP SHA256`
                                              | `other MODE OWNER GROUP`; symbolic links are followed
     text:    subject is an absolute path.    Reply `absent` | `text CONTENT`, at most the first MiB, as UTF-8
-    unit:    subject is a unit's name.       Reply `ACTIVE ENABLED` such as `active enabled`, `inactive masked`
+    unit:    subject is a unit's own name.   Reply `ACTIVE ENABLED` such as `active enabled`, `inactive masked`
     package: subject is a package's name.    Reply the installed version | `absent`
     shell:   subject is a POSIX-sh snippet.  Reply its first line of output when it exits 0 | `absent` otherwise
+    python:  subject is a Python file and its arguments, as shell words.  Reply as of `shell`, at a tenth of its cost
     """
 
     kind: FactKind
@@ -234,7 +235,8 @@ class Task:
     """Something that is not a file or a unit: a database, a bus user, a schema, an endpoint.
 
     `check` is a POSIX-sh snippet that exits 0 and prints `want` when there is nothing to do; it must be cheap, for it
-    is part of every probe. `script` is idempotent. Secrets go through `stdin`.
+    is part of every probe. With `python` it is a Python file and its arguments. `script` is idempotent. Secrets go
+    through `stdin`.
     """
 
     name: str
@@ -244,6 +246,7 @@ class Task:
     stdin: str = field(default="", repr=False)
     timeout: float = 120.0
     triggers: tuple[str, ...] = ()
+    python: bool = False
 
     @property
     def key(self) -> str:
@@ -251,7 +254,7 @@ class Task:
 
     @property
     def fact(self) -> Fact:
-        return Fact("shell", self.check)
+        return Fact("python" if self.python else "shell", self.check)
 
     def diff(self, observed: str) -> str | None:
         return None if observed == self.want else f"{observed} → {self.want}"

@@ -1,7 +1,7 @@
 """Tables of a service's database: made and migrated once, from one host, before any of its daemons start.
 
 One script compares all of a host's databases with what their packages bring (alembic's heads), in one go: every schema
-shares one fact, so that a probe starts one interpreter, not one a service.
+shares one fact, so that a probe reads them once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Schema:
 
     @property
     def fact(self) -> Fact:
-        return Fact("shell", SCRIPT)
+        return Fact("python", SCRIPT)
 
     def diff(self, observed: str) -> str | None:
         states = {name: state for name, _, state in (word.partition("=") for word in observed.split())}

@@ -95,6 +95,29 @@ async def test_snippets_give_their_first_line_and_run_side_by_side() -> None:
     assert time.monotonic() - began < 4.5
 
 
+async def test_python_files_share_an_interpreter_and_nothing_else(tmp_path: Path) -> None:
+    replies = {
+        "import sys; print(*sys.argv[1:]); print('two')": "a b c",
+        "raise SystemExit(0)": "",
+        "print('x'); raise SystemExit('no')": "absent",
+        "import json; json.loads = None; print(1)": "1",
+        "import json; print(json.loads('2'), end='')": "2",
+        "raise ValueError": "absent",
+        "import os; os.kill(os.getpid(), 9)": "absent",
+        "syntax (": "absent",
+        **{f"import time; time.sleep(1); print({n})": f"{n}" for n in range(5)},
+    }
+    facts: dict[Fact, str] = {}
+    for number, (code, reply) in enumerate(replies.items()):
+        (tmp_path / f"{number} file").write_text(code)
+        facts[Fact("python", f"'{tmp_path}/{number} file' a 'b c'")] = reply
+    facts[Fact("python", "/no/such/file")] = "absent"
+    facts[Fact("shell", "echo both")] = "both"
+    began = time.monotonic()
+    assert await LocalHost().probe(list(facts)) == facts
+    assert time.monotonic() - began < 4.5
+
+
 async def test_packages_are_installed_or_absent() -> None:
     replies = await LocalHost().probe([Fact("package", "dpkg"), Fact("package", "no-such-package")])
     assert replies[Fact("package", "dpkg")][0].isdigit()
@@ -105,18 +128,24 @@ def reply(*records: str) -> str:
     return "welcome\n\0" + "\0".join([probe.HEADER, *records, ".", ""])
 
 
-def test_units_are_read_in_the_order_asked() -> None:
+def test_units_are_loaded_or_lie_in_files() -> None:
     shown = (
-        "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n\n"
-        "LoadState=not-found\nActiveState=inactive\nUnitFileState=\n\n"
-        "ActiveState=inactive\nLoadState=masked\nUnitFileState=masked\n"
+        "a.service loaded active running A daemon\nd.mount loaded failed failed /d\ne.service masked inactive dead E\n"
+        "\n"
+        "a.service enabled disabled\nb.service masked enabled\nc.timer   static -\ne.service masked enabled\n"
     )
-    facts = [Fact("unit", name) for name in ("a", "b", "c")]
-    assert list(probe.replies(facts, reply(f"U{shown}")).values()) == [
-        "active enabled",
-        "inactive not-found",
-        "inactive masked",
-    ]
+    wanted = {
+        "a.service": "active enabled",
+        "b.service": "inactive masked",
+        "c.timer": "inactive static",
+        "d.mount": "failed loaded",
+        "e.service": "inactive masked",
+        "f.service": "inactive not-found",
+    }
+    facts = [Fact("unit", name) for name in wanted]
+    assert {fact.subject: state for fact, state in probe.replies(facts, reply(f"U{shown}")).items()} == wanted
+    none = probe.replies([Fact("unit", "b.service")], reply("U\nb.service disabled enabled\n"))
+    assert none == {Fact("unit", "b.service"): "inactive disabled"}
 
 
 def test_without_systemd_a_unit_is_neither_running_nor_stopped() -> None:

@@ -29,7 +29,7 @@ stages = st.builds(
     st.lists(st.builds(Check, text, names, text, st.floats(0, 600), text), max_size=2).map(tuple),
     st.lists(st.lists(names, max_size=3).map(tuple), max_size=3).map(tuple),
 )
-facts = st.builds(Fact, st.sampled_from(["path", "text", "unit", "package", "shell"]), text)
+facts = st.builds(Fact, st.sampled_from(["path", "text", "unit", "package", "shell", "python"]), text)
 plans = st.builds(
     Plan,
     names,
