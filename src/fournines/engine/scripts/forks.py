@@ -16,7 +16,7 @@ LIMIT_S = 10
 LONGEST = 4000  # bytes of a reply
 
 
-def run(words, output):
+def run(words: list[str], output: int) -> None:
     """In a fork. Never returns."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for number, to in enumerate((nothing, output, nothing)):
@@ -37,7 +37,7 @@ def run(words, output):
 for module in ("configparser", "pymysql", "urllib.request"):
     with contextlib.suppress(ImportError):
         __import__(module)
-running = {}
+running: dict[int, tuple[int, int]] = {}
 for number, words in enumerate(json.load(sys.stdin)):
     output = os.memfd_create("reply")
     if (pid := os.fork()) == 0:
