@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-_UNIT_FIELDS = ("Id", "ActiveState", "SubState", "Result", "NRestarts", "UnitFileState")
-
 
 async def _output(*argv: str, timeout: float) -> str:
     process = await asyncio.create_subprocess_exec(
@@ -42,8 +40,15 @@ def parse_units(text: str) -> dict[str, dict[str, str]]:
 
 
 async def units(names: tuple[str, ...]) -> dict[str, Any]:
-    text = await _output("systemctl", "show", "-p", ",".join(_UNIT_FIELDS), *names, timeout=5.0)
-    return {"units": parse_units(text)}
+    """Details of those only that are not as they should be: for `show` systemd computes every property of a unit, ten
+    times the cost of its state."""
+    states = (await _output("systemctl", "is-active", *names, timeout=5.0)).split()
+    if len(states) != len(names):
+        raise OSError("systemd does not answer")
+    found: dict[str, Any] = {name: {"ActiveState": state} for name, state in zip(names, states, strict=True)}
+    if ailing := [name for name in names if found[name]["ActiveState"] != "active"]:
+        found |= parse_units(await _output("systemctl", "show", "-p", "Id,ActiveState,Result", *ailing, timeout=5.0))
+    return {"units": found}
 
 
 async def active(unit: str) -> bool:
