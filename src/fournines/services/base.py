@@ -46,6 +46,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         "net.ipv4.tcp_keepalive_probes": t.tcp_keepalive_probes,
         "net.ipv4.tcp_retries2": t.tcp_retries2,
         "net.ipv4.tcp_syn_retries": t.tcp_syn_retries,
+        "-net.ipv4.tcp_syn_linear_timeouts": t.tcp_syn_linear_timeouts,
     }
     return (
         Package("curl"),

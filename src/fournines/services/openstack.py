@@ -105,7 +105,8 @@ def _rabbit(cloud: Cloud, name: str) -> Sections:
             "heartbeat_timeout_threshold": math.ceil(t.amqp_heartbeat),
             "heartbeat_rate": 3,
             "kombu_reconnect_delay": t.amqp_reconnect_delay,
-            "kombu_failover_strategy": "shuffle",
+            # Each connection has an order of its own. `shuffle` would choose the dead node again, one time in three.
+            "kombu_failover_strategy": "round-robin",
             "rabbit_retry_interval": 1,
             "rabbit_retry_backoff": 1,
             "rabbit_interval_max": 5,

@@ -64,13 +64,16 @@ def derive(detect: float) -> Timers:
         tcp_keepalive_interval=whole(1, 1),
         tcp_keepalive_probes=3,
         tcp_retries2=_retries2(10.0 * detect),
-        tcp_syn_retries=2,
+        # A connect that nothing answers fails after 3 s.
+        tcp_syn_retries=1,
+        tcp_syn_linear_timeouts=0,
         # Unacknowledged for so long: the peer's kernel is gone. Load does not keep a kernel from acknowledging.
         tcp_user_timeout=scaled(1.0, 1.0),
         # Erlang notices a silent node after 0.75 to 1.25 ticktimes.
         net_ticktime=scaled(6.0, 5.0),
         amqp_heartbeat=scaled(6.0, 6.0),
-        amqp_reconnect_delay=scaled(0.5, 0.25),
+        # With a connect to a dead broker less than LISTENER_PATIENCE (rules).
+        amqp_reconnect_delay=min(scaled(0.5, 0.25), 1.5),
         rpc_response_timeout=scaled(7.5, 30.0),
         db_pool_recycle=280,
         db_max_retries=10,
@@ -147,6 +150,7 @@ def _peer(
         tcp_keepalive_probes=9,
         tcp_retries2=tcp_retries2,
         tcp_syn_retries=6,
+        tcp_syn_linear_timeouts=4,
         tcp_user_timeout=0.0,
         net_ticktime=60.0,
         amqp_heartbeat=60.0,

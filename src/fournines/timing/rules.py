@@ -26,11 +26,21 @@ class Contradiction:
 #: Seconds after which a database writer that is cut off has stopped acting (`health.agent.writer`).
 CUT_OFF_WRITER = WRITER_PATIENCE / 2
 
+#: Seconds after which an idle listener of oslo.messaging looks up from its connection (ACK_REQUEUE_EVERY_SECONDS_MAX),
+#: and, if that is lost, from trying the same broker again. Kombu gives a connect up after as long.
+LISTENER_PATIENCE = 5.0
+
 
 def contradictions(t: Timers) -> Iterator[Contradiction]:
     """Everything in `t` that does not fit together."""
     for rule in (_vip, _departed, _checks, _patience, _galera, _bus, _dead_peers, _agents, _singles):
         yield from rule(t)
+
+
+def failed_connect(t: Timers) -> float:
+    """Seconds until the kernel gives up a connect that nothing answers: after the linear waits, of 1 s each, every wait
+    is twice the one before (RFC 6298)."""
+    return t.tcp_syn_linear_timeouts + 2.0 ** (t.tcp_syn_retries + 1) - 1
 
 
 def takeover(t: Timers) -> float:
@@ -223,6 +233,17 @@ def _bus(t: Timers) -> Iterator[Contradiction]:
             f"a dead broker is noticed after {noticed:g} s, an RPC gives up after {t.rpc_response_timeout:g} s",
             "every call in flight fails, where a reconnect in time would have delivered its reply",
             f"amqp_heartbeat or tcp_user_timeout below {t.rpc_response_timeout:g}",
+        )
+    connecting = min(failed_connect(t), LISTENER_PATIENCE)
+    if t.amqp_reconnect_delay + connecting >= LISTENER_PATIENCE:
+        yield Contradiction(
+            ("tcp_syn_retries", "amqp_reconnect_delay"),
+            f"a connect to a dead broker takes {connecting:g} s, amqp_reconnect_delay before it "
+            f"{t.amqp_reconnect_delay:g} s",
+            f"an oslo.messaging listener that gets no connection within {LISTENER_PATIENCE:g} s begins again with the "
+            "same broker: it stays with the dead one until that is back, or the kernel refuses at once",
+            "tcp_syn_retries of 1, tcp_syn_linear_timeouts of 0, and amqp_reconnect_delay below 2",
+            fatal=False,
         )
     if t.amqp_heartbeat < t.net_ticktime:
         yield Contradiction(

@@ -49,6 +49,7 @@ class Timers:
     tcp_keepalive_probes: Annotated[int, "`net.ipv4.tcp_keepalive_probes`, a count"]
     tcp_retries2: Annotated[int, "`net.ipv4.tcp_retries2`, a count"]
     tcp_syn_retries: Annotated[int, "`net.ipv4.tcp_syn_retries`, a count"]
+    tcp_syn_linear_timeouts: Annotated[int, "`net.ipv4.tcp_syn_linear_timeouts`, a count: of 1 s each, before those"]
     tcp_user_timeout: Annotated[float, "TCP_USER_TIMEOUT of connections inside the cloud; 0: the kernel's"]
     # Bus
     net_ticktime: Annotated[float, "Erlang: a silent broker is down after 0.75 to 1.25 of it"]

@@ -52,6 +52,8 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
         {"tcp_user_timeout": 5.0},
     ),
     ({"amqp_heartbeat": 5.0}, ("amqp_heartbeat", "net_ticktime"), {"amqp_heartbeat": 6.0}),
+    ({"tcp_syn_retries": 2}, ("tcp_syn_retries", "amqp_reconnect_delay"), {"tcp_syn_retries": 1}),
+    ({"amqp_reconnect_delay": 2.0}, ("tcp_syn_retries", "amqp_reconnect_delay"), {"amqp_reconnect_delay": 1.9}),
     ({"net_ticktime": 2.0}, ("net_ticktime",), {"net_ticktime": 4.0}),
     (
         {"memcache_socket_timeout": 1.0},

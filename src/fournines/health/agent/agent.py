@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from . import daemons, lease, openstack, sever, system, vip, watch
+from . import daemons, lease, openstack, sever, sockets, system, vip, watch
 from .clock import now
 from .config import Config, Haproxy
 from .database import Database
@@ -26,6 +26,8 @@ RUN = Path("/run/fournines")
 #: A new agent knows nobody yet; until then the tracked file stays as the last agent left it.
 ACQUAINTANCE = 1.0
 VIP_LOOK = 0.05
+#: Seconds between looks for those who try to connect to a departed host.
+REFUSE = 0.25
 #: Heartbeats within which a peer must have been heard, and have confirmed, to have a say in who has departed.
 CONTACT = 5
 
@@ -53,7 +55,7 @@ class Agent(asyncio.DatagramProtocol):
         self._echo: Echo | None = None
         self._silent: frozenset[str] = frozenset()
         self._acting: frozenset[str] = frozenset()
-        self._effects: set[asyncio.Task[None]] = set()
+        self._effects: set[asyncio.Task[object]] = set()
         self._addresses = {p.name: (p.address, config.heartbeat_port) for p in config.peers}
 
     # UDP
@@ -124,6 +126,15 @@ class Agent(asyncio.DatagramProtocol):
             behind = [(proxy, name, "down") for proxy, servers in proxies.items() if name in servers]
             self._do(sever.mark(self.config.haproxy, behind))
 
+    async def refuse(self) -> None:
+        """Whoever connects to a departed host hears so now, and tries the next one. Left to the kernel it takes
+        seconds, and some clients then begin again with the same host (oslo.messaging's listeners)."""
+        while True:
+            gone = [self.config.address_of(name) for name in sorted(self.links.departed)]
+            if not await sever.cut(gone, states=sockets.SYN_SENT):
+                return  # it has said why
+            await asyncio.sleep(REFUSE)
+
     def _follow_writer(self, haproxy: Haproxy) -> None:
         """The load balancer hears of another writer now, not at its next check."""
         acting = frozenset(n for n in self.links.heard(now(), 1.0) if self.links.body(n).get("acting"))
@@ -134,7 +145,7 @@ class Agent(asyncio.DatagramProtocol):
             changed = [(n, "down") for n in before] + [(n, "up") for n in acting]
             self._do(sever.mark(haproxy, [(haproxy.writer_proxy, name, health) for name, health in changed]))
 
-    def _do(self, effect: Coroutine[Any, Any, None]) -> None:
+    def _do(self, effect: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(effect)
         self._effects.add(task)  # the loop itself keeps only a weak reference
         task.add_done_callback(self._effects.discard)
@@ -284,6 +295,7 @@ class Agent(asyncio.DatagramProtocol):
         system.notify("READY=1")
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.beat())
+            tasks.create_task(self.refuse())
             tasks.create_task(self.tell())
             tasks.create_task(daemons.watch(self._daemons()))
             if self.database:

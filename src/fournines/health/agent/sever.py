@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Collection, Iterable
 
+from . import sockets
 from .config import Haproxy
 
 log = logging.getLogger(__name__)
@@ -19,25 +19,19 @@ log = logging.getLogger(__name__)
 _WITHIN = 5.0
 
 
-async def cut(addresses: Iterable[str], end: Literal["dst", "src"] = "dst") -> None:
-    """Ends every TCP connection of this host whose other end (`src`: own end) is one of `addresses`, by SOCK_DESTROY
-    (sock_diag(7)): whoever waits on one gets ECONNABORTED now. Listeners stay. A kernel without it says so, and the
-    connections end by their timers."""
-    wanted = [word for address in addresses for word in ("or", end, address)][1:]
-    if not wanted:
-        return
+async def cut(addresses: Collection[str], which: sockets.End = "dst", states: int = sockets.CONNECTED) -> bool:
+    """Ends every TCP connection of this host whose other end (`src`: own end) is one of `addresses`: whoever waits on
+    one gets ECONNABORTED now. Listeners stay. False: the kernel cannot, and the connections end by their timers."""
+    if not addresses:
+        return True
     try:
-        async with asyncio.timeout(_WITHIN):
-            process = await asyncio.create_subprocess_exec(
-                *("ss", "-HtnK", *wanted), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-            )
-            out, err = await process.communicate()
-    except (OSError, TimeoutError) as error:
-        log.warning("cannot cut connections: %s", error or type(error).__name__)
-        return
-    if err.strip():
-        log.warning("cannot cut connections: %s", err.decode(errors="replace").strip().splitlines()[0])
-    log.info("cut %d connections: %s", len(out.splitlines()), " ".join(wanted))
+        ended = await asyncio.to_thread(sockets.end, addresses, which, states)
+    except OSError as error:
+        log.warning("cannot cut connections: %s", error)
+        return False
+    if ended:
+        log.info("cut %d connections: %s %s", ended, which, " ".join(addresses))
+    return True
 
 
 async def mark(haproxy: Haproxy, servers: Iterable[tuple[str, str, str]]) -> None:

@@ -15,16 +15,12 @@ import socket
 import struct
 from collections.abc import Callable, Collection
 
-from . import netlink
+from . import sockets
 from .clients import Roster, Told
 from .clock import now
 from .echo import checksum
 
 log = logging.getLogger(__name__)
-
-_SOCK_DIAG, _BY_FAMILY, _BYTECODE = 4, 20, 1
-_JUMP, _SOURCE = 1, 7  # linux/inet_diag.h: INET_DIAG_BC_JMP, INET_DIAG_BC_S_COND
-_STATES = 1 << 1 | 1 << 8  # ESTABLISHED; CLOSE_WAIT: its client has sent all, and waits
 
 _IP = struct.Struct("!BBHHHBBH4s4s")
 _TCP = struct.Struct("!HHIIBBHHH")
@@ -41,21 +37,9 @@ REFUSED = 60.0
 
 def connected(vips: Collection[str]) -> frozenset[bytes]:
     """The connections (`clients`) that this host has on `vips`, by sock_diag(7). OSError: the kernel does not tell."""
-    only = _own_address_in(vips)
-    request = struct.pack("=BBxxI48xHH", socket.AF_INET, socket.IPPROTO_TCP, _STATES, 4 + len(only), _BYTECODE) + only
-    # In struct inet_diag_msg both ports are at 4, the own address at 8, the peer's at 24.
-    return frozenset(said[4:12] + said[24:28] for said in netlink.dump(_SOCK_DIAG, _BY_FAMILY, request))
-
-
-def _own_address_in(addresses: Collection[str]) -> bytes:
-    """The kernel's filter program (linux/inet_diag.h), so that it copies nobody else's connections. An operation has
-    the distances to go on a match and on none; its end accepts, beyond it rejects."""
-    program = b""
-    for address in addresses:
-        accept = struct.pack("=BBH", _JUMP, 4, 4 + len(program)) if program else b""
-        condition = struct.pack("=BBxxi4s", socket.AF_INET, 32, -1, socket.inet_aton(address))
-        program = struct.pack("=BBH", _SOURCE, 16, 20) + condition + accept + program
-    return program
+    # CLOSE_WAIT: the client has sent all, and waits.
+    found = sockets.find(vips, "src", sockets.ESTABLISHED | sockets.CLOSE_WAIT)
+    return frozenset(said[4:12] + said[24:28] for said in found)
 
 
 def segment(connection: bytes, sequence: int) -> bytes:
