@@ -57,7 +57,7 @@ def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
 
 
 def test_a_database_password_is_compared_by_its_hash(cloud: Cloud) -> None:
-    task = _task(cloud, "mariadb", "database probe")
+    task = _task(cloud, "mariadb", "databases and their accounts")
     assert "probe.database" not in task.check + task.script + task.stdin
     digest = "*026724D2D985260BC52B7B17902543A7A403CFCD"  # MariaDB's own `select password('probe.database')`
     assert f"= '{digest}'" in task.check
