@@ -46,10 +46,9 @@ class CutSets:
         by_key = {c.key: c for c in condition.components}
         place = {key: i for i, key in enumerate(by_key)}
         q = {key: self.reliability.unavailability(c) for key, c in by_key.items()}
-        found = [
-            CutSet(tuple(by_key[k] for k in sorted(keys, key=place.__getitem__)), math.prod(q[k] for k in keys))
-            for keys in minimal(candidates)
-        ]
+        # In one order: a product's last digit depends on it, and on that the order of what is equally probable.
+        ordered = [sorted(keys, key=place.__getitem__) for keys in minimal(candidates)]
+        found = [CutSet(tuple(by_key[k] for k in keys), math.prod(q[k] for k in keys)) for keys in ordered]
         return tuple(sorted(found, key=lambda c: (-c.probability, len(c.components), sorted(c.keys))))
 
     def _requirement(self, requirement: Requirement) -> tuple[Keys, ...]:

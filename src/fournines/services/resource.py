@@ -25,7 +25,7 @@ class Fact:
     unit:    subject is a unit's own name.   Reply `ACTIVE ENABLED` such as `active enabled`, `inactive masked`
     package: subject is a package's name.    Reply the installed version | `absent`
     shell:   subject is a POSIX-sh snippet.  Reply its first line of output when it exits 0 | `absent` otherwise
-    python:  subject is a Python file and its arguments, as shell words.  Reply as of `shell`, at a tenth of its cost
+    python:  subject is a Python file and its arguments, as shell words.  Reply as of `shell`
     """
 
     kind: FactKind

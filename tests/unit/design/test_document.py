@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -108,6 +111,17 @@ def test_a_weak_design_is_called_one(tmp_path: Path) -> None:
     (tmp_path / "cloud.yaml").write_text(weak)
     page = html(compose(load(tmp_path / "cloud.yaml")))
     assert "Single points of failure" in page and "The target is missed by authenticate in phx" in page
+
+
+def test_the_same_cloud_gives_the_same_document(tmp_path: Path) -> None:
+    """So that a review sees what has changed."""
+    written: list[dict[str, str]] = []
+    for seed in ("1", "2"):
+        argv = [str(Path(sys.executable).with_name("fournines")), "design", "document"]
+        argv += [str(EXAMPLES / "three-controllers.yaml"), "-o", str(tmp_path / seed)]
+        subprocess.run(argv, check=True, capture_output=True, env={**os.environ, "PYTHONHASHSEED": seed})
+        written.append({path.name: path.read_text() for path in (tmp_path / seed).iterdir()})
+    assert written[0] == written[1]
 
 
 def test_the_command(tmp_path: Path) -> None:

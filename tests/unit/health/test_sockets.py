@@ -27,8 +27,8 @@ def test_connections_to_one_address_end_and_others_stay() -> None:
             listener = stack.enter_context(socket.create_server((address, 0)))
             clients[address] = stack.enter_context(socket.create_connection(listener.getsockname()))
             stack.enter_context(listener.accept()[0])
-        assert sockets.end([DEAD], "dst", sockets.SYN_SENT) == 0
-        assert sockets.end([DEAD], "dst", sockets.CONNECTED) == 1
+        assert sockets.destroy([DEAD], "dst", sockets.SYN_SENT) == 0
+        assert sockets.destroy([DEAD], "dst", sockets.CONNECTED) == 1
         with pytest.raises(ConnectionAbortedError):
             clients[DEAD].recv(1)
         clients[ALIVE].sendall(b"x")
@@ -49,8 +49,8 @@ def test_a_connect_that_nothing_answers_ends(family: socket.AddressFamily) -> No
             clients.append(stack.enter_context(socket.socket(family)))
             clients[-1].setblocking(False)
             assert clients[-1].connect_ex(address) == errno.EINPROGRESS
-        assert sockets.end([ALIVE], "dst", sockets.SYN_SENT) == 0
-        assert sockets.end([DEAD], "dst", sockets.SYN_SENT) == 1
+        assert sockets.destroy([ALIVE], "dst", sockets.SYN_SENT) == 0
+        assert sockets.destroy([DEAD], "dst", sockets.SYN_SENT) == 1
         assert error_of(clients[-1]) == errno.ECONNABORTED
         assert error_of(clients[0]) == 0
 
@@ -61,4 +61,4 @@ def test_an_end_that_came_first_is_no_error(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(sockets.netlink, "command", gone)
     with socket.create_server((DEAD, 0)) as listener, socket.create_connection(listener.getsockname()):
-        assert sockets.end([DEAD], "dst", sockets.CONNECTED) == 0
+        assert sockets.destroy([DEAD], "dst", sockets.CONNECTED) == 0

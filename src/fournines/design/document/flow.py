@@ -67,7 +67,7 @@ def _needed(wanted: Mapping[str, Requirement], row: Mapping[str, int]) -> list[A
     return [
         (by, name)
         for by, names in below.items()
-        for name in sorted(names, key=row.__getitem__)
+        for name in sorted(names, key=lambda name: (row[name], name))
         if not any(_reaches(other, name, below) for other in names - {name})
     ]
 

@@ -12,7 +12,7 @@ if [ "$paths" -gt 0 ]; then
 fi
 if [ "$units" -gt 0 ]; then
   printf U
-  # `systemctl show` computes every property of every unit: ten times as long, in the one thread of systemd.
+  # `systemctl show` computes every property of every unit: thrice as long, in the one thread of systemd.
   head -c "$units" | xargs -0 sh -c '
     systemctl list-units --all --plain --no-legend --full -- "$@" 2>/dev/null && echo &&
     systemctl list-unit-files --plain --no-legend --full -- "$@" 2>/dev/null' units

@@ -18,7 +18,7 @@ from .departure import Echoes, departed
 from .echo import Echo
 from .heartbeat import Links
 from .server import SOCKET, Answer, serve_http, serve_start
-from .tickle import Tickle
+from .tickle import REFUSED, Tickle
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +131,8 @@ class Agent(asyncio.DatagramProtocol):
         seconds, and some clients then begin again with the same host (oslo.messaging's listeners)."""
         while True:
             gone = [self.config.address_of(name) for name in sorted(self.links.departed)]
-            if not await sever.cut(gone, states=sockets.SYN_SENT):
-                return  # it has said why
-            await asyncio.sleep(REFUSE)
+            done = await sever.cut(gone, states=sockets.SYN_SENT)
+            await asyncio.sleep(REFUSE if done else REFUSED)
 
     def _follow_writer(self, haproxy: Haproxy) -> None:
         """The load balancer hears of another writer now, not at its next check."""

@@ -19,18 +19,18 @@ log = logging.getLogger(__name__)
 _WITHIN = 5.0
 
 
-async def cut(addresses: Collection[str], which: sockets.End = "dst", states: int = sockets.CONNECTED) -> bool:
+async def cut(addresses: Collection[str], end: sockets.End = "dst", states: int = sockets.CONNECTED) -> bool:
     """Ends every TCP connection of this host whose other end (`src`: own end) is one of `addresses`: whoever waits on
     one gets ECONNABORTED now. Listeners stay. False: the kernel cannot, and the connections end by their timers."""
     if not addresses:
         return True
     try:
-        ended = await asyncio.to_thread(sockets.end, addresses, which, states)
+        ended = await asyncio.to_thread(sockets.destroy, addresses, end, states)
     except OSError as error:
-        log.warning("cannot cut connections: %s", error)
+        log.warning("cannot cut connections: %s", error or type(error).__name__)
         return False
     if ended:
-        log.info("cut %d connections: %s %s", ended, which, " ".join(addresses))
+        log.info("cut %d connections: %s %s", ended, end, " ".join(addresses))
     return True
 
 

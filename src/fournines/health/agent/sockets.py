@@ -1,6 +1,7 @@
 """This host's TCP connections, by sock_diag(7): found by their addresses, and ended.
 
-In this process, not by `ss`: a fork takes longer, and longest just when a peer has died and every daemon wants the CPU.
+In this process, not by `ss`: agents look four times a second, and a fork costs more than the look (60 connections:
+1.7 ms here, 4.8 ms by `ss`; among eight busy processes 14 and 18 ms).
 """
 
 from __future__ import annotations
@@ -37,15 +38,15 @@ def find(addresses: Collection[str], end: End, states: int, family: int = socket
     return netlink.dump(_SOCK_DIAG, _BY_FAMILY, request + struct.pack("=HH", 4 + len(only), _BYTECODE) + only)
 
 
-def end(addresses: Collection[str], which: End, states: int) -> int:
+def destroy(addresses: Collection[str], end: End, states: int) -> int:
     """Ends them: whoever waits on one has ECONNABORTED now. How many there were. OSError: the kernel refuses."""
-    ended = 0
+    destroyed = 0
     for family in (socket.AF_INET, socket.AF_INET6):  # the other may carry IPv4 too
-        for found in [*find(addresses, which, states, family)]:
+        for found in [*find(addresses, end, states, family)]:
             with contextlib.suppress(FileNotFoundError):  # it has ended by itself
                 netlink.command(_SOCK_DIAG, _DESTROY, _REQUEST.pack(family, socket.IPPROTO_TCP, states) + found[_ID])
-                ended += 1
-    return ended
+                destroyed += 1
+    return destroyed
 
 
 def _program(addresses: Collection[str], condition: int) -> bytes:

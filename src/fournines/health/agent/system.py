@@ -40,8 +40,8 @@ def parse_units(text: str) -> dict[str, dict[str, str]]:
 
 
 async def units(names: tuple[str, ...]) -> dict[str, Any]:
-    """Details of those only that are not as they should be: for `show` systemd computes every property of a unit, ten
-    times the cost of its state."""
+    """Details of those only that are not as they should be: for `show` systemd computes every property of a unit, of 53
+    units in 0.16 to 0.24 s instead of 0.02 to 0.03 s."""
     states = (await _output("systemctl", "is-active", *names, timeout=5.0)).split()
     if len(states) != len(names):
         raise OSError("systemd does not answer")
