@@ -67,15 +67,11 @@ class Fallback:
         for name in self._voters.values():
             self._echo.ask(name)
         if other := self.other_guard(now() + LISTEN):
-            _say(f"VIP: must leave, the guard of this host is dead and that of {other} is not")
+            self.why = f"the guard of {other} lives and that of this host does not"
             return False
         reached = sum(now() - at <= ANSWERS for at in self._answered.values()) + self._config.votes
-        if not majority(reached, len(self._config.voters)):
-            _say(
-                f"VIP: must leave, all guards are silent and only {reached} of {len(self._config.voters)} voters answer"
-            )
-            return False
-        return True
+        self.why = f"no voter's guard is heard, and the kernels of {reached} of {len(self._config.voters)} voters answer"
+        return majority(reached, len(self._config.voters))
 
     def run(self) -> None:
         addresses = frozenset(a.address for a in self._vip.addresses)

@@ -330,6 +330,7 @@ class Guard:
             "at": at,
             "peers": {n: [_or_none(links.heard_at(n)), _or_none(links.confirmed_at(n))] for n in links.others},
             "departed": sorted(self.departed),
+            "silent": sorted(self.silent),
             "degraded": self.degraded,
             "deaf": self.deaf(at),
             "room": self._room,

@@ -30,7 +30,7 @@ from .mysql import (
 from .peers import Peers
 from .primary import Action, Ballot, Choice, Kind, Report
 from .views import ViewNotes
-from .writer import Decision, Node, Seen
+from .writer import Decision, Health, Node, Seen
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +137,16 @@ class Database:
     def write_decision(self, at: float) -> Decision:
         """Evaluated at the moment it is asked for: an observer that was stopped for a while must not tell what was."""
         if at - self._peers.told > GUARD_LASTS and self._peers.others:
-            return Decision("", False, 0, "this host's guard does not say whom it hears")
+            return self._by_record(at)
         return writer.decide(self._seen(at))
+
+    def _by_record(self, at: float) -> Decision:
+        """While this host's guard is silent, and nobody can be heard, the replicated row stands: a successor records
+        itself there, which this node sees as long as it is in contact; a node that is not cannot commit."""
+        me = self._config.host
+        if self._node(at).health is Health.GOOD and self.status.row.host == me:
+            return Decision(me, True, 0, "")
+        return Decision("", False, 0, "this host's guard does not say whom it hears")
 
     def _seen(self, at: float) -> Seen:
         return Seen(

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NEVER = float("-inf")
-#: Seconds for which a peer's observer may say nothing while its guard lives: one that crashed is back by then, and an
-#: election that it causes would cut every database session for nothing.
+#: Seconds for which a peer's observer may say nothing while its host's kernel answers: an observer or a guard that was
+#: killed is back by then, and an election that it causes would cut every database session for nothing.
 OBSERVER_RETURNS = 2.0
 
 
@@ -23,6 +23,7 @@ class Peers:
         self._answered = dict.fromkeys(names, NEVER)  # when that was sent which the observer's last word came with
         self._bodies: dict[str, dict[str, Any]] = {name: {} for name in names}
         self.departed: frozenset[str] = frozenset()
+        self._silent: frozenset[str] = frozenset()  # kernel and guard, as this host's guard finds
         self.degraded = False
         #: The guard's last word, whole, and when it came.
         self.guard: Mapping[str, Any] = {}
@@ -41,6 +42,7 @@ class Peers:
                 self._heard[name] = NEVER if heard is None else heard
                 self._confirmed[name] = NEVER if confirmed is None else confirmed
         self.departed = frozenset(said.get("departed", ())) & self._heard.keys()
+        self._silent = frozenset(said.get("silent", ()))
         self.degraded = bool(said.get("degraded"))
         fresh: list[str] = []
         for head, body in zip(bodies[::2], bodies[1::2], strict=False):
@@ -54,11 +56,11 @@ class Peers:
 
     def heard(self, now: float, within: float) -> frozenset[str]:
         """Peers whose observer has said something in the last `within` seconds, or in `OBSERVER_RETURNS` while their
-        guard was heard within `within`."""
+        host is not silent altogether."""
 
         def there(name: str) -> bool:
             silent = now - self._said[name]
-            return silent <= within or (silent <= OBSERVER_RETURNS and now - self._heard[name] <= within)
+            return silent <= within or (silent <= OBSERVER_RETURNS and name not in self._silent)
 
         return frozenset(filter(there, self._heard)) - self.departed
 
