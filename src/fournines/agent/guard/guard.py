@@ -63,7 +63,7 @@ class Guard:
         self._heard_from: dict[str, tuple[bytes, float, float]] = {}
         self._payload = NEVER, b""
         longest = max(config.candidates, key=len, default="")
-        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, Endpoint(*[True] * 5))
+        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, Endpoint(*[True] * 5))
         self._room = self.links.room(busiest)
         self._starting = (NEVER, False)
         self._delay = Delay(at)
@@ -145,7 +145,7 @@ class Guard:
             write_vote(vote.host or before)
         if self.lease and vote.host == self.config.host:
             self.lease.voted(vote.host, at, vote.lasts)
-        return Said(vote.host, vote.lasts, self.silent, deaf, own)
+        return Said(vote.host, vote.lasts, self.silent, deaf, self.voter.young(at), own)
 
     def _candidates(self, at: float, own: Endpoint | None, deaf: bool) -> dict[str, Candidate]:
         voters = self.links.heard(at, 1.0) & set(self.config.voters)
