@@ -46,17 +46,22 @@ class Fallback:
         self._echo = Echo(config.address, {p.name: p.address for p in config.peers if p.votes})
         self._answered: dict[str, float] = {}
         self.why = ""
-        # Sees every datagram to the guards' port, whoever has that open: also a guard that is frozen.
-        self._wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        self._wire.bind((config.address, 0))
-        self._wire.settimeout(0.05)
 
-    def other_guard(self, until: float) -> str:
-        """The name of a voter whose guard is heard before `until` and can vote for another host, "" for none."""
+    def other_guard(self, seconds: float) -> str:
+        """The name of a voter whose guard is heard within so long and can vote for another host, "" for none."""
+        until = now() + seconds
+        # Sees every datagram to the guards' port, whoever has that open: also a guard that is frozen. Opened each time:
+        # what came before must not count.
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+            wire.bind((self._config.address, 0))
+            wire.settimeout(0.05)
+            return self._listen(wire, until)
+
+    def _listen(self, wire: socket.socket, until: float) -> str:
         while now() < until:
             self._answered.update(dict.fromkeys(self._echo.answers(), now()))
             try:
-                packet, (address, _) = self._wire.recvfrom(4096)
+                packet, (address, _) = wire.recvfrom(4096)
             except TimeoutError:
                 continue
             start = 4 * (packet[0] & 15)
@@ -72,7 +77,7 @@ class Fallback:
         """Whether the VIP may stay for now."""
         for peer in self._voters.values():
             self._echo.ask(peer.name)
-        if other := self.other_guard(now() + LISTEN):
+        if other := self.other_guard(LISTEN):
             self.why = f"the guard of {other} lives and that of this host does not"
             return False
         reached = sum(now() - at <= ANSWERS for at in self._answered.values()) + self._config.votes
