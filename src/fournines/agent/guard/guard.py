@@ -57,6 +57,7 @@ class Guard:
         self._names = {p.address: p.name for p in config.peers}
         self._addresses = {p.name: (p.address, config.port) for p in config.peers}
         self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
+        self._started = at
         self._missing: frozenset[str] = frozenset()
         self._hears_at = at  # when it last heard a majority
         #: By peer, what its observer has said since this host's was told last, when, and what heartbeat that echoed.
@@ -328,6 +329,7 @@ class Guard:
         links = self.links
         return {
             "at": at,
+            "started": self._started,
             "peers": {n: [_or_none(links.heard_at(n)), _or_none(links.confirmed_at(n))] for n in links.others},
             "departed": sorted(self.departed),
             "silent": sorted(self.silent),
