@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from fournines import lab
 from fournines.cli.proof_show import reporting
+from fournines.cli.prove_powers import powers_of
 from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
@@ -25,11 +26,10 @@ from fournines.engine.transport import Transport
 from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
-from fournines.prove.faults import parse, seconds
+from fournines.prove.faults.injection import heal_leftovers
+from fournines.prove.faults.text import parse, seconds
 from fournines.prove.functions import chosen
 from fournines.prove.grounds import grounds
-from fournines.prove.inject import Injectors, NoNetwork, NoPower, UnitSignals
-from fournines.prove.measure import heal_leftovers
 from fournines.prove.model import Campaign, Fault
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
@@ -95,12 +95,13 @@ def _consent(cloud: Cloud, wish: Wish) -> None:
 
 
 def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
-    """SIGTERM ends it as Ctrl-C does: what was struck is healed first."""
+    """SIGTERM, and SIGHUP of a terminal that is closed, end it as Ctrl-C does: what was struck is healed first."""
 
     async def main() -> Campaign:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(sign, task.cancel)
         return await work
 
     try:
@@ -119,8 +120,8 @@ async def _campaign(
     cafile.write_text(ca_certificate(cloud))
     reach, epoch = Reach(open_host), time.monotonic()
     try:
-        injectors = _injectors(cloud, reach)
-        healed = await heal_leftovers(injectors, cloud.state_dir)
+        powers = powers_of(cloud, region, reach)
+        healed = await heal_leftovers(powers, cloud.state_dir)
         if healed:
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
@@ -129,7 +130,7 @@ async def _campaign(
                     cloud=cloud,
                     region=region,
                     profile=cloud.timing.profile,
-                    injectors=injectors,
+                    powers=powers,
                     health=ClusterHealth(cloud, region, SSH),
                     grounds=ground,
                     reach=reach,
@@ -153,13 +154,6 @@ async def _campaign(
                 return await run(order, site, lambda: _under(site, order.baseline))
     finally:
         await reach.close()
-
-
-def _injectors(cloud: Cloud, reach: Reach) -> Injectors:
-    units = {name: service.units[0] for name, service in registry().items() if service.units}
-    if lab.exists(cloud.name):
-        return Injectors(UnitSignals(reach), units, LabPower(cloud.name), LabNetwork(cloud.name))
-    return Injectors(UnitSignals(reach), units, NoPower(), NoNetwork())
 
 
 @asynccontextmanager
@@ -197,31 +191,3 @@ async def _retime(reporter: Reporter, cloud: Cloud) -> None:
                     reporter.phase(f"applies timing profile {cloud.timing.profile}: {event.stage}")
 
             await apply(found.plan, hosts, report)
-
-
-class LabPower:
-    def __init__(self, cloud: str) -> None:
-        self._cloud = cloud
-
-    async def off(self, host: str) -> None:
-        await self._press(host, "off")
-
-    async def on(self, host: str) -> None:
-        await self._press(host, "on")
-
-    async def reset(self, host: str) -> None:
-        await self._press(host, "reset")
-
-    async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
-        await asyncio.to_thread(lab.power, self._cloud, host, action)
-
-
-class LabNetwork:
-    def __init__(self, cloud: str) -> None:
-        self._cloud = cloud
-
-    async def isolate(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.isolate, self._cloud, host, network)
-
-    async def heal(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.heal, self._cloud, host, network)

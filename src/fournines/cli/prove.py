@@ -10,13 +10,14 @@ import click
 
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
 
-FAULTS is a comma-separated list: NAME@TARGET for host and network faults, NAME@SERVICE or NAME@SERVICE+TARGET for
-services, each with an optional /DURATION; or `each` (every fault once, where it hurts most), or `all`.
+FAULTS is a comma-separated list: NAME@TARGET for hosts and networks, NAME@SERVICE or NAME@SERVICE+TARGET for
+services, each with an optional /DURATION; two as 'FAULT and FAULT' (at once) or 'FAULT then FAULT' (the second strikes
+while what the first one struck comes back); `each` (every fault once, where it hurts most), or `all`. `--list` says
+what each does.
 
 \b
-  host.power_off   host.reset   network.isolate   service.kill   service.freeze
-  targets: vip, writer, one, leader, minority, majority, all, a host, a zone
-  services: keystone, haproxy, mariadb, rabbitmq, memcached, keepalived
+  targets: vip, writer, one, leader, minority, half, majority, all, a host, a zone
+  services: any of the cloud, such as keystone; or one unit, such as nova-conductor, guard, observer
 
 FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
@@ -39,8 +40,22 @@ DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
 EXIT = {"pass": 0, "fail": 1, "unknown": 2}
 
 
+def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from fournines.prove.faults.catalogue import CATALOGUE
+
+    for kind in CATALOGUE.values():
+        subject = "SERVICE[+TARGET]" if kind.subject == "service" else "TARGET"
+        click.echo(f"{kind.name}@{subject}\n    {kind.what}\n    until: {kind.until}\n    seen:  {kind.seen}")
+    context.exit()
+
+
 @click.command(help=HELP)
 @click.argument("cloud", type=click.Path(path_type=Path))
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
+)
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
 @click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
