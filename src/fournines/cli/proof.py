@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -40,6 +40,7 @@ from fournines.services import registry
 from fournines.services.tls import ca_certificate
 
 SSH = SshOptions()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,16 @@ def prove(cloud: Cloud, wish: Wish) -> Campaign:
     region = region_of(cloud, wish.region)
     faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
+    return alone(cloud, wish, lambda: _campaign(cloud, region, faults, functions, wish))
+
+
+def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs `work` with the cloud's lock, and its owner's consent. Raises ProveError, UsageError, LockedError."""
     if "keystone.admin" not in cloud.secrets.names():
         raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
     _consent(cloud, wish)
     with local_lock(cloud.state_dir):
-        return _interruptible(_campaign(cloud, region, faults, functions, wish))
+        return _interruptible(work())
 
 
 def _consent(cloud: Cloud, wish: Wish) -> None:
@@ -94,10 +100,10 @@ def _consent(cloud: Cloud, wish: Wish) -> None:
         raise ProveError("that is not this cloud's name, so nothing was done", where=cloud.name)
 
 
-def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
+def _interruptible(work: Coroutine[Any, Any, T]) -> T:
     """SIGTERM, and SIGHUP of a terminal that is closed, end it as Ctrl-C does: what was struck is healed first."""
 
-    async def main() -> Campaign:
+    async def main() -> T:
         task = asyncio.current_task()
         assert task is not None
         for sign in (signal.SIGTERM, signal.SIGHUP):
@@ -113,6 +119,23 @@ def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
 async def _campaign(
     cloud: Cloud, region: Region, faults: tuple[Fault, ...], functions: tuple[str, ...], wish: Wish
 ) -> Campaign:
+    async with site_of(cloud, region, functions, wish) as site:
+        order = Order(
+            faults=faults,
+            profile=site.profile,
+            baseline=wish.baseline or "",
+            force=wish.force,
+            command=wish.command,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=await versions(site.reach, cloud, region),
+        )
+        return await run(order, site, lambda: _under(site, order.baseline))
+
+
+@asynccontextmanager
+async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish) -> AsyncGenerator[Site, None]:
+    """What a campaign needs of the world; what an earlier one left struck is healed first. Raises ProveError."""
+
     async def open_host(name: str) -> Transport:
         return await connect_host(cloud.host_by_name[name], SSH)
 
@@ -126,7 +149,7 @@ async def _campaign(
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
             async with grounds(cloud, region, str(cafile)) as ground, project(cloud, region, functions) as own:
-                site = Site(
+                yield Site(
                     cloud=cloud,
                     region=region,
                     profile=cloud.timing.profile,
@@ -142,16 +165,6 @@ async def _campaign(
                     project=own,
                     busy=wish.busy,
                 )
-                order = Order(
-                    faults=faults,
-                    profile=site.profile,
-                    baseline=wish.baseline or "",
-                    force=wish.force,
-                    command=wish.command,
-                    started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                    versions=await versions(reach, cloud, region),
-                )
-                return await run(order, site, lambda: _under(site, order.baseline))
     finally:
         await reach.close()
 
