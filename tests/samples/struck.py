@@ -107,7 +107,11 @@ class Struck:
         self._change(host, "off", lambda m: setattr(m, "on", False))
 
     async def on(self, host: str) -> None:
-        self._change(host, "on", lambda m: setattr(m, "on", True))
+        def boots(m: Machine) -> None:
+            m.boot += not m.on
+            m.on = True
+
+        self._change(host, "on", boots)
 
     async def reset(self, host: str) -> None:
         self._change(host, "reset", lambda m: setattr(m, "boot", m.boot + 1))
@@ -174,7 +178,7 @@ class Struck:
         elif script.startswith("systemctl stop fournines-burn"):
             machine.units.pop("fournines-burn.service", None)
         elif "reboot" in script:
-            machine.boot += 1
+            machine.on = False
         elif "prlimit" in script:
             machine.units[_group(r"unit=(\S+)", script)].limited = 'limit "$has"' in script
         else:

@@ -49,11 +49,18 @@ class Booted(PerHost):
 
     async def verify_host(self, host: str) -> str:
         async def another() -> bool:
+            # What a host's firmware does after a shutdown for a reboot, whoever has its power does here.
+            if self.by.power and not await self.by.power.is_on(host):
+                await self.by.power.on(host)
             return await self.by.processes.boot(host) not in ("", self.before[host])
 
         if not await until(another, self.within):
             raise not_seen("the host did not boot", host, f"its PID 1 is the same, or none, after {self.within:g} s")
         return f"{host}: another PID 1"
+
+    async def heal_host(self, host: str) -> None:
+        if self.by.power:
+            await self.by.power.on(host)
 
 
 class Reset(Booted):
@@ -71,9 +78,6 @@ class Reset(Booted):
 
     async def strike_host(self, host: str) -> None:
         await self.by.hand.reset(host)
-
-    async def heal_host(self, host: str) -> None:
-        await self.by.hand.on(host)
 
 
 class Reboot(Booted):
