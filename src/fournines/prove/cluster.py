@@ -13,7 +13,7 @@ from fournines.engine import SshOptions, connect, survey
 from fournines.health.cluster import RegionState, Unknown, regions
 from fournines.health.problems import problems
 from fournines.health.snapshot import HostState, parse
-from fournines.prove.faults import Standing
+from fournines.prove.faults.target import Standing
 from fournines.prove.model import Finding
 from fournines.prove.site import Look
 from fournines.services import registry
