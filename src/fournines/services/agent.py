@@ -19,7 +19,7 @@ from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
 import fournines.agent
-from fournines.agent.guard.heartbeat import pair_name
+from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
@@ -163,6 +163,7 @@ def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
     """The shape is described in `agent.guard.config`."""
     t, voting = timers(cloud), voters(cloud, host.region)
     settings: dict[str, Any] = {
+        "protocol": PROTOCOL,
         "host": host.name,
         "address": str(host.address),
         "port": HEARTBEAT_PORT,
