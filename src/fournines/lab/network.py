@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
-from fournines.errors import LabError
 from fournines.agent import netlink
+from fournines.errors import LabError
 from fournines.lab import packet_filter
 from fournines.lab.shell import run
 from fournines.lab.state import RANGE, Lab, LabHost, Port
