@@ -32,6 +32,7 @@ def _unknown_rule(cloud: Cloud) -> Iterator[Flaw]:
 #: They look at what the file says, not at what it amounts to: they hold for a file that is wrong elsewhere too.
 FILE_RULES = (
     Rule("unknown-option", "options that the service does not know", options.unknown_option, acceptable=False),
+    Rule("option-value", "values that an option does not take", options.option_value, acceptable=False),
     Rule("timers", "timers that contradict one another", timers.contradiction, acceptable=False),
     Rule("unknown-function", "targets of functions that nothing provides", targets.unknown_function, acceptable=False),
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
@@ -39,6 +40,7 @@ FILE_RULES = (
 DESIGN_RULES = (
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
+    Rule("unused-options", "options of services that no host carries", options.unused_options),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),
     Rule("quorum-size", "quorums of two, or of an even number", quorum.size),

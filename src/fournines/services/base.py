@@ -14,6 +14,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import quorum_group
+from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -57,7 +58,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         File("/etc/tmpfiles.d/fournines.conf", "d /run/fournines 0755 root root -\n"),
         Directory("/run/fournines"),
         File("/etc/fournines/ca.crt", ca_certificate(cloud)),
-        *sysctl("60-fournines.conf", kernel, cloud.options("base", "sysctl.conf")),
+        *sysctl("60-fournines.conf", kernel, operators(cloud, "base", "sysctl.conf")),
         _names(cloud, region),
     )
 

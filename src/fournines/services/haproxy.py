@@ -16,6 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -102,7 +103,7 @@ def _config(cloud: Cloud, host: Host) -> str:
     }
     for service, frontend in frontends(cloud, region):
         sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
-    return stanzas(sections, cloud.options("haproxy", "haproxy.cfg"))
+    return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))
 
 
 def _defaults(t: Timers) -> dict[str, Any]:

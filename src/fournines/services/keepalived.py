@@ -16,6 +16,7 @@ from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
 from fournines.services.haproxy import MONITOR_PORT
+from fournines.services.options import operators
 from fournines.services.render import blocks
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -113,4 +114,4 @@ def _config(cloud: Cloud, host: Host) -> str:
         sections["vrrp_script haproxy"] = {"script": alive, "interval": 2, "fall": 2, "rise": 2, "weight": 0}
         instance["track_script"] = ["alive", "haproxy"]
     sections["vrrp_instance fournines"] = instance
-    return blocks(sections, cloud.options("keepalived", "keepalived.conf"))
+    return blocks(sections, operators(cloud, "keepalived", "keepalived.conf"))

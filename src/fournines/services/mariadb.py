@@ -22,8 +22,10 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -139,7 +141,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         # The first member is the usual writer: asked last. The comma at the end allows any other.
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
     }
-    return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
+    return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
 def _provider_options(t: Timers, host: Host) -> str:
@@ -207,5 +209,5 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
     query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
-    password = cloud.secrets.get(f"{name}.database")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

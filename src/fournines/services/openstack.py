@@ -11,8 +11,9 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import endpoints, memcached, rabbitmq
+from fournines.services import endpoints, memcached, quoting, rabbitmq
 from fournines.services.mariadb import database_url
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource
 from fournines.timing import timers
@@ -39,7 +40,7 @@ def config_file(
     name = path.rpartition("/")[2]
     return File(
         path,
-        ini(sections, cloud.options(service, name)),
+        ini(sections, operators(cloud, service, name), encode=quoting.oslo),
         mode=0o640,
         group=group,
         secret=True,
@@ -72,7 +73,7 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
 
 def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
     """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
-    password = cloud.secrets.get(f"{vhost}.messaging")
+    password = quoting.userinfo(cloud.secrets.get(f"{vhost}.messaging"))
     nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.PORT}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.services import quoting
+from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Resource, Task
 
@@ -50,7 +52,7 @@ def common(cloud: Cloud, region: Region) -> Iterable[Resource]:
     own = {"swift-hash": salt, "storage-policy:0": {"name": "replicated", "default": "yes"}}
     yield File(
         f"{DIRECTORY}/swift.conf",
-        ini(own, cloud.options("swift", "swift.conf")),
+        ini(own, operators(cloud, "swift", "swift.conf"), encode=quoting.interpolated),
         mode=0o640,
         group="swift",
         secret=True,
