@@ -99,7 +99,7 @@ class Network(Part):
 
     cidr: Cidr = Field(description="such as 198.18.0.0/24")
     interface: Interface | None = Field(
-        default=None, description="device on every attached host; default: the network's name"
+        default=None, description="device on every attached host, unless a host says otherwise; default: its name"
     )
 
 
@@ -127,7 +127,11 @@ class Host(Part):
     roles: list[str] = Field(min_length=1, description="shipped roles, or your own")
     addresses: dict[str, MaybeAddress] = Field(
         default_factory=dict[str, Start | None],
-        description="network → address; default: the offset that `address` has in `management`; null: not attached",
+        description="network → address; default: the offset that `address` has in `management` (none on `external`); "
+        "null: not attached",
+    )
+    interfaces: dict[str, Interface] = Field(
+        default_factory=dict[str, str], description="network → its device on this host; default: the network's"
     )
     projects: list[Name] = Field(
         default_factory=list[str],

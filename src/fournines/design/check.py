@@ -51,6 +51,11 @@ DESIGN_RULES = (
     Rule("vip-taken", "VIPs that a host or another VIP has", addresses.vip_taken, acceptable=False),
     Rule("vip-unreachable", "hosts that may hold the VIPs without being on network public", addresses.vip_unreachable),
     Rule("duplicate-address", "addresses that two hosts have", addresses.duplicate_address, acceptable=False),
+    Rule(
+        "partly-attached",
+        "networks that some of the hosts of a service that uses them are not on",
+        addresses.partly_attached,
+    ),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )

@@ -116,6 +116,7 @@ def _own(cloud: Cloud, host: Host) -> Sections:
     timeout = math.ceil(t.api_timeout)
     return {
         "DEFAULT": {
+            "host": host.name,
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
             "glance_api_servers": endpoints.internal(region, GLANCE_PORT),

@@ -52,6 +52,21 @@ class Keepalived(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         vip = cloud.region_of(host).vips.internal
+        for device in sorted({device for _, _, device in vips(cloud, host)}):
+            yield Check(
+                f"{device} is up, for a VIP that comes here",
+                host.name,
+                f'said=$(ip -o link show dev {device} up) && echo "$said" && [ -n "$said" ]',
+                within=10,
+                unit=UNIT,
+            )
+        yield Check(
+            f"{host.address} is on {host.devices['management']}",
+            host.name,
+            f"ip -o -4 address show dev {host.devices['management']} | grep -q ' inet {host.address}/'",
+            within=10,
+            unit=UNIT,
+        )
         yield Check(
             "the internal VIP is held and served",
             host.name,
@@ -65,8 +80,8 @@ def vips(cloud: Cloud, host: Host) -> tuple[tuple[str, int, str], ...]:
     """(address, prefix, interface) of what the instance moves. /32: the network's route is the host's own address's."""
     region = cloud.region_of(host)
     return (
-        (str(region.vips.internal), 32, region.networks["management"].interface),
-        (str(region.vips.public), 32, region.networks["public"].interface),
+        (str(region.vips.internal), 32, host.devices["management"]),
+        (str(region.vips.public), 32, host.devices.get("public", region.networks["public"].interface)),
     )
 
 
@@ -89,7 +104,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         # Its own sign of life: the agent kills a keepalived that is frozen and takes its VIP off.
         "vrrp_script alive": {"script": f'"/usr/bin/touch {ALIVE_FILE}"', "interval": 1, "weight": 0},
     }
-    own = region.networks["management"].interface  # tracked without being asked
+    own = host.devices["management"]  # tracked without being asked
     others = sorted({device for _, _, device in vips(cloud, host)} - {own})
     instance: dict[str, Any] = {
         "state": "BACKUP",

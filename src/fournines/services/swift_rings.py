@@ -18,6 +18,7 @@ from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Resource, Task
 
+NETWORK = "storage"
 DEVICES = "/srv/node"
 DIRECTORY = "/etc/swift"
 SCRIPT = "/usr/lib/fournines/swift-rings"
@@ -29,7 +30,7 @@ PART_POWER = 10
 
 def address(host: Host) -> str:
     """Where a storage host is reached: on network `storage` where there is one."""
-    return str(host.addresses.get("storage", host.address))
+    return str(host.addresses.get(NETWORK, host.address))
 
 
 def devices(cloud: Cloud) -> dict[str, float]:

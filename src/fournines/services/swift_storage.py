@@ -42,6 +42,7 @@ class SwiftStorage(Service):
     roles: ClassVar[tuple[str, ...]] = ("storage",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    networks: ClassVar[tuple[str, ...]] = (swift_rings.NETWORK,)
     rolling: ClassVar[Rolling] = "by-zone"
     units: ClassVar[tuple[str, ...]] = (
         *(_server(kind) for kind in reversed(swift_rings.PORTS)),
