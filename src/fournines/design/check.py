@@ -40,6 +40,8 @@ FILE_RULES = (
 DESIGN_RULES = (
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
+    Rule("volume-backend", "back ends of Cinder without a section or a driver", placement.volumes, acceptable=False),
+    Rule("local-volumes", "back ends that keep volumes on one host", placement.local_volumes),
     Rule("unused-options", "options of services that no host carries", options.unused_options),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),

@@ -3,7 +3,7 @@ a value that it would not take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from fournines.cloud.model import Cloud
@@ -45,7 +45,8 @@ def option_value(cloud: Cloud) -> Iterator[Flaw]:
         for file, sections in config.options.items():
             catalogue = (known(service) or {}).get(file, {})
             for section, options in sections.items():
-                kinds = catalogue.get(match(section, catalogue) or "?", {})
+                named = match(section, catalogue)
+                kinds = catalogue[named] if named is not None else {}
                 for option, value in options.items():
                     name = match(option, kinds)
                     path: Path = ("services", service, "options", file, *([section] if section else []), option)
@@ -106,7 +107,7 @@ class _File:
                 change = f"put it into one of {self.file}'s sections: {self._names()}"
                 yield _flaw((*path, option), f"{option} is in no section of {self.file}", change)
         elif name is None or any(c in _ENDS for c in section):
-            yield self._unknown(inside, section)
+            yield self._unknown(inside, section, options)
         elif self.present is not None and "*" in name and section not in self.present:
             exact = {s for s in self.known if "*" not in s}
             change = suggest(section, self.present | exact)
@@ -121,16 +122,25 @@ class _File:
     def _names(self) -> str:
         return suggest("", self.known).removeprefix("known here: ")
 
-    def _unknown(self, path: Path, section: str) -> Flaw:
+    def _unknown(self, path: Path, section: str, options: Collection[str]) -> Flaw:
         what = f"{self.file} has no section {section}"
         if alias := self.aliases.get(section):
             return _flaw(path, f"{what}: {section}'s options go under {alias}", f"put them under {alias}")
-        for other in registry():
-            if family(other) == family(self.service):
-                for file, sections in (known(other) or {}).items():
-                    if section in sections and (other, file) != (self.service, self.file):
-                        return _flaw(path, what, f"put it into {dotted(('services', other, 'options', file))}")
+        if home := self._home(section, options):
+            return _flaw(path, what, f"put it into {dotted(('services', home[0], 'options', home[1]))}")
         return _flaw(path, what, suggest(section, self.known))
+
+    def _home(self, section: str, options: Collection[str]) -> tuple[str, str] | None:
+        """The service of the same family, and its file, that has the section and most of the options."""
+        found = [
+            (len(set(options) & set(sections[section])), other, file)
+            for other in registry()
+            if family(other) == family(self.service)
+            for file, sections in (known(other) or {}).items()
+            if section in sections
+        ]
+        best = max(found, default=(0, "", ""), key=lambda f: f[0])
+        return best[1:] if best[0] else None
 
     def _instead(self, option: str, section: str) -> str:
         elsewhere = [s for s, options in self.known.items() if option in options and "*" not in s]

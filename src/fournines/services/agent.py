@@ -116,7 +116,7 @@ def _config(cloud: Cloud, host: Host) -> dict[str, Any]:
         "vip_lease": t.vip_lease if t.vip_quorum else 0,
         "dead_host": t.dead_host,
         "writer_patience": WRITER_PATIENCE,
-        "units": [unit for s in carried for unit in s.units],
+        "units": [unit for s in carried for unit in s.units_in(cloud)],
         "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **{name: section for name, section in _sections(cloud, host).items() if name in has},

@@ -6,7 +6,7 @@ alone, in its own files. With files of their own, nodes would answer for one ano
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -59,6 +59,13 @@ class Glance(Service):
         "glance-api.conf": ("glance.api", "glance.multi_store", "glance.store"),
         "uwsgi.ini": UWSGI,
     }
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Files of stores that this cloud does not use are not written."""
+        of = {"glance-swift.conf": "swift", "images.mount": "nfs", "ceph.conf": "ceph"}
+        if file in of and of[file] != store(cloud):
+            return ()
+        return (SWIFT_REFERENCE,) if file == "glance-swift.conf" else None
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

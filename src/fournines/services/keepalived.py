@@ -8,7 +8,7 @@ through the tracked file before its peers' takeover time ends: in a partition th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
@@ -23,6 +23,7 @@ from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
 UNIT = "keepalived.service"
+INSTANCE = "vrrp_instance fournines"
 TRACK_FILE = "/run/fournines/vip"
 ALIVE_FILE = "/run/fournines/keepalived.alive"
 
@@ -43,6 +44,18 @@ class Keepalived(Service):
     def failover(self, cloud: Cloud) -> float:
         """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one."""
         return 4 * timers(cloud).vrrp_advert
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Ours, and those of the operator's own that are whole."""
+        whole = {"vrrp_instance": "virtual_router_id", "vrrp_script": "script", "track_file": "file"}
+        theirs = {
+            name
+            for name, options in cloud.options(self.name, file).items()
+            if whole.get(name.partition(" ")[0], "group" if name.startswith("vrrp_sync") else "process") in options
+        }
+        quorum = timers(cloud).vip_quorum
+        ours = ("vrrp_script alive", "track_file lease" if quorum else "vrrp_script haproxy", INSTANCE)
+        return {"global_defs", *ours, *theirs}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("keepalived")
@@ -128,5 +141,5 @@ def _config(cloud: Cloud, host: Host) -> str:
         alive = f'"/usr/bin/curl -fs -m 1 -o /dev/null http://{host.address}:{MONITOR_PORT}/alive"'
         sections["vrrp_script haproxy"] = {"script": alive, "interval": 2, "fall": 2, "rise": 2, "weight": 0}
         instance["track_script"] = ["alive", "haproxy"]
-    sections["vrrp_instance fournines"] = instance
+    sections[INSTANCE] = instance
     return blocks(sections, operators(cloud, "keepalived", "keepalived.conf"))

@@ -47,6 +47,10 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    #: Groups that MariaDB and MySQL read in other files.
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer"),

@@ -10,7 +10,7 @@ With distributed routers every such host also routes: it runs an L3 and a metada
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host
@@ -50,6 +50,10 @@ class NeutronL2(Service):
         "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
         **neutron_agents.NAMESPACES,
     }
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Hosts route by themselves only where routers are distributed."""
+        return () if file in neutron_agents.NAMESPACES and not neutron.distributed(cloud) else None
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("openvswitch-switch")

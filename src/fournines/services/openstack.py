@@ -34,13 +34,22 @@ def merged(*parts: Sections) -> Sections:
 
 
 def config_file(
-    cloud: Cloud, service: str, path: str, sections: Sections, *, group: str, units: Iterable[str]
+    cloud: Cloud,
+    service: str,
+    path: str,
+    sections: Sections,
+    *,
+    group: str,
+    units: Iterable[str],
+    options: Sections | None = None,
 ) -> Resource:
-    """A file of secrets that its group may read, the operator's options on top; every unit of `units` reads it."""
+    """A file of secrets that its group may read, the operator's options on top (`options`, or those of the file of that
+    name); every unit of `units` reads it."""
     name = path.rpartition("/")[2]
+    theirs = operators(cloud, service, name) if options is None else options
     return File(
         path,
-        ini(sections, operators(cloud, service, name), encode=quoting.oslo),
+        ini(sections, theirs, encode=quoting.oslo),
         mode=0o640,
         group=group,
         secret=True,

@@ -140,6 +140,7 @@ def _is_address(text: str) -> bool:
 def _described(head: str, rest: str) -> str:
     """Completes "expected …"."""
     low, _, high = rest.partition("..")
+    high = "" if len(high) > 12 else high  # of the machine's own, not of the option's
     bounds = (
         f" from {low} to {high}" if low and high else f" of at least {low}" if low else f" up to {high}" if high else ""
     )

@@ -62,6 +62,10 @@ class Service(ABC):
     #: Units on a host, main one first: what a fault acts on, what `status` watches.
     units: ClassVar[tuple[str, ...]] = ()
 
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        """`units`, of a service that has others too where a cloud asks for them."""
+        return self.units
+
     @property
     def follows(self) -> tuple[str, ...]:
         return self.needs + self.after
