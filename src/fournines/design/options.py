@@ -46,7 +46,7 @@ def option_value(cloud: Cloud) -> Iterator[Flaw]:
             catalogue = (known(service) or {}).get(file, {})
             for section, options in sections.items():
                 named = match(section, catalogue)
-                kinds = catalogue[named] if named is not None else {}
+                kinds: Mapping[str, str] = catalogue[named] if named is not None else {}
                 for option, value in options.items():
                     name = match(option, kinds)
                     path: Path = ("services", service, "options", file, *([section] if section else []), option)
