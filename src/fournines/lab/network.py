@@ -111,7 +111,8 @@ def plug(lab: Lab, host: LabHost, namespace_of: int) -> None:
             f'link set {port.device} addrgenmode none master {port.bridge} alias "{alias}"',
             f"link set {port.device} up",
         ]
-        inside += [f"address add {port.address} dev {port.interface}", f"link set {port.interface} up"]
+        inside += [f"address add {port.address} dev {port.interface}"] if port.address else []
+        inside.append(f"link set {port.interface} up")
     _batch(machine_side)
     _batch(inside, namespace_of=namespace_of)
 

@@ -212,7 +212,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
     vips = cloud.region_of(host).vips
     has = {s.name for s in carried}
     guarded = host in guards(cloud, host.region)
-    units = [unit for s in carried for unit in s.units if unit != GUARD or guarded]
+    units = [unit for s in carried for unit in s.units_in(cloud) if unit != GUARD or guarded]
     return {
         "cloud": cloud.name,
         "region": host.region,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -43,6 +43,21 @@ class ReadsOsloConfig(Protocol):
     or UWSGI. `scripts/known_options.py` asks the packages by them, and rendered files are validated with them."""
 
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@runtime_checkable
+class NamesSections(Protocol):
+    """Files whose sections have names of their own, such as HAProxy's `listen NAME`: those that `file` has in this
+    cloud. None: `known` says it all; empty: this cloud has no such file."""
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None: ...
+
+
+@runtime_checkable
+class AliasesSections(Protocol):
+    """File -> name that other manuals have for a section -> the section."""
+
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)

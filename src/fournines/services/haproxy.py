@@ -9,13 +9,14 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -51,6 +52,19 @@ class Haproxy(Service):
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Ours, and those of the operator's own that are whole: they listen, or something of theirs leads there."""
+        ours = {f"listen {f.name}" for region in cloud.regions.values() for _, f in frontends(cloud, region)}
+        theirs = cloud.options(self.name, file)
+        led_to = {
+            f"backend {str(value).split()[0]}"
+            for options in theirs.values()
+            for name, value in options.items()
+            if name.split()[0] in ("use_backend", "default_backend") and str(value).split()
+        }
+        listening = {name for name, options in theirs.items() if "bind" in options}
+        return {"global", "defaults", "listen monitor", *ours, *led_to, *listening}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
@@ -102,7 +116,7 @@ def _config(cloud: Cloud, host: Host) -> str:
     }
     for service, frontend in frontends(cloud, region):
         sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
-    return stanzas(sections, cloud.options("haproxy", "haproxy.cfg"))
+    return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))
 
 
 def _defaults(t: Timers) -> dict[str, Any]:
