@@ -7,7 +7,7 @@ power has nothing to resend, so neither RST nor `tcp_retries2` ends it; only kee
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from fournines.services.capabilities import quorum_group
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
+from fournines.services.timed import Timed
 from fournines.services.tls import ca_certificate
 from fournines.timing import timers
 
@@ -28,6 +29,16 @@ class Base(Service):
     pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sysctl.conf": (
+            Timed("", "net.ipv4.tcp_keepalive_time", "tcp_keepalive_time"),
+            Timed("", "net.ipv4.tcp_keepalive_intvl", "tcp_keepalive_interval"),
+            Timed("", "net.ipv4.tcp_keepalive_probes", "tcp_keepalive_probes"),
+            Timed("", "net.ipv4.tcp_retries2", "tcp_retries2"),
+            Timed("", "net.ipv4.tcp_syn_retries", "tcp_syn_retries"),
+            Timed("", "*net.ipv4.tcp_syn_linear_timeouts", "tcp_syn_linear_timeouts"),
+        )
+    }
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         return _resources(cloud, host.region)

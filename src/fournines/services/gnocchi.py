@@ -20,6 +20,7 @@ from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/gnocchi/gnocchi.conf"
@@ -55,6 +56,9 @@ class Gnocchi(Service):
     databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
     coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"gnocchi.conf": ("gnocchi",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "gnocchi.conf": (Timed("storage", "swift_timeout", "api_timeout"),)
+    }
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_metrics", "lists metrics"),
         Function("create_metric", "creates a metric and has its measures counted", writes=("swift_storage",)),

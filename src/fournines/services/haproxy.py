@@ -9,7 +9,7 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -20,6 +20,7 @@ from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
+from fournines.services.timed import Timed, haproxy, seconds
 from fournines.services.tls import server_pem
 from fournines.timing import timers
 from fournines.timing.timers import Timers
@@ -32,6 +33,25 @@ CERTIFICATE = "/etc/haproxy/public.pem"
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
 KEEP_ALIVE = 7.0
+
+#: The timers in its file. A section of its own, `listen nova-api`, goes before `defaults`.
+TIMED = tuple(
+    Timed(section, option, timer, form, part)
+    for section in ("defaults", "listen *")
+    for option, timer, form, part in (
+        ("retries", "retries", seconds, ""),
+        ("timeout connect", "connect_timeout", haproxy, ""),
+        ("timeout client", "client_timeout", haproxy, ""),
+        ("timeout server", "server_timeout", haproxy, ""),
+        ("timeout queue", "queue_timeout", haproxy, ""),
+        ("timeout check", "check_timeout", haproxy, ""),
+        ("default-server", "check_inter", haproxy, "inter"),
+        ("default-server", "check_fastinter", haproxy, "fastinter"),
+        ("default-server", "check_fall", seconds, "fall"),
+        ("default-server", "check_rise", seconds, "rise"),
+        ("default-server", "tcp_user_timeout", haproxy, "tcp-ut"),
+    )
+)
 
 #: A TCP session that is still connecting when its server is marked down loses its server side, and its client hangs
 #: until it gives up by itself (seen on 3.0: 21 of them after one power-off). Only with something left that looks at the
@@ -50,6 +70,7 @@ class Haproxy(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
     ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

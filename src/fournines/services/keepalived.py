@@ -8,7 +8,7 @@ through the tracked file before its peers' takeover time ends: in a partition th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
@@ -19,6 +19,7 @@ from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.render import blocks
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 UNIT = "keepalived.service"
@@ -38,6 +39,10 @@ class Keepalived(Service):
 
     def leased(self, cloud: Cloud) -> bool:
         return timers(cloud).vip_quorum
+
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "keepalived.conf": (Timed("vrrp_instance *", "advert_int", "vrrp_advert"),)
+    }
 
     def failover(self, cloud: Cloud) -> float:
         """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one."""

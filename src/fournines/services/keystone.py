@@ -23,6 +23,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.services.tls import system_trusts
 from fournines.timing import timers
 
@@ -47,6 +48,12 @@ class Keystone(Service):
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "keystone.conf": (
+            Timed("cache", "memcache_socket_timeout", "memcache_socket_timeout"),
+            Timed("cache", "memcache_dead_retry", "memcache_dead_retry"),
+        )
+    }
     functions: ClassVar[tuple[Function, ...]] = (
         Function("authenticate", "gets a token"),
         Function("list_projects", "lists projects"),

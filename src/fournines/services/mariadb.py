@@ -27,6 +27,7 @@ from fournines.services.drop_in import drop_in
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -45,6 +46,17 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
