@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -91,7 +92,8 @@ class Gnocchi(Service):
         yield units.runs(host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        # Batches of measures may be large.
+        return (replace(units.frontend(cloud, API), body=64 * 1024 * 1024),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("gnocchi", roles=("admin", "service", "swiftoperator"))

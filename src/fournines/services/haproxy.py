@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
 from fournines.services.render import ms, stanzas
@@ -33,6 +34,11 @@ CERTIFICATE = "/etc/haproxy/public.pem"
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
 KEEP_ALIVE = 7.0
+
+#: Hours for which an old process serves what it had when the configuration was reloaded, and how many such there may
+#: be. Longer than a working day's console and than any upload; pooled database sessions leave within `db_pool_recycle`.
+OLD_PROCESS_H = 12
+OLD_PROCESSES = 30
 
 #: The timers in its file. A section of its own, `listen nova-api`, goes before `defaults`.
 TIMED = tuple(
@@ -110,15 +116,17 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            # An old process keeps serving its sessions after a reload but no longer checks its backends.
-            "hard-stop-after": "30s",
-            "ssl-default-bind-options": "ssl-min-ver TLSv1.2 no-tls-tickets",
+            "maxconn": front_door.MAX_CONNECTIONS,
+            # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
+            "hard-stop-after": f"{OLD_PROCESS_H}h",
+            "mworker-max-reloads": OLD_PROCESSES,
+            **front_door.TLS,
         },
         "defaults": _defaults(t),
         "listen monitor": {
             "bind": [f"{host.address}:{MONITOR_PORT}", f"{region.vips.internal}:{MONITOR_PORT}"],
             "monitor-uri": "/alive",
-            "http-request use-service": "prometheus-exporter if { path /metrics }",
+            **front_door.metrics(cloud, region),
         },
     }
     for service, frontend in frontends(cloud, region):
@@ -133,6 +141,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
     return {
         "mode": "http",
         "log": "global",
+        "maxconn": front_door.MAX_PER_FRONTEND,
         "balance": "roundrobin",
         "retries": t.retries,
         # Each retry goes to another backend; without retry-on, as peers have it, only the last one does.
@@ -145,7 +154,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
         "timeout server": ms(t.server_timeout),
         "timeout queue": ms(t.queue_timeout),
         "timeout check": ms(t.check_timeout),
-        "timeout http-request": ms(t.client_timeout),
+        "timeout http-request": ms(front_door.HTTP_REQUEST),
         "timeout http-keep-alive": ms(KEEP_ALIVE),
         "default-server": server,
     }
@@ -162,8 +171,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         section["option httpchk"] = True
         section["http-check send"] = f"meth GET uri {frontend.check}"
     if frontend.mode == "http":
-        section["option forwardfor"] = True
-        section["http-request set-header"] = "X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+        section |= front_door.rules(cloud, region, frontend)
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"

@@ -8,6 +8,7 @@ application without rendering a page: a login page, asked for four times a secon
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -91,7 +92,8 @@ class Horizon(Service):
             )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API, public_port=PUBLIC_PORT),)
+        # An image may be uploaded through it.
+        return (replace(units.frontend(cloud, API, public_port=PUBLIC_PORT), body=0),)
 
 
 def _settings(cloud: Cloud, host: Host) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -27,6 +28,8 @@ from fournines.services.timed import Timed
 from fournines.services.tls import system_trusts
 from fournines.timing import timers
 
+#: Bytes; as oslo.middleware's sizelimit has it.
+LARGEST_REQUEST = 114_688
 UNIT = "keystone.service"
 PORT = endpoints.KEYSTONE_PORT
 CONFIG = "/etc/keystone/keystone.conf"
@@ -97,7 +100,8 @@ class Keystone(Service):
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
-        return (units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }"),)
+        frontend = units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }")
+        return (replace(frontend, body=LARGEST_REQUEST, issues_tokens=True),)
 
 
 def key_files(cloud: Cloud, directory: str, keys: dict[int, str]) -> Iterable[Resource]:
@@ -151,6 +155,9 @@ def _config(cloud: Cloud, region: Region) -> Sections:
         "fernet_tokens": {"key_repository": KEYS, "max_active_keys": fernet.MAX_ACTIVE_KEYS},
         # bcrypt hashes no more than 72 bytes; the default of 4096 only makes every login log that it was cut.
         "identity": {"max_password_length": 72},
+        # Of a person's account; those of services and the administrator have random passwords, and are exempt: whoever
+        # knew their names could else lock the whole cloud (registration).
+        "security_compliance": {"lockout_failure_attempts": 8, "lockout_duration": 900},
         "token": {"provider": "fernet", "expiration": TOKEN_LIFETIME, "allow_expired_window": EXPIRED_WINDOW},
     }
     return openstack.merged(openstack.common(), openstack.database(cloud, region, "keystone"), own)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -136,7 +137,9 @@ class Nova(Service):
             inter=_CONSOLE_INTER,
             settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
         )
-        return (units.frontend(cloud, API), units.frontend(cloud, METADATA, public=False), console)
+        # Neutron's metadata agents say, signed, for which server they ask.
+        metadata = replace(units.frontend(cloud, METADATA, public=False), behind_proxy=True)
+        return (units.frontend(cloud, API), metadata, console)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("compute", "nova", API.port, "/v2.1")

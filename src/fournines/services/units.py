@@ -25,6 +25,9 @@ GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
 
+#: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
+BODY = 2 * 1024 * 1024
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wsgi:
@@ -98,6 +101,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         public_port=public_port,
         inter=_inter(cloud, api),
         repeatable=repeatable,
+        body=BODY,
         settings={"http-check disable-on-404": True},
     )
 

@@ -51,7 +51,7 @@ def derive(detect: float) -> Timers:
         server_timeout=scaled(30.0, 60.0),
         queue_timeout=10.0,
         retries=3,
-        retry_on="conn-failure empty-response response-timeout 502 503",
+        retry_on="conn-failure empty-response response-timeout 500 502 503 504",
         shutdown_sessions=True,
         last_resort=True,
         # Galera takes keepalive up to suspect/3, and install between 2*keepalive and inactive.
