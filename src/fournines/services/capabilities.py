@@ -107,7 +107,9 @@ class Frontend:
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
-    settings: HAProxy keywords of this section alone.
+    settings: HAProxy keywords of this section alone. body: bytes of the largest request; 0: any. issues_tokens: takes
+    passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
+    asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
     """
 
@@ -121,6 +123,9 @@ class Frontend:
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""
+    body: int = 0
+    issues_tokens: bool = False
+    behind_proxy: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -7,6 +7,7 @@ alone, in its own files. With files of their own, nodes would answer for one ano
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -98,7 +99,7 @@ class Glance(Service):
         yield from units.answers(cloud, host, API, CONFIG, "/v2/images?limit=1")
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        return (replace(units.frontend(cloud, API), body=0),)  # images, of any size
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("glance", roles=("admin", "service", "swiftoperator"))

@@ -9,7 +9,7 @@ the guard's gate in the kernel is shut wherever the votes are not (decision 21).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.agent.guard.vip import FORBIDDEN
@@ -23,6 +23,7 @@ from fournines.services.options import operators
 from fournines.services.render import blocks
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 UNIT = "keepalived.service"
@@ -43,6 +44,10 @@ class Keepalived(Service):
 
     def leased(self, cloud: Cloud) -> bool:
         return timers(cloud).vip_quorum
+
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "keepalived.conf": (Timed("vrrp_instance *", "advert_int", "vrrp_advert"),)
+    }
 
     def failover(self, cloud: Cloud) -> float:
         """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one; and with votes

@@ -29,6 +29,7 @@ from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -50,6 +51,17 @@ class Mariadb(Service):
     #: Groups that MariaDB and MySQL read in other files.
     aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
     }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -29,6 +29,7 @@ from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
 
 SERVER = "valkey-server.service"
@@ -47,6 +48,9 @@ class Valkey(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
+    }
 
     def failover(self, cloud: Cloud) -> float:
         """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""
