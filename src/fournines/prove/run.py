@@ -112,7 +112,8 @@ def judged(campaign: Campaign) -> Campaign:
         own = result.profile == campaign.profile
         verdict, reasons = judge(result, baseline_of(campaign, result) if own else None)
         results.append(replace(result, verdict=verdict, reasons=reasons))
-    return replace(campaign, results=tuple(results), verdict=overall(results, campaign.profile))
+    campaign = replace(campaign, results=tuple(results))
+    return replace(campaign, verdict=overall(campaign))
 
 
 def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResult]) -> Campaign:
