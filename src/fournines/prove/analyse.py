@@ -1,8 +1,9 @@
 """From a fault's history to its result. Pure but for reading the two files: any stored run can be analysed again.
 
 What the campaign writes to `events.jsonl`, in the order in which it happens: began, machine*, sighting*, injecting,
-injected, verified*, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*, broken?. Or began and
-not_measured. `broken`: the measurement did not get to its end; what it saw until then still counts.
+injected, seen, held | hold_failed, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*, broken?.
+Or began and not_measured. `seen`: from outside, that it struck. `broken`: the measurement did not get to its end; what
+it saw until then still counts. Of a fault that strikes again: then, injecting again, injected again, and so on.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from fournines.prove.deliveries import deliveries
 from fournines.prove.figures import Phases, figures
 from fournines.prove.history import History
 from fournines.prove.model import (
-    Count,
     Fault,
     FaultResult,
     Finding,
@@ -61,7 +61,7 @@ def result_of(past: History) -> FaultResult:
     return FaultResult(
         fault=Fault(**said["fault"]),
         profile=said["profile"],
-        hosts=tuple(said["hosts"]),
+        hosts=tuple(dict.fromkeys(h for e in (began, *past.of("then")) for h in e.data["hosts"])),
         injected=phases.injected,
         healed=healed,
         redundant_again_s=None if redundant is None else max(0.0, redundant - healed),
@@ -83,7 +83,6 @@ def result_of(past: History) -> FaultResult:
         run=said.get("run", 1),
         candidates=said.get("candidates", 0),
         expected=tuple(said["probes"]),
-        counts=tuple(Count(**e.data) for e in past.of("count")),
     )
 
 
@@ -92,11 +91,13 @@ def _hosts(sighting: dict[str, list[str]]) -> tuple[tuple[str, ...], tuple[str, 
 
 
 def _not_measured(past: History) -> str:
-    """Why nothing was, "" when the fault struck: then whatever went wrong later on, what was seen counts."""
-    if next(past.of("injected"), None):
+    """Why nothing was, "" when the strike was seen: then whatever went wrong later on, what was measured counts."""
+    if next(past.of("seen"), None):
         return ""
-    why = next((e.data["why"] for name in ("not_measured", "broken") for e in past.of(name)), "")
-    return why or ("" if next(past.of("injecting"), None) else "the measurement ended before the fault was injected")
+    why = next((e.data["why"] for e in past.of("not_measured")), "")
+    if why or next(past.of("injected"), None):
+        return why
+    return next((e.data["why"] for e in past.of("broken")), "the measurement ended before the fault was injected")
 
 
 def _phases(past: History, began: float) -> Phases:
@@ -132,7 +133,7 @@ def _figures(
 def _struck(past: History) -> Iterator[Finding]:
     """A strike that nobody saw from outside may not have happened."""
     name = "the strike was seen from outside"
-    seen = [str(line) for e in past.of("verified") for line in e.data.get("seen", ())]
+    seen = [str(line) for e in past.of("seen") for line in e.data["what"]]
     yield Finding(name, True if seen else None, "; ".join(seen) or "nobody looked")
 
 
@@ -176,6 +177,6 @@ def _audit(past: History) -> Iterator[Finding]:
         yield Finding("audit", None, "it was not made")
     for event in past.of("unhealed"):
         yield Finding("the fault was healed", False, event.data["why"])
-    for name in ("broken", "not_measured"):
+    for name in ("hold_failed", "broken", "not_measured"):
         for event in past.of(name):
             yield Finding("the measurement went to its end", None, event.data["why"])

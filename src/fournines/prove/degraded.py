@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 
 from fournines.prove.model import Span
-from fournines.prove.waits import Wait
+from fournines.prove.waits import Request
 
 GOOD_SHARE = 0.99
 _ROUNDING_S = 1e-6
 
 
 def degraded_spans(
-    every: Sequence[Wait], period: float, within: float, injected: float, ended: float
+    every: Sequence[Request], period: float, within: float, injected: float, ended: float
 ) -> tuple[Span, ...]:
     """Seconds are counted from the injection. What was in flight then counts into the first one: it is the first that
     the fault could hit. `every` is in the order in which they were due.
@@ -23,7 +23,7 @@ def degraded_spans(
     """
     if math.isnan(within) or ended <= injected:
         return ()
-    due: dict[int, list[Wait]] = {}
+    due: dict[int, list[Request]] = {}
     last: tuple[float, bool] | None = None
     for w in every:
         if w.ended >= injected:

@@ -9,7 +9,7 @@ from typing import Any
 
 from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Writes
 from fournines.prove.pass_marks import pass_marks
-from fournines.prove.repeats import FIGURES, Comparison, Spread, comparisons, repeated
+from fournines.prove.repeats import FIGURES, RunsCompared, Spread, comparisons, repeated
 from fournines.prove.verdict import baseline_of
 
 
@@ -48,7 +48,6 @@ def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
         "writes": _writes(result.writes),
         "redundant_again_s": result.redundant_again_s,
         "audit": [asdict(finding) for finding in result.audit],
-        "counts": [asdict(count) for count in result.counts],
         "targets": [{**asdict(mark), "reached": mark.reached} for mark in marks],
         "pressure": {**asdict(result.pressure), "saturated": result.pressure.saturated},
         "duration_s": result.fault.duration,
@@ -109,7 +108,7 @@ def _spread(of: Spread | None) -> dict[str, Any] | None:
     return {"runs": of.runs, "median": of.median, "worst": of.worst, "interval": interval}
 
 
-def _comparison(of: Comparison) -> dict[str, Any]:
+def _comparison(of: RunsCompared) -> dict[str, Any]:
     return {
         "fault": str(of.fault),
         "ratio": _spread(of.ratio),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from fournines.prove.degraded import degraded_spans
 from fournines.prove.model import FunctionFigures, Operation, RequestFigures, Series, Span
 from fournines.prove.probes import Probe
-from fournines.prove.waits import Wait, longest, waits
+from fournines.prove.waits import Request, longest, waits
 
 #: Of the timelines: the interval of a light probe, so that each stands for itself.
 BUCKET_S = 0.1
@@ -67,7 +67,7 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
     return result, _series(probe.name, every, phases, outages, whole.gap or (phases.injected, phases.injected))
 
 
-def _requests(every: Sequence[Wait], phases: Phases, within: float, period: float) -> RequestFigures:
+def _requests(every: Sequence[Request], phases: Phases, within: float, period: float) -> RequestFigures:
     """Of one kind of connection, or of all together; `period` of these."""
     _, during, after = _split(every, phases)
     hit = [*during, *after]
@@ -95,7 +95,7 @@ def _requests(every: Sequence[Wait], phases: Phases, within: float, period: floa
     )
 
 
-def success_gaps(every: Iterable[Wait], phases: Phases) -> tuple[Span, ...]:
+def success_gaps(every: Iterable[Request], phases: Phases) -> tuple[Span, ...]:
     """Spans between the ends of consecutive successes that touch [injected, ended]. Never empty.
 
     Without a success before the injection the first begins there; the last runs to the end of the load: what did not
@@ -111,10 +111,10 @@ def success_gaps(every: Iterable[Wait], phases: Phases) -> tuple[Span, ...]:
     )
 
 
-def _split(every: Iterable[Wait], phases: Phases) -> tuple[list[Wait], list[Wait], list[Wait]]:
-    before: list[Wait] = []
-    during: list[Wait] = []
-    after: list[Wait] = []
+def _split(every: Iterable[Request], phases: Phases) -> tuple[list[Request], list[Request], list[Request]]:
+    before: list[Request] = []
+    during: list[Request] = []
+    after: list[Request] = []
     for w in every:
         if w.ended < phases.injected:
             before.append(w)
@@ -127,16 +127,16 @@ def _length(span: Span) -> float:
     return span[1] - span[0]
 
 
-def _count(every: Iterable[Wait], outcome: str) -> int:
+def _count(every: Iterable[Request], outcome: str) -> int:
     return sum(w.outcome == outcome for w in every)
 
 
-def _share(every: Sequence[Wait], within: float) -> float:
+def _share(every: Sequence[Request], within: float) -> float:
     """Of those that were answered well; nan of nothing."""
     return sum(w.good(within) for w in every) / len(every) if every and not math.isnan(within) else math.nan
 
 
-def _percentile(every: Iterable[Wait], percent: float) -> float:
+def _percentile(every: Iterable[Request], percent: float) -> float:
     """Nearest rank, in ms; nan of nothing."""
     ordered = sorted(w.seconds for w in every)
     return ordered[math.ceil(len(ordered) * percent / 100) - 1] * 1000 if ordered else math.nan
@@ -146,13 +146,13 @@ def _or_zero(value: float) -> float:
     return 0.0 if math.isnan(value) else value
 
 
-def _downtime(every: Iterable[Wait]) -> float:
+def _downtime(every: Iterable[Request]) -> float:
     """From the first error's sending to the last one's end."""
     errors = [w for w in every if w.outcome != "ok"]
     return max(w.ended for w in errors) - min(w.intended for w in errors) if errors else 0.0
 
 
-def _mttr(before: Sequence[Wait], since: Sequence[Wait]) -> float:
+def _mttr(before: Sequence[Request], since: Sequence[Request]) -> float:
     """How long the sliding mean of latencies was above the baseline's mean + 4 sigma, from first to last."""
     baseline = [w.seconds for w in before]
     if len(baseline) < 2 or len(since) < MTTR_SAMPLES:
@@ -167,7 +167,7 @@ def _mttr(before: Sequence[Wait], since: Sequence[Wait]) -> float:
     return slow[-1] - slow[0] if slow else 0.0
 
 
-def _series(name: str, every: Sequence[Wait], phases: Phases, outages: tuple[Span, ...], gap: Span) -> Series:
+def _series(name: str, every: Sequence[Request], phases: Phases, outages: tuple[Span, ...], gap: Span) -> Series:
     length = max((w.intended for w in every), default=phases.ended) - phases.began
     buckets = max(1, math.floor(length / BUCKET_S) + 1)
     counts = {outcome: [0] * buckets for outcome in ("ok", "fail", "unknown")}

@@ -11,7 +11,7 @@ from fournines.prove.report_text import count, limit, plural, seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FigureRow:
     """A line of a functions' table."""
 
     figures: FunctionFigures
@@ -29,12 +29,12 @@ class Row:
         return max(self.seen.longest_gap_s, self.seen.gap_returning_s)
 
 
-def rows(results: Sequence[FaultResult]) -> Iterator[Row]:
+def rows(results: Sequence[FaultResult]) -> Iterator[FigureRow]:
     for result in results:
         for f in result.functions:
             for connection, seen in f.connections():
                 if seen.sampled:
-                    yield Row(f, connection, seen)
+                    yield FigureRow(f, connection, seen)
 
 
 def headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
@@ -51,7 +51,7 @@ def headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
     return "; ".join([held, *_longest(tuple(rows(measured))), kept]) + "."
 
 
-def _longest(every: Sequence[Row]) -> Iterator[str]:
+def _longest(every: Sequence[FigureRow]) -> Iterator[str]:
     if waited := _worst([(r.seen.worst_wait_s, r) for r in every]):
         yield f"longest wait {seconds(waited[0])} ({waited[1].whose})"
     if degraded := _worst([(r.seen.degraded_s, r) for r in every]):
@@ -61,7 +61,7 @@ def _longest(every: Sequence[Row]) -> Iterator[str]:
         yield f"longest gap between two successes {seconds(gap[0])} ({gap[1].whose})"
 
 
-def _worst(figures: Sequence[tuple[float, Row]]) -> tuple[float, Row] | None:
+def _worst(figures: Sequence[tuple[float, FigureRow]]) -> tuple[float, FigureRow] | None:
     """The greatest; the first of equal ones. A figure that is nan is none."""
     known = [f for f in figures if f[0] == f[0]]
     return max(known, key=lambda f: f[0], default=None)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 
 from fournines.errors import FourninesError
-from fournines.prove import inject, reads
+from fournines.prove import outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
-from fournines.prove.faults import Standing, aim, candidates
+from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps
+from fournines.prove.faults.target import Standing, aim, candidates
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
@@ -22,11 +22,13 @@ from fournines.prove.model import Fault, FaultResult, Finding
 from fournines.prove.probes import PROBES
 from fournines.prove.project import PREFIX, Project
 from fournines.prove.site import Look, Site
-from fournines.prove.watch import watching
+from fournines.prove.watch import Holders, watching
 
 #: The health agents look every 5 s at the latest: redundancy counts when it was seen for longer without a break.
 STABLE_S = 6.0
 LOOK_EVERY_S = 1.0
+#: Between the heal of one fault and the strike of the one that is to meet its return. Seconds.
+THEN_S = 3.0
 
 
 async def measure(site: Site, fault: Fault, directory: Path) -> FaultResult:
@@ -52,19 +54,19 @@ class Trial:
 
     async def run(self) -> None:
         site, lengths = self._site, self._site.lengths
-        lacking = inject.lacking(site.injectors, self._fault)
-        if lacking:
-            self._skip(lacking)
+        if why := lacking(site.powers, self._fault):
+            self._skip(why)
             return
+        await heal_leftovers(site.powers, site.cloud.state_dir)  # of the fault before, if its heal failed
         struck = False
         load = LoadProcess(await self._spec(), self._counts)
         try:
             began = await load.start()
-            async with watching(site, self._log):
+            async with watching(site, self._log) as holders:
                 site.reporter.phase(f"baseline, {lengths.before:.0f} s")
                 await asyncio.sleep(lengths.before)
                 await self._await_turns(began)
-                struck = await self._strike(began)
+                struck = await self._strike(began, holders)
                 if struck:
                     await self._await_redundancy()
                     whole = site.now()
@@ -91,40 +93,63 @@ class Trial:
                 site.reporter.phase(f"waits for {', '.join(left)} to succeed")
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _strike(self, began: float) -> bool:
-        """Injects, waits, heals. False when there was nothing to strike, or it could not be struck."""
-        site, fault = self._site, self._fault
-        standing = await self._standing()
-        hosts = aim(fault, candidates(fault, site.cloud, site.region.name), standing)
-        self._begin(began, hosts, standing)
-        if not hosts:
-            self._event("not_measured", why=f"there is no host that is {fault.target}")
-            return False
-        pending = Pending(site, fault, hosts)
-        site.reporter.phase(f"strikes {', '.join(hosts)}" + (f" for {fault.duration:g} s" if fault.duration else ""))
-        pending.note()
-        try:
-            self._event("injecting")
-            await inject.inject(site.injectors, fault, hosts)
-            self._event("injected")
-            await asyncio.sleep(fault.duration)
-        except FourninesError as error:
-            self._event("not_measured", why=": ".join(filter(None, (error.what, error.where, error.why))))
-            return False
-        finally:
-            unhealed = await asyncio.shield(pending.heal())
-            self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
+    async def _strike(self, began: float, holders: Holders) -> bool:
+        """Injects, waits, heals. False when there was nothing to strike, or no strike was seen."""
+        for number, faults in enumerate(steps(self._fault)):
+            if number:
+                await asyncio.sleep(THEN_S)
+            try:
+                standing = await self._standing(holders)
+                aimed = tuple(
+                    Aimed(f, aim(f, candidates(f, self._site.cloud, self._site.region.name), standing)) for f in faults
+                )
+            except FourninesError as error:
+                aimed, standing, why = (), Standing(), _line(error)
+            else:
+                why = next((f"there is no host that is {a.fault.target}" for a in aimed if not a.hosts), "")
+            hosts = tuple(dict.fromkeys(host for a in aimed for host in a.hosts))
+            if number:
+                self._event("then", hosts=hosts)
+            else:
+                self._begin(began, hosts, standing)
+            if why:
+                self._event("not_measured", why=why)
+                return False
+            if not await self._inject(aimed, first=not number):
+                return False
         return True
 
-    async def _standing(self) -> Standing:
-        """Who is what now. The queue's leader is only asked for where it matters."""
+    async def _inject(self, aimed: tuple[Aimed, ...], *, first: bool) -> bool:
+        """One strike and its heal, whatever becomes of it. False when it was not seen."""
         site = self._site
-        standing = (await site.health.look()).standing
-        if self._fault.target != "leader":
-            return standing
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-            queues = Management(site.cloud, site.region, session, ACCOUNT)
-            return replace(standing, leader=await queues.leader(self._queue))
+        injection = Injection(site.powers, aimed, note(site.cloud.state_dir))
+        for a in aimed:
+            lasts = f" for {a.fault.duration:g} s" if a.fault.duration else ""
+            site.reporter.phase(f"strikes {', '.join(a.hosts)}{lasts}")
+        seen = False
+        try:
+            await injection.look()
+            self._event("injecting" if first else "injecting again")
+            await injection.strike()
+            self._event("injected" if first else "injected again")
+            self._event("seen", what=await injection.verify())
+            seen = True
+            self._event("held", what=await injection.hold())
+        except FourninesError as error:
+            # Once it was seen, what clients had to bear was real.
+            self._event("hold_failed" if seen else "not_measured", why=_line(error))
+        finally:
+            unhealed = await asyncio.shield(injection.heal())
+            self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
+        return seen
+
+    async def _standing(self, holders: Holders) -> Standing:
+        """Who is what now, seen from outside. The queue's leader is only asked for where it matters."""
+        site, leader = self._site, ""
+        if any(f.target == "leader" for f in self._fault.singles):
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+                leader = await Management(site.cloud, site.region, session, ACCOUNT).leader(self._queue)
+        return await outside.standing(site, holders, leader)
 
     async def _await_redundancy(self) -> None:
         site = self._site
@@ -211,38 +236,5 @@ class Trial:
         self._log.event(Event(name, self._site.now(), dict(data)))
 
 
-class Pending:
-    """A fault that is to be healed, also by the next run if this one is killed: noted in the cloud's state."""
-
-    def __init__(self, site: Site, fault: Fault, hosts: tuple[str, ...]) -> None:
-        self._site = site
-        self._fault = fault
-        self._hosts = hosts
-        self._note = note(site.cloud.state_dir)
-
-    def note(self) -> None:
-        self._note.write_text(json.dumps({"fault": asdict(self._fault), "hosts": self._hosts}))
-
-    async def heal(self) -> tuple[str, ...]:
-        """What could not be healed; the note stays until all is."""
-        unhealed = await inject.heal(self._site.injectors, self._fault, self._hosts)
-        if not unhealed:
-            self._note.unlink(missing_ok=True)
-        return unhealed
-
-
-def note(state: Path) -> Path:
-    return state / "unhealed.json"
-
-
-async def heal_leftovers(injectors: inject.Injectors, state: Path) -> tuple[str, ...]:
-    """Heals what a killed campaign left. The hosts it healed. Raises nothing that a broken note could cause."""
-    path = note(state)
-    try:
-        left = json.loads(path.read_text())
-        fault, hosts = Fault(**left["fault"]), tuple(left["hosts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
-    await inject.heal(injectors, fault, hosts)
-    path.unlink(missing_ok=True)
-    return hosts
+def _line(error: FourninesError) -> str:
+    return ": ".join(filter(None, (error.what, error.where, error.why)))

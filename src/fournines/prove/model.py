@@ -15,19 +15,40 @@ Outcome = Literal["ok", "fail", "unknown"]
 Verdict = Literal["pass", "fail", "unknown"]
 
 
+#: Names of a fault that consists of others: all at once; each while what the one before struck comes back.
+TOGETHER, THEN = "and", "then"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`name` such as `host.power_off`, `service.freeze`; `service` for service faults; `target` as the user wrote it:
-    one, vip, writer, leader, minority, majority, all, or a host's or zone's name. `duration` until the heal."""
+    one, vip, writer, leader, minority, half, majority, all, or a host's or zone's name. `duration` until the heal;
+    `lasting`: as the user wrote it, "" if not.
+
+    Of several, `name` is TOGETHER or THEN, `target` their text, and `parts` the faults themselves.
+    """
 
     name: str
     service: str
     target: str
     duration: float
+    lasting: str = ""
+    parts: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        # JSON has neither tuples nor faults: `Fault(**read)` is the one that `asdict` was made of.
+        parts = tuple(Fault(**p) if isinstance(p, dict) else p for p in self.parts)  # pyright: ignore
+        object.__setattr__(self, "parts", parts)
 
     def __str__(self) -> str:
+        if self.parts:
+            return self.target
         subject = "+".join(x for x in (self.service, self.target) if x)
-        return f"{self.name}@{subject}"
+        return f"{self.name}@{subject}" + (f"/{self.lasting}" if self.lasting else "")
+
+    @property
+    def singles(self) -> tuple[Fault, ...]:
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +179,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How often something happened that must not happen at all. None: nobody looked."""
-
-    name: str
-    count: int | None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Pressure:
     """The prober's machine during the fault: cpu idle share 0..1, PSI `some` average share 0..1."""
 
@@ -220,7 +232,6 @@ class FaultResult:
     run: int = 1  # of so many as the campaign repeats it
     candidates: int = 0  # hosts that the fault could have struck; 0: not recorded
     expected: tuple[str, ...] = ()  # functions that were to be probed
-    counts: tuple[Count, ...] = ()  # what must have happened 0 times
 
 
 @dataclass(frozen=True, slots=True)

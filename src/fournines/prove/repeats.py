@@ -62,7 +62,7 @@ class Repeated:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class RunsCompared:
     """A baseline's runs over ours: the ratio of medians and its bootstrap interval."""
 
     fault: Fault
@@ -95,7 +95,7 @@ def spread(values: Sequence[float]) -> Spread | None:
     return Spread(len(known), statistics.median(known), max(known), low, high)
 
 
-def comparisons(campaign: Campaign) -> Iterator[Comparison]:
+def comparisons(campaign: Campaign) -> Iterator[RunsCompared]:
     """Of every fault that was measured more than once under both timings."""
     groups = {(g.profile, g.fault, g.busy): g for g in repeated(campaign)}
     if campaign.baseline != BASELINE or all(r.run == 1 for r in campaign.results):
@@ -106,14 +106,14 @@ def comparisons(campaign: Campaign) -> Iterator[Comparison]:
             yield from _comparison(ours, theirs)
 
 
-def _comparison(ours: Repeated, theirs: Repeated) -> Iterator[Comparison]:
+def _comparison(ours: Repeated, theirs: Repeated) -> Iterator[RunsCompared]:
     how = next((severity(r) for r in (*ours.runs, *theirs.runs)), None)
     if how not in BASELINE_RATIO:
         return
     ratio = ratios(_figures(theirs), _figures(ours))
     lower = None if ratio is None else ratio.low
     mark = PassMark(f"{ratio_name(how)}, interval's lower end", BASELINE_RATIO[how], "×", lower, "at least")
-    yield Comparison(ours.fault, ratio, mark)
+    yield RunsCompared(ours.fault, ratio, mark)
 
 
 def _figures(of: Repeated) -> list[float]:

@@ -23,7 +23,7 @@ from fournines.prove.pass_marks import (
     worst_gap,
     worst_wait,
 )
-from fournines.prove.repeats import FIGURES, Comparison, Repeated, Spread, comparisons, repeated
+from fournines.prove.repeats import FIGURES, Repeated, RunsCompared, Spread, comparisons, repeated
 from fournines.prove.report_timeline import Panel, panels
 from fournines.prove.verdict import baseline_of
 
@@ -57,7 +57,7 @@ class FaultView:
     sentence: str
     spreads: dict[str, Spread | None]  # figure -> over all runs
     theirs: dict[str, Spread | None]
-    comparison: Comparison | None
+    comparison: RunsCompared | None
     ratio: float | None
     pass_marks: tuple[PassMark, ...]
     panels: tuple[Panel, ...]
@@ -144,7 +144,7 @@ def view(campaign: Campaign) -> View:
 
 
 def _fault(
-    campaign: Campaign, number: int, group: Repeated, other: Repeated | None, comparison: Comparison | None
+    campaign: Campaign, number: int, group: Repeated, other: Repeated | None, comparison: RunsCompared | None
 ) -> FaultView:
     result = _worst_of(group.runs)
     baseline = _worst_of(other.runs) if other and other.runs else None

@@ -77,11 +77,15 @@ async def _measure_all(order: Order, site: Site, directory: Path, results: list[
         site.reporter.begin(number, len(order.faults) * (2 if order.baseline else 1), fault, site.profile)
         try:
             await _gate(site, order)
-            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{fault}")
+            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{_file_name(fault)}")
         except FourninesError as error:
             result = not_measured(fault, site, ": ".join(filter(None, (error.what, error.where, error.why))))
         results.append(result)
         site.reporter.result(_save(order, site, directory, results).results[-1])
+
+
+def _file_name(fault: Fault) -> str:
+    return str(fault).replace("/", "-").replace(" ", "_")
 
 
 def not_measured(fault: Fault, site: Site, why: str) -> FaultResult:

@@ -22,7 +22,8 @@ def judge(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Ver
     # A saturated machine measures itself; what is lost or does not come back is lost on any machine.
     doubtful = [m for m in missed if m.reached is None or m.doubt]
     failed = [*_integrity(result), *_recovery(result), *_said([m for m in missed if m not in doubtful])]
-    unsure = [*_unanswered(result), *_said(doubtful)]
+    unsure = [f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None]
+    unsure += _said(doubtful)
     if failed:
         return "fail", (*failed, *unsure)
     return ("unknown", tuple(unsure)) if unsure else ("pass", ())
@@ -62,9 +63,6 @@ def _integrity(result: FaultResult) -> Iterator[str]:
     for finding in result.audit:
         if finding.ok is False:
             yield f"{finding.name}: {finding.detail}"
-    for count in result.counts:
-        if count.count:
-            yield f"{count.name}: {count.count}" + (f", {count.detail}" if count.detail else "")
 
 
 def _recovery(result: FaultResult) -> Iterator[str]:
@@ -74,11 +72,6 @@ def _recovery(result: FaultResult) -> Iterator[str]:
         tail = slice(len(series.ok) * 9 // 10, None)
         if any(series.fail[tail] + series.unknown[tail]) and not any(series.ok[tail]):
             yield f"{series.function} did not come back"
-
-
-def _unanswered(result: FaultResult) -> Iterator[str]:
-    yield from (f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None)
-    yield from (f"{c.name}: could not be told: {c.detail}" for c in result.counts if c.count is None)
 
 
 def _said(missed: Sequence[PassMark]) -> Iterator[str]:

@@ -13,7 +13,7 @@ _ROUNDING_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Request:
     """One request. `ended`: it was answered, or given up. `until`: what was asked for was there."""
 
     intended: float
@@ -29,7 +29,7 @@ class Wait:
         return self.outcome == "ok" and self.seconds <= within + _ROUNDING_S
 
 
-def waits(operations: Iterable[Operation], retried_after: float, end: float) -> list[Wait]:
+def waits(operations: Iterable[Operation], retried_after: float, end: float) -> list[Request]:
     """Of one function over one kind of connection, in the order in which they were due.
 
     Who is refused at once has not been served at once: a request that was not answered waits until one that was due
@@ -39,18 +39,18 @@ def waits(operations: Iterable[Operation], retried_after: float, end: float) -> 
     ordered = sorted(operations, key=lambda o: o.intended)
     slack = max(0.0, retried_after - LIGHT_S)
     served = end + slack  # when the first answer came to any request that was due later
-    found: list[Wait] = []
+    found: list[Request] = []
     for o in reversed(ordered):
         if o.outcome == "ok":
             served = min(served, o.ended)
             until = o.ended
         else:
             until = max(o.ended, served - slack)
-        found.append(Wait(o.intended, o.ended, until, o.outcome))
+        found.append(Request(o.intended, o.ended, until, o.outcome))
     return found[::-1]
 
 
-def longest(every: Sequence[Wait]) -> Span:
+def longest(every: Sequence[Request]) -> Span:
     """Of at least one."""
     worst = max(every, key=lambda w: w.seconds)
     return worst.intended, worst.until

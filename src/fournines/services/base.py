@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services.capabilities import quorum_group
+from fournines.services.capabilities import control_plane
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -68,7 +68,7 @@ def _names(cloud: Cloud, region: str) -> Task:
     At the top because Debian maps a host's own name to 127.0.1.1, and Erlang's distribution listens on the management
     address only. Computes are left out: adding one must not change every other host.
     """
-    lines = [f"{h.address} {h.name}" for h in quorum_group(cloud, region)]
+    lines = [f"{h.address} {h.name}" for h in control_plane(cloud, region)]
     block = "\n".join([BEGIN, *lines, END]) + "\n"
     digest = hashlib.sha256(block.encode()).hexdigest()
     return Task(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import pytest
 
-from fournines.prove.faults import KINDS, SERVICES, TARGETS
+from fournines.prove.faults.catalogue import CATALOGUE
+from fournines.prove.faults.service import CORE
+from fournines.prove.faults.target import TARGETS
 from fournines.prove.model import Fault, FaultResult, FunctionFigures, RequestFigures, Writes
 from fournines.prove.pass_marks import (
     AGAIN,
@@ -91,15 +94,19 @@ def missed(of: FaultResult) -> set[tuple[str, str, str]]:
 
 
 SINGLE = [
-    Fault(name, s if k.on == "service" else "", t, 20) for name, k in KINDS.items() for t in TARGETS for s in SERVICES
+    Fault(name, service, target, 20)
+    for name, kind in CATALOGUE.items()
+    for target in TARGETS
+    for service in (CORE if kind.subject == "service" else ("",))
 ]
+PAIRS = [Fault("and", "", "both", 20, parts=pair) for pair in itertools.pairwise(SINGLE[:40])]
 
 
 @pytest.mark.parametrize("function", PROBES)
 def test_every_fault_has_a_mark_for_every_function_over_every_connection(function: str) -> None:
     awful = seen(degraded_s=900.0, worst_wait_s=900.0, degraded=((10.0, 910.0),), worst=(10.0, 910.0))
     probe = PROBES[function]
-    for fault in dict.fromkeys(SINGLE):
+    for fault in (*SINGLE, *PAIRS):
         for hosts in (("a",), ("a", "b"), ("a", "b", "c")):
             bad = figures(function, awful, **dict.fromkeys(probe.connections, awful))
             of = result(fault.name, bad, fault=fault, hosts=hosts, healed=10.0, ended=911.0)
@@ -109,7 +116,7 @@ def test_every_fault_has_a_mark_for_every_function_over_every_connection(functio
 
 
 def test_a_fault_that_nobody_has_classified_is_held_to_something() -> None:
-    for name in ("host.meltdown", "service.confuse", "disk.full", "and", "then"):
+    for name in ("host.meltdown", "service.confuse", "disk.full"):
         slow = figures("validate", seen(worst_wait_s=60.0, worst=(10.0, 70.0)))
         assert (WAIT, "validate", "") in missed(result(name, slow))
 
@@ -123,12 +130,15 @@ def test_a_fault_that_nobody_has_classified_is_held_to_something() -> None:
         ("network.isolate", ("a",), "host"),
         ("host.power_off", ("a", "b"), "whole"),
         ("service.kill", ("a", "b", "c"), "whole"),
-        ("and", ("a",), "zone"),
-        ("calm", (), "calm"),
     ],
 )
 def test_how_much_a_fault_takes_away(name: str, hosts: tuple[str, ...], expected: str) -> None:
     assert severity(result(name, hosts=hosts)) == expected
+
+
+def test_two_faults_at_once_are_as_hard_as_the_loss_of_a_zone() -> None:
+    pair = Fault("and", "", "a and b", 20, parts=(SINGLE[0], SINGLE[-1]))
+    assert severity(result("and", fault=pair)) == "zone"
 
 
 def test_two_hosts_of_five_are_a_zone() -> None:
@@ -213,7 +223,7 @@ def test_nothing_is_reached_without_a_request() -> None:
         longest_gap_s=math.nan,
         gap_returning_s=math.nan,
     )
-    for name in KINDS:
+    for name in CATALOGUE:
         for hosts in (("a",), ("a", "b"), ("a", "b", "c")):
             of = result(name, figures("validate", nothing, fresh=nothing, kept=nothing), hosts=hosts)
             told = [m for m in pass_marks(of) if m.function]

@@ -15,7 +15,7 @@ import pytest
 from fournines.errors import HostError, ProveError
 from fournines.prove import run as campaign_run
 from fournines.prove import store
-from fournines.prove.faults import Standing
+from fournines.prove.faults.target import Standing
 from fournines.prove.model import Campaign, Fault, FaultResult, Finding
 from fournines.prove.run import Order, run
 from fournines.prove.site import Look, Site
@@ -47,7 +47,7 @@ class World:
 
     def site(self, profile: str = "lan") -> Site:
         cloud = SimpleNamespace(name="acme", state_dir=self.state)
-        parts: dict[str, Any] = dict.fromkeys(("region", "injectors", "grounds", "reach", "lengths", "functions"))
+        parts: dict[str, Any] = dict.fromkeys(("region", "powers", "grounds", "reach", "lengths", "functions"))
         return Site(
             cloud=cast(Any, cloud), profile=profile, health=self, reporter=self, epoch=0.0, now=lambda: 0.0, **parts
         )
