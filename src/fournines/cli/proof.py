@@ -52,6 +52,7 @@ class Wish:
     duration: str | None
     baseline: str | None
     busy: bool
+    repeat: int
     before: float
     after: float
     redundant_within: float
@@ -128,6 +129,7 @@ async def _campaign(
             command=wish.command,
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=await versions(site.reach, cloud, region),
+            repeat=wish.repeat,
         )
         return await run(order, site, lambda: _under(site, order.baseline))
 

@@ -41,6 +41,7 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@vip,service.freeze@keystone
   sudo fournines prove cloud.yaml --faults service.kill@mariadb+all --json
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
+  sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   sudo fournines prove cloud.yaml --calm 30m --busy
@@ -74,6 +75,13 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--busy", is_flag=True, help="Keep every core busy meanwhile: figures are recorded, not judged.")
 @click.option("--calm", metavar="DURATION", help="Inject nothing, count what happens all the same, such as 30m.")
 @click.option("--without", default="", metavar="HOST", help="With --calm: this host is off meanwhile.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Measure every fault so often, a baseline's runs interleaved.",
+)
 @click.option("--before", default=10.0, show_default=True, help="Seconds of quiet before each fault.")
 @click.option("--after", default=5.0, show_default=True, help="Seconds of load after full redundancy.")
 @click.option("--redundant-within", default=120.0, show_default=True, help="Seconds that full redundancy may take.")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections.abc import Awaitable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -30,56 +32,81 @@ STABLE_S = 6.0
 LOOK_EVERY_S = 1.0
 #: Between the heal of one fault and the strike of the one that is to meet its return. Seconds.
 THEN_S = 3.0
+#: The strike comes at a random moment of so many seconds: as long as the longest circle, the agents' look.
+PHASE_S = 5.0
 
 
-async def measure(site: Site, fault: Fault, directory: Path) -> FaultResult:
-    """Leaves the fault's history in `directory`. Heals in any case, also when it is cancelled.
+async def measure(site: Site, fault: Fault, directory: Path, run: int = 1) -> FaultResult:
+    """Leaves the fault's history in `directory`. Heals in any case, also when it is cancelled. What goes wrong once the
+    fault was aimed is noted in the history, and hides nothing of what was seen.
 
-    Raises ProveError when the load cannot run.
+    Raises FourninesError when the load cannot run.
     """
     with Log(directory / EVENTS) as log, Log(directory / OPERATIONS):
-        await Trial(site, fault, directory, log).run()
+        await Trial(site, fault, directory, log, run).run()
     return analyse(directory)
 
 
 class Trial:
-    def __init__(self, site: Site, fault: Fault, directory: Path, log: Log) -> None:
+    def __init__(self, site: Site, fault: Fault, directory: Path, log: Log, number: int) -> None:
         self._site = site
         self._fault = fault
         self._directory = directory
         self._log = log
-        number = directory.name.partition("-")[0]
-        self._prefix = f"{PREFIX}-{number}"
-        self._queue = f"probe-{number}"
+        self._run = number
+        place = directory.name.partition("-")[0]
+        self._prefix = f"{PREFIX}-{place}"
+        self._queue = f"probe-{place}"
         self._progress: Progress = {}
+        self._began = self._struck = False
 
     async def run(self) -> None:
-        site, lengths = self._site, self._site.lengths
+        site = self._site
         if why := lacking(site.powers, self._fault):
             self._skip(why)
             return
         await heal_leftovers(site.powers, site.cloud.state_dir)  # of the fault before, if its heal failed
-        struck = False
         load = LoadProcess(await self._spec(), self._counts)
         try:
             began = await load.start()
-            async with watching(site, self._log) as holders:
-                site.reporter.phase(f"baseline, {lengths.before:.0f} s")
-                await asyncio.sleep(lengths.before)
-                await self._await_turns(began)
-                struck = await self._strike(began, holders)
-                if struck:
-                    await self._await_redundancy()
-                    whole = site.now()
-                    await asyncio.sleep(lengths.after)
-                    await self._await_turns(whole)
+            await self._whatever_comes("the fault", self._under_load(began))
             self._event("ended")
             site.reporter.phase("draining, then reading back what was acknowledged")
-            self._event("drained", left=await load.stop())
+            await self._whatever_comes("draining", self._drain(load))
         finally:
             await load.kill()
-        if struck:
-            await self._check()
+        if self._struck:
+            await self._whatever_comes("reading back", self._read_back())
+            await self._whatever_comes("audit", self._audit())
+            await self._whatever_comes("removal", self._remove())
+
+    async def _whatever_comes(self, what: str, work: Awaitable[None]) -> None:
+        """One part of the measurement. If it breaks off, the others are made all the same, and its error is noted."""
+        try:
+            await work
+        except Exception as error:
+            if not self._began:
+                raise
+            said = _line(error) if isinstance(error, FourninesError) else f"{type(error).__name__}: {error}"
+            self._event("broken", why=f"{what}: {said}")
+
+    async def _under_load(self, began: float) -> None:
+        site, lengths = self._site, self._site.lengths
+        async with watching(site, self._log) as holders:
+            # At any moment of whatever goes in circles: adverts, checks, looks of the agents.
+            before = lengths.before + random.SystemRandom().uniform(0.0, PHASE_S)
+            site.reporter.phase(f"baseline, {before:.0f} s")
+            await asyncio.sleep(before)
+            await self._await_turns(began)
+            self._struck = await self._strike(began, holders)
+            if self._struck:
+                await self._await_redundancy()
+                whole = site.now()
+                await asyncio.sleep(lengths.after)
+                await self._await_turns(whole)
+
+    async def _drain(self, load: LoadProcess) -> None:
+        self._event("drained", left=await load.stop())
 
     async def _await_turns(self, since: float) -> None:
         """Until all that takes turns has succeeded since then, or has had time for it: of what is seldom tried, a
@@ -177,15 +204,20 @@ class Trial:
         except FourninesError as error:
             return Look(Standing(), (str(error).splitlines()[0],))
 
-    async def _check(self) -> None:
+    async def _read_back(self) -> None:
         site = self._site
         async with aiohttp.ClientSession(connector=connector(site.region.public_hosts)) as session:
             readers = dict(reads.readers(site, session, f"{self._prefix}-"))
             for event in await reads.read_until_agreed(readers, site.now):
                 self._log.event(event)
-        site.reporter.phase("audit")
-        for finding in await site.health.audit():
+
+    async def _audit(self) -> None:
+        self._site.reporter.phase("audit")
+        for finding in await self._site.health.audit():
             self._event("finding", **asdict(finding))
+
+    async def _remove(self) -> None:
+        site = self._site
         if site.project:
             site.reporter.phase("removes what was made")
             self._event("finding", **asdict(await self._removal(site.project)))
@@ -223,6 +255,7 @@ class Trial:
 
     def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
         site = self._site
+        struck = [candidates(f, site.cloud, site.region.name) for f in self._fault.singles]
         data = {
             "fault": asdict(self._fault),
             "profile": site.profile,
@@ -230,8 +263,11 @@ class Trial:
             "roles": standing.roles(hosts),
             "probes": site.functions,
             "busy": site.busy,
+            "run": self._run,
+            "candidates": max(map(len, struck)),
         }
         self._log.event(Event("began", began, data))
+        self._began = True
 
     def _event(self, name: str, /, **data: object) -> None:
         self._log.event(Event(name, self._site.now(), dict(data)))
