@@ -187,7 +187,7 @@ class Struck:
         unit = units[known]
         if "ExecStart=/bin/false" in script:
             unit.lasting = False
-        elif "crash-loop" in script and "rm -f" in script:
+        elif "crash-loop" in script and "rm " in script:
             unit.lasting = True
         if "FOURNINES_GUARD_PROTOCOL" in script:
             unit.environment["FOURNINES_GUARD_PROTOCOL"] = _group(r"PROTOCOL=(\d+)", script)
@@ -195,8 +195,10 @@ class Struck:
             if not unit.environment:
                 return
             unit.environment.clear()
-        verb = re.findall(r"systemctl (kill --kill-whom=all -s \w+|stop|start|restart)", script)[-1]
-        match verb.split()[-1]:
+        verbs = re.findall(r"systemctl (kill --kill-whom=all -s \w+|stop|start|restart|daemon-reload)", script)
+        match verbs[-1].split()[-1]:
+            case "daemon-reload":
+                pass
             case "KILL" | "restart":
                 unit.pids, unit.state = [self._next()], "S"
             case "STOP":

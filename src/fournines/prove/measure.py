@@ -156,7 +156,7 @@ class Trial:
             site.reporter.phase(f"strikes {', '.join(a.hosts)}{lasts}")
         seen = False
         try:
-            await injection.look()
+            await injection.prepare()
             self._event("injecting" if first else "injecting again")
             await injection.strike()
             self._event("injected" if first else "injected again")

@@ -135,14 +135,20 @@ class CrashLoop(ServiceFault):
     def drop_in(self) -> str:
         return f"/run/systemd/system/{self.unit}.d/99-fournines-crash-loop.conf"
 
-    async def strike_host(self, host: str) -> None:
+    async def prepare(self) -> None:
+        await self.everywhere(self._replace)
+
+    async def _replace(self, host: str) -> None:
         await self.run(
             host,
             f"mkdir -p {self.drop_in.rpartition('/')[0]} && "
-            f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {self.drop_in} && systemctl daemon-reload && "
-            f"systemctl kill --kill-whom=all -s KILL {self.unit}",
+            f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {self.drop_in} && systemctl daemon-reload",
+            timeout=30.0,
             doing=f"cannot make {self.unit} crash",
         )
+
+    async def strike_host(self, host: str) -> None:
+        await self.signal(host, "KILL")
 
     async def verify_host(self, host: str) -> str:
         evidence = await self.gone(host)
@@ -156,8 +162,9 @@ class CrashLoop(ServiceFault):
     async def heal_host(self, host: str) -> None:
         await self.run(
             host,
-            f"rm -f {self.drop_in} && systemctl daemon-reload && {{ systemctl reset-failed {self.unit} || true; }} && "
-            f"systemctl start --no-block {self.unit}",
+            f"[ ! -e {self.drop_in} ] || {{ rm {self.drop_in} && systemctl daemon-reload; }}; "
+            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}",
+            timeout=30.0,
             doing=f"cannot start {self.unit}",
         )
 
