@@ -64,7 +64,7 @@ def test_the_vip_is_seen_to_move(cloud_file: Path, cloud: Cloud, fournines: Run)
     assert any(holder and holder != holders[0] for holder in holders)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_campaign_heals_what_it_struck(cloud_file: Path, cloud: Cloud, sign: signal.Signals) -> None:
     argv = [str(Path(sys.executable).with_name("fournines")), "prove", str(cloud_file)]
     argv += ["--faults", "host.power_off@one/120s", "--before", "1"]
