@@ -143,7 +143,7 @@ def cut(ports: Iterable[Port]) -> None:
     if absent:
         raise LabError(
             "A port that is not there cannot be cut",
-            where=", ".join(f"{port.address.ip} on network {port.network}" for port in absent),
+            where=", ".join(f"{port.device} of network {port.network}" for port in absent),
             why="the host is off, or only just switched on",
             next="fournines lab status",
         )
