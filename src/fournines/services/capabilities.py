@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -257,9 +258,13 @@ def voting(cloud: Cloud, region: str) -> Mapping[str, str]:
     found = {h.name: "witness" for h in every if "witness" in h.roles}
     found |= {h.name: "can hold the VIP" for name in leased for h in cloud.hosts_of(name, region)}
     found = dict(list(found.items())[:MOST_VOTERS])
-    spare = [h.name for h in members(cloud, region, "mariadb") if h.name not in found]
+    spare = [h for h in members(cloud, region, "mariadb") if h.name not in found]
     while spare and (len(found) < 3 or len(found) % 2 == 0) and len(found) < MOST_VOTERS:
-        found[spare.pop(0)] = "member of the database's quorum"
+        zones = Counter(h.zone.name for h in every if h.name in found)
+        # From the zone with the fewest: the loss of one zone should take as few votes as it can.
+        chosen = min(spare, key=lambda h: zones[h.zone.name])
+        spare.remove(chosen)
+        found[chosen.name] = "member of the database's quorum"
     return {h.name: found[h.name] for h in every if h.name in found}
 
 
