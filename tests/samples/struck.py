@@ -159,7 +159,7 @@ class Struck:
         machine = self.machines[host]
         if "fournines-full" in script:
             return Completed(0, "No space left on device" if machine.run_full else "64k copied", "")
-        if "awk -v has" in script:
+        if 'echo "$(now) $has"' in script:
             unit = machine.units[_group(r"unit=(\S+)", script)]
             return Completed(0, "12 12\n" if unit.limited else "1024 12\n", "")
         self._change(host, "shell", lambda m: self._act(m, script))

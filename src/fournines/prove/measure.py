@@ -123,14 +123,13 @@ class Trial:
 
     async def _strike(self, began: float, holders: Holders) -> bool:
         """Injects, waits, heals. False when there was nothing to strike, or no strike was seen."""
+        hosts: tuple[str, ...] = ()
         for number, faults in enumerate(steps(self._fault)):
             if number:
                 await asyncio.sleep(THEN_S)
             try:
                 standing = await self._standing(holders)
-                aimed = tuple(
-                    Aimed(f, aim(f, candidates(f, self._site.cloud, self._site.region.name), standing)) for f in faults
-                )
+                aimed = tuple(self._aim(f, standing, hosts) for f in faults)
             except FourninesError as error:
                 aimed, standing, why = (), Standing(), _line(error)
             else:
@@ -146,6 +145,10 @@ class Trial:
             if not await self._inject(aimed, first=not number):
                 return False
         return True
+
+    def _aim(self, fault: Fault, standing: Standing, struck: tuple[str, ...]) -> Aimed:
+        hosts = candidates(fault, self._site.cloud, self._site.region.name)
+        return Aimed(fault, aim(fault, hosts, standing, struck))
 
     async def _inject(self, aimed: tuple[Aimed, ...], *, first: bool) -> bool:
         """One strike and its heal, whatever becomes of it. False when it was not seen."""
