@@ -9,8 +9,8 @@ from base64 import b64decode, b64encode
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.agent.observer.clients import A_BEAT, FORGOTTEN, MOST, SIZE, Roster, Told
 from fournines.agent.guard.heartbeat import Links
+from fournines.agent.observer.clients import A_BEAT, FORGOTTEN, MOST, SIZE, Roster, Told
 from fournines.agent.observer.primary import Kind, Report
 from fournines.agent.observer.writer import Health, Node, Row
 

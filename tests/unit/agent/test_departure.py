@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.agent.observer import echo
 from fournines.agent.guard.departure import PROOF, Echoes, departed
 from fournines.agent.guard.heartbeat import Links
+from fournines.agent.observer import echo
 
 BEAT, DEAD = 0.05, 0.4
 

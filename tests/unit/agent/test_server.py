@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fournines.agent.observer import config, watch
 from fournines.agent.clock import now
+from fournines.agent.observer import config, watch
 from fournines.agent.observer.server import serve_http, serve_start
 
 

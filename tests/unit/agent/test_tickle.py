@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from fournines.agent.observer import netlink, tickle, vip
 from fournines.agent.guard.echo import checksum
+from fournines.agent.observer import netlink, tickle, vip
 
 VIPS = ("127.200.0.1", "127.200.0.2", "127.200.0.3")
 

@@ -22,12 +22,12 @@ from .echo import Echo
 from .guard import SIGN
 from .votes import GUARD_DEAD, majority
 
-#: Seconds between looks at the guard's sign of life, which it gives with each heartbeat; of its age from which the right
-#: may be extended, for the gate shuts by itself at `vip_lease`; and of its age from which the VIP may be told to leave:
-#: a guard that stalls, or is started again, is back by then.
+#: Seconds between looks at the guard's sign of life, which it gives with each heartbeat; of its age from which the
+#: right may be extended, for the gate shuts by itself at `vip_lease`; and of its age from which the VIP may be told to
+#: leave: a guard that stalls, or is started again, is back by then.
 LOOK, STALE, DEAD = 0.1, 0.3, GUARD_DEAD
-#: Seconds of listening for other guards, and for which each round extends the right: at most `votes.FALLBACK`, for which
-#: a guard that starts waits before it votes for anybody else.
+#: Seconds of listening for other guards, and for which each round extends the right: at most `votes.FALLBACK`, for
+#: which a guard that starts waits before it votes for anybody else.
 LISTEN, EXTENDS = 0.2, 1.5
 #: Seconds in which a kernel must have answered.
 ANSWERS = 1.0
@@ -70,8 +70,9 @@ class Fallback:
             self.why = f"the guard of {other} lives and that of this host does not"
             return False
         reached = sum(now() - at <= ANSWERS for at in self._answered.values()) + self._config.votes
-        self.why = f"no voter's guard is heard, and the kernels of {reached} of {len(self._config.voters)} voters answer"
-        return majority(reached, len(self._config.voters))
+        count = len(self._config.voters)
+        self.why = f"no voter's guard is heard, and the kernels of {reached} of {count} voters answer"
+        return majority(reached, count)
 
     def run(self) -> None:
         addresses = frozenset(a.address for a in self._vip.addresses)

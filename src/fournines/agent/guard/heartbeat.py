@@ -85,7 +85,7 @@ class Said:
             )
         except (AttributeError, TypeError) as error:
             raise ValueError(str(error)) from None
-        names = (made.vote, *made.silent)
+        names: tuple[Any, ...] = (made.vote, *made.silent)
         if not all(isinstance(name, str) and len(name) < 256 for name in names) or not 0 <= made.lasts <= 60:
             raise ValueError("not a guard's document")
         return made

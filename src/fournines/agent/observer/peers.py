@@ -84,4 +84,5 @@ class Peers:
 
     def held(self) -> frozenset[str]:
         """The VIPs that are on this host."""
-        return frozenset((self.guard.get("vip") or {}).get("held", ()))
+        vip: Mapping[str, Any] = self.guard.get("vip") or {}
+        return frozenset(vip.get("held", ()))
