@@ -40,6 +40,7 @@ def document(**changed: Any) -> dict[str, Any]:
         "peers": [{"name": "a", "address": "198.18.0.11"}, {"name": "b", "address": "198.18.0.12"}],
         "heartbeat": 0.05,
         "vips": ["198.18.0.100"],
+        "cluster_ports": [4567],
         "writer_patience": 0.8,
         "units": ["mariadb.service"],
         "certificates": [],

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud, Host
-from fournines.design.options import known, unknown_option
+from fournines.design.options import unknown_option
 from fournines.services import registry
 from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, guards, present
+from fournines.services.options import known
 from fournines.services.resource import Fact, File, Unit
 from fournines.services.service import Service
 from samples import cases

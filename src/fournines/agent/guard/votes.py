@@ -63,6 +63,9 @@ class Voter:
         self._settled = settled
         self.vote = Vote(before)
 
+    def young(self, at: float) -> bool:
+        return at <= self._settled
+
     def decide(self, at: float, lasts: float, seen: Mapping[str, Candidate], reach: float) -> Vote:
         """`lasts`: of a vote given now. `seen`: all candidates. `reach`: seconds within which a candidate must have
         been heard to be voted for."""
