@@ -1,8 +1,8 @@
 """The agent: two processes a host (`fournines.agent`), of which one decides who serves and the other acts on daemons.
 
-The guard holds the VIP's lease and declares hosts dead; it runs where a host votes, can hold the VIP or is a member of a
-quorum. The observer elects the database writer, brings a Galera majority that is not Primary back, restarts what hangs,
-and tells. Per host: its peers miss an agent that dies, and it is started again.
+The guard holds the VIP's lease and declares hosts dead; it runs where a host votes, can hold the VIP or is a member of
+a quorum. The observer elects the database writer, brings a Galera majority that is not Primary back, restarts what
+hangs, and tells. Per host: its peers miss an agent that dies, and it is started again.
 
 With it comes the order of a boot: the APIs and agents of OpenStack start once this host's MariaDB and RabbitMQ are up,
 or have had 30 s. All at once, a hundred Python processes keep a database node from its group for two minutes.

@@ -141,8 +141,9 @@ class Database:
         return writer.decide(self._seen(at))
 
     def _by_record(self, at: float) -> Decision:
-        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a successor records
-        itself there, which this node sees as long as it is in contact; a node that is not cannot commit."""
+        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a
+        successor records itself there, which this node sees as long as it is in contact; a node that is not cannot
+        commit."""
         me = self._config.host
         if self._node(at).health is Health.GOOD and self.status.row.host == me:
             return Decision(me, True, 0, "")

@@ -24,8 +24,8 @@ POLL = 0.2
 ANSWER = 0.7
 #: Seconds for a command: a commit waits until Galera has removed a dead member from its view.
 COMMAND = 10.0
-#: Seconds that a mysqld which uses the CPU it gets may leave a question unanswered before another node takes the writes:
-#: an election cuts every session, and the next node of a saturated host is as slow.
+#: Seconds that a mysqld which uses the CPU it gets may leave a question unanswered before another node takes the
+#: writes: an election cuts every session, and the next node of a saturated host is as slow.
 BUSY = 3.0
 DONOR, JOINED, SYNCED = 2, 3, 4  # wsrep_local_state
 #: Seconds that a view may take to form.
@@ -283,8 +283,8 @@ def make_primary(cursor: Cursor) -> None:
 
 
 def evict(node: str, address: str) -> Command:
-    """Forms a view without `node`, a gcomm UUID, now instead of after `evs.suspect_timeout`. Once that view is there the
-    eviction is lifted: a node that was only cut off comes back as it is, where an evicted one must be restarted."""
+    """Forms a view without `node`, a gcomm UUID, now instead of after `evs.suspect_timeout`. Once that view is there
+    the eviction is lifted: a node that was only cut off comes back as it is, where an evicted one must be restarted."""
 
     def evict(cursor: Cursor) -> None:
         log.warning("Galera: goes on without %s", address)
