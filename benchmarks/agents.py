@@ -1,4 +1,4 @@
-"""What guard, observer and fallback cost on each host of the labs that are up: CPU seconds in a minute of nothing else."""
+"""What guard, observer and fallback cost on each host of the labs that are up: CPU seconds in a minute."""
 
 from __future__ import annotations
 
