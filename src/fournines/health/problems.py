@@ -64,7 +64,7 @@ def _hosts(r: RegionState) -> Iterator[Problem]:
 def _agents(r: RegionState) -> Iterator[Problem]:
     for name, state in r.states.items():
         if state.age > STALE:
-            what = f"the health agent has said nothing for {state.age:.0f} s; what follows of this host is that old"
+            what = f"the observer has said nothing for {state.age:.0f} s; what follows of this host is that old"
             yield _problem(r, what, name, "journalctl -u fournines-observer -n 50")
         if state.guard and (state.guard.answered is None or state.guard.answered > GUARD_SILENT):
             what = "its guard is silent: it neither votes nor can it serve the VIP"

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
+from fournines.agent import netlink
 from fournines.errors import LabError
-from fournines.health.agent import netlink
 from fournines.lab import packet_filter
 from fournines.lab.shell import run
 from fournines.lab.state import RANGE, Lab, LabHost, Port
@@ -111,7 +111,8 @@ def plug(lab: Lab, host: LabHost, namespace_of: int) -> None:
             f'link set {port.device} addrgenmode none master {port.bridge} alias "{alias}"',
             f"link set {port.device} up",
         ]
-        inside += [f"address add {port.address} dev {port.interface}", f"link set {port.interface} up"]
+        inside += [f"address add {port.address} dev {port.interface}"] if port.address else []
+        inside.append(f"link set {port.interface} up")
     _batch(machine_side)
     _batch(inside, namespace_of=namespace_of)
 

@@ -71,7 +71,7 @@ async def _ask(session: aiohttp.ClientSession, host: Host) -> HostState | Unknow
         async with session.get(f"http://{host.address}:{HTTP_PORT}/state", raise_for_status=True) as answer:
             return parse(json.loads(await answer.read()), 0.0)
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        return Unknown(host.name, "its health agent does not answer", type(error).__name__, "fournines status CLOUD")
+        return Unknown(host.name, "its observer does not answer", type(error).__name__, "fournines status CLOUD")
 
 
 def standing(state: RegionState) -> Standing:

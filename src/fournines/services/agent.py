@@ -19,11 +19,11 @@ from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
 import fournines.agent
-from fournines.agent.guard.heartbeat import pair_name
+from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
-from fournines.services.capabilities import Port, guards, present, voters
+from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -35,6 +35,7 @@ GUARD = "fournines-guard.service"
 OBSERVER = "fournines-observer.service"
 FALLBACK = "fournines-fallback.service"
 SLICE = "fournines.slice"
+MEMBERS = "its own members"
 HTTP_PORT = 9200
 HEARTBEAT_PORT = 9201
 CODE = "/usr/lib/fournines/agent"
@@ -48,7 +49,8 @@ class Agent(Service):
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
-    units: ClassVar[tuple[str, ...]] = (OBSERVER,)
+    #: The guard on those hosts alone that `guards` names.
+    units: ClassVar[tuple[str, ...]] = (OBSERVER, GUARD)
     ports: ClassVar[tuple[Port, ...]] = (
         Port(HTTP_PORT, "tcp", "every host", "the writer check of the load balancers"),
         Port(HEARTBEAT_PORT, "udp", "its own members", "heartbeats of the guards"),
@@ -163,6 +165,7 @@ def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
     """The shape is described in `agent.guard.config`."""
     t, voting = timers(cloud), voters(cloud, host.region)
     settings: dict[str, Any] = {
+        "protocol": PROTOCOL,
         "host": host.name,
         "address": str(host.address),
         "port": HEARTBEAT_PORT,
@@ -209,7 +212,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
     vips = cloud.region_of(host).vips
     has = {s.name for s in carried}
     guarded = host in guards(cloud, host.region)
-    units = [unit for s in carried for unit in s.units]
+    units = [unit for s in carried for unit in s.units_in(cloud) if unit != GUARD or guarded]
     return {
         "cloud": cloud.name,
         "region": host.region,
@@ -219,9 +222,12 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "token": state_token(cloud),
         "peers": _peers(cloud, host.region) if guarded else [],
         "vips": [str(vips.internal), str(vips.public)],
+        "cluster_ports": sorted(
+            {port.number for s in carried if isinstance(s, Listens) for port in s.ports if port.source == MEMBERS}
+        ),
         "heartbeat": timers(cloud).agent_heartbeat,
         "writer_patience": WRITER_PATIENCE,
-        "units": [*([GUARD] if guarded else []), *units],
+        "units": units,
         "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **{name: section for name, section in _sections(cloud, host).items() if name in has},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -43,6 +44,21 @@ class ReadsOsloConfig(Protocol):
     or UWSGI. `scripts/known_options.py` asks the packages by them, and rendered files are validated with them."""
 
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@runtime_checkable
+class NamesSections(Protocol):
+    """Files whose sections have names of their own, such as HAProxy's `listen NAME`: those that `file` has in this
+    cloud. None: `known` says it all; empty: this cloud has no such file."""
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None: ...
+
+
+@runtime_checkable
+class AliasesSections(Protocol):
+    """File -> name that other manuals have for a section -> the section."""
+
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,9 @@ class Frontend:
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
-    settings: HAProxy keywords of this section alone.
+    settings: HAProxy keywords of this section alone. body: bytes of the largest request; 0: any. issues_tokens: takes
+    passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
+    asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
     """
 
@@ -106,6 +124,9 @@ class Frontend:
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""
+    body: int = 0
+    issues_tokens: bool = False
+    behind_proxy: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -237,9 +258,13 @@ def voting(cloud: Cloud, region: str) -> Mapping[str, str]:
     found = {h.name: "witness" for h in every if "witness" in h.roles}
     found |= {h.name: "can hold the VIP" for name in leased for h in cloud.hosts_of(name, region)}
     found = dict(list(found.items())[:MOST_VOTERS])
-    spare = [h.name for h in members(cloud, region, "mariadb") if h.name not in found]
+    spare = [h for h in members(cloud, region, "mariadb") if h.name not in found]
     while spare and (len(found) < 3 or len(found) % 2 == 0) and len(found) < MOST_VOTERS:
-        found[spare.pop(0)] = "member of the database's quorum"
+        zones = Counter(h.zone.name for h in every if h.name in found)
+        # From the zone with the fewest: the loss of one zone should take as few votes as it can.
+        chosen = min(spare, key=lambda h: zones[h.zone.name])
+        spare.remove(chosen)
+        found[chosen.name] = "member of the database's quorum"
     return {h.name: found[h.name] for h in every if h.name in found}
 
 

@@ -22,11 +22,14 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -45,6 +48,21 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    #: Groups that MariaDB and MySQL read in other files.
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
@@ -157,7 +175,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         # The first member is the usual writer: asked last. The comma at the end allows any other.
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
     }
-    return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
+    return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
 def _group_communication(t: Timers, host: Host) -> dict[str, str]:
@@ -235,5 +253,5 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
     query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
-    password = cloud.secrets.get(f"{name}.database")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fournines.timing.timers import WRITER_PATIENCE, Timers
+from fournines.timing.timers import TOKEN_ATTEMPTS, WRITER_PATIENCE, Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,46 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
             "every call that meets one fails, and so does the request that needed it",
             f"api_timeout above {frozen_api(t):g}",
         )
+    if 0 < t.api_timeout <= t.rpc_response_timeout < t.server_timeout:
+        yield Contradiction(
+            ("api_timeout", "rpc_response_timeout"),
+            f"one service gives up on another after {t.api_timeout:g} s, which itself waits up to "
+            f"{t.rpc_response_timeout:g} s for an RPC (rpc_response_timeout)",
+            "what was asked for is done all the same, and nobody has its result: ports and volumes without an owner",
+            f"api_timeout above {t.rpc_response_timeout:g}",
+        )
+    if t.api_timeout >= t.server_timeout:
+        yield Contradiction(
+            ("api_timeout", "server_timeout"),
+            f"api_timeout ({t.api_timeout:g} s) is not shorter than server_timeout ({t.server_timeout:g} s)",
+            "the client gets a 504 from the load balancer while one service still waits for another",
+            f"api_timeout below {t.server_timeout:g}",
+        )
+    validation = TOKEN_ATTEMPTS * t.token_timeout
+    if validation > (t.api_timeout or t.server_timeout):
+        yield Contradiction(
+            ("token_timeout", "api_timeout"),
+            f"{TOKEN_ATTEMPTS} attempts of {t.token_timeout:g} s to validate a token take {validation:g} s, and the "
+            f"caller gives up after {t.api_timeout or t.server_timeout:g} s",
+            "the request is given up before anything was done for it",
+            f"token_timeout of at most {(t.api_timeout or t.server_timeout) / TOKEN_ATTEMPTS:g}",
+        )
+    if 0 < t.token_timeout <= t.db_read_timeout < t.rpc_response_timeout:
+        yield Contradiction(
+            ("token_timeout", "db_read_timeout"),
+            f"an API gives Keystone {t.token_timeout:g} s to validate a token, Keystone its database "
+            f"{t.db_read_timeout:g} s",
+            "a failover of the database becomes an error where it would have been a wait",
+            f"token_timeout above {t.db_read_timeout:g}",
+        )
+    if t.rpc_response_timeout <= t.db_read_timeout <= t.server_timeout:
+        yield Contradiction(
+            ("rpc_response_timeout", "db_read_timeout"),
+            f"an RPC is given up after {t.rpc_response_timeout:g} s, while who answers it waits up to "
+            f"{t.db_read_timeout:g} s for the database",
+            "the caller reports a failure of what then succeeds",
+            f"rpc_response_timeout above {t.db_read_timeout:g}",
+        )
     if 0 < t.db_read_timeout <= t.evs_inactive + t.evs_install:
         yield Contradiction(
             ("db_read_timeout", "evs_inactive", "evs_install"),
@@ -245,6 +285,14 @@ def _bus(t: Timers) -> Iterator[Contradiction]:
             f"a dead broker is noticed after {noticed:g} s, an RPC gives up after {t.rpc_response_timeout:g} s",
             "every call in flight fails, where a reconnect in time would have delivered its reply",
             f"amqp_heartbeat or tcp_user_timeout below {t.rpc_response_timeout:g}",
+        )
+    if t.amqp_reply_retry > t.rpc_response_timeout:
+        yield Contradiction(
+            ("amqp_reply_retry", "rpc_response_timeout"),
+            f"a reply is offered for {t.amqp_reply_retry:g} s to a caller that waits {t.rpc_response_timeout:g} s",
+            "a worker is kept from other work for an answer that nobody wants any more",
+            f"amqp_reply_retry of at most {t.rpc_response_timeout:g}",
+            fatal=False,
         )
     connecting = min(failed_connect(t), LISTENER_PATIENCE)
     if t.amqp_reconnect_delay + connecting >= LISTENER_PATIENCE:

@@ -13,6 +13,9 @@ from typing import Annotated
 #: above a scheduling stall of an agent, well below the clients' patience.
 WRITER_PATIENCE = 0.8
 
+#: Attempts of an API to have a token validated, each of `token_timeout`.
+TOKEN_ATTEMPTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
@@ -56,6 +59,10 @@ class Timers:
     net_ticktime: Annotated[float, "Erlang: a silent broker is down after 0.75 to 1.25 of it"]
     amqp_heartbeat: Annotated[float, "oslo.messaging `heartbeat_timeout_threshold`"]
     amqp_reconnect_delay: Annotated[float, "oslo.messaging `kombu_reconnect_delay`"]
+    amqp_reply_retry: Annotated[
+        float,
+        "oslo.messaging `kombu_missing_consumer_retry_timeout`: a reply is offered for so long to a caller that left",
+    ]
     rpc_response_timeout: Annotated[float, "oslo.messaging `rpc_response_timeout`"]
     # Database clients
     db_pool_recycle: Annotated[int, "oslo.db `connection_recycle_time`"]
@@ -68,6 +75,9 @@ class Timers:
     memcache_dead_retry: Annotated[float, "oslo.cache `memcache_dead_retry`"]
     # Between services
     api_timeout: Annotated[float, "keystoneauth `timeout`: one service's request to another; 0: none"]
+    token_timeout: Annotated[
+        float, "keystonemiddleware `http_connect_timeout`: of each of three attempts to validate a token; 0: none"
+    ]
     # Agents of services
     report_interval: Annotated[float, "Nova's and Neutron's `report_interval`"]
     service_down: Annotated[float, "Nova `service_down_time`"]

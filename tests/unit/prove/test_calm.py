@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from fournines.agent.guard import lease, vip
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
-from fournines.prove.calm.census import Counter, Unit, parse
-from fournines.prove.calm.count import calm_of
+from fournines.prove.calm.census import Counter, Daemon, parse
+from fournines.prove.calm.count import LOST, calm_of
 from fournines.prove.calm.model import Calm, Count
 from fournines.prove.calm.run import functions_of
 from fournines.prove.history import Event, History
@@ -127,7 +128,13 @@ def unit(pid: int, restarts: int) -> dict[str, Any]:
             "ctl1",
         ),
         (
-            [Event("journal", 40.0, {"host": "ctl1", "lines": ["VIP: forbidden (0 of 2)", "VIP: forbidden (1 of 2)"]})],
+            [
+                Event(
+                    "journal",
+                    40.0,
+                    {"host": "ctl1", "lines": ["VIP: this host must not hold it (x)", "VIP: this host stands by (y)"]},
+                )
+            ],
             "leases lost",
             2,
             "ctl1",
@@ -137,6 +144,16 @@ def unit(pid: int, restarts: int) -> dict[str, Any]:
             "changes of VRRP state",
             1,
             "ctl3",
+        ),
+        (
+            [
+                Event(
+                    "journal", 40.0, {"host": "ctl3", "lines": ["ctl1 has departed: neither its guard nor its kernel"]}
+                )
+            ],
+            "times that a host was declared departed",
+            1,
+            "ctl3: ctl1 has departed",
         ),
         ([Event("writer", 41.0, {"writer": "ctl3"})], "moves of the writer", 1, "ctl1 to ctl3"),
     ],
@@ -176,6 +193,12 @@ def test_a_request_that_failed_or_is_unknown_is_counted() -> None:
     calm = counted(quiet(), done)
     assert (of(calm, "requests failed").count, of(calm, "requests of unknown outcome").count) == (1, 1)
     assert calm.waits[0].worst_s == 10.0
+
+
+def test_what_the_guard_says_of_its_lease_is_what_is_looked_for() -> None:
+    said = {value: f"VIP: {text}" for value, text in lease._MEANING.items()}
+    assert not any(p.search(said[vip.GRANTED]) for p in LOST)
+    assert all(any(p.search(said[value]) for p in LOST) for value in (vip.STANDBY, vip.FORBIDDEN))
 
 
 def test_a_short_silence_of_arp_is_no_absence() -> None:
@@ -240,7 +263,7 @@ epoch\t3
 
 def test_a_host_tells_of_its_daemons() -> None:
     census = parse(SAID)
-    assert census.units == {"keystone.service": Unit(12, 1, "active"), "mariadb.service": Unit(0, 0, "failed")}
+    assert census.units == {"keystone.service": Daemon(12, 1, "active"), "mariadb.service": Daemon(0, 0, "failed")}
     assert census.galera == {"wsrep_cluster_conf_id": "5", "epoch": "3"}
     assert (census.journal, census.cursor) == (("(fournines) Entering BACKUP STATE",), "s=1;i=2")
     without = parse(SAID.partition("==galera")[0] + "==journal\n-- cursor: s=9\n")

@@ -34,7 +34,8 @@ def cloud() -> Cloud:
         ("service.kill@mariadb+all", Fault("service.kill", "mariadb", "all", 0.0)),
         ("service.freeze@mariadb:one/2m", Fault("service.freeze", "mariadb", "one", 120.0, "2m")),
         ("network.isolate@writer/500ms", Fault("network.isolate", "", "writer", 0.5, "500ms")),
-        ("service.crash_loop@agent+all", Fault("service.crash_loop", "agent", "all", 20.0)),
+        ("service.crash_loop@guard+all", Fault("service.crash_loop", "guard", "all", 20.0)),
+        ("service.freeze@observer", Fault("service.freeze", "observer", "vip", 20.0)),
         ("network.partition@half", Fault("network.partition", "", "half", 20.0)),
         (
             "service.freeze@keystone/5s and network.isolate@vip",

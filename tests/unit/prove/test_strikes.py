@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fournines.agent.guard.heartbeat import PROTOCOL
 from fournines.errors import FourninesError, HostError, ProveError
 from fournines.prove.faults import agent, injection, network, strike
 from fournines.prove.faults.catalogue import CATALOGUE
@@ -190,7 +191,7 @@ async def test_guards_are_restarted_one_after_another_and_back(tmp_path: Path) -
     await made.look()
     await made.strike()
     assert [o for o in world.order if o.startswith("shell")] == ["shell a", "shell b", "shell c"]
-    assert await made.verify() == tuple(f"{h}: FOURNINES_GUARD_PROTOCOL=4" for h in HOSTS)
+    assert await made.verify() == tuple(f"{h}: FOURNINES_GUARD_PROTOCOL={PROTOCOL + 1}" for h in HOSTS)
 
 
 def test_what_nothing_here_can_inject() -> None:

@@ -1,6 +1,7 @@
 """/etc/fournines/guard.json: what the guard of one host must know. Durations are seconds.
 
     {
+      "protocol": 2,                       of the guard that this file was written for; it goes by its own
       "host": "ctl1", "address": "198.18.0.11", "port": 9201,      UDP, on the management network
       "votes": true,                       this host votes on who holds the VIP
       "peers": [                           the other hosts with a guard: voters, database and bus nodes, in file order

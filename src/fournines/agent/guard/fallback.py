@@ -1,7 +1,8 @@
 """Watches this host's guard, from a process of its own, and does nothing while that lives. When it is dead or frozen:
 may the VIP stay?
 
-If any other guard lives, no: it will be served elsewhere, and keepalived is told to leave it at once. If all guards are
+If any other guard lives and can vote, no: it will be served elsewhere, and keepalived is told to leave it at once. A
+guard that has just started cannot vote for another host yet, so one that crashes again and again counts as dead. If all are
 dead at once, as after a bad update, nobody can be voted for, and moving the VIP would help nobody: it stays where it is
 for as long as a majority of the voters' kernels answers, cruder and slower than votes, but no partition goes unnoticed.
 It only ever extends what this host was granted by votes, and never takes the VIP.
@@ -20,6 +21,7 @@ from . import gate, vip
 from .config import Config, load
 from .echo import Echo
 from .guard import SIGN
+from .heartbeat import overhear
 from .votes import GUARD_DEAD, majority
 
 #: Seconds between looks at the guard's sign of life, which it gives with each heartbeat; of its age from which the right
@@ -31,6 +33,7 @@ LOOK, STALE, DEAD = 0.1, 0.3, GUARD_DEAD
 LISTEN, EXTENDS = 0.2, 1.5
 #: Seconds in which a kernel must have answered.
 ANSWERS = 1.0
+_UDP = 8  # bytes of its header
 
 
 class Fallback:
@@ -38,39 +41,49 @@ class Fallback:
         assert config.vip
         self._config = config
         self._vip = config.vip
-        self._voters = {p.address: p.name for p in config.peers if p.votes}
+        self._voters = {p.address: p for p in config.peers if p.votes}
         self._keepalived = vip.Keepalived(config.vip)
         self._echo = Echo(config.address, {p.name: p.address for p in config.peers if p.votes})
         self._answered: dict[str, float] = {}
         self.why = ""
-        # Sees every datagram to the guards' port, whoever has that open: also a guard that is frozen.
-        self._wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
-        self._wire.bind((config.address, 0))
-        self._wire.settimeout(0.05)
 
-    def other_guard(self, until: float) -> str:
-        """The name of a voter whose guard is heard before `until`, "" for none. Not authenticated: what a forger could
-        gain is that the VIP leaves a host whose guard is dead."""
+    def other_guard(self, seconds: float) -> str:
+        """The name of a voter whose guard is heard within so long and can vote for another host, "" for none."""
+        until = now() + seconds
+        # Sees every datagram to the guards' port, whoever has that open: also a guard that is frozen. Opened each time:
+        # what came before must not count.
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as wire:
+            wire.bind((self._config.address, 0))
+            wire.settimeout(0.05)
+            return self._listen(wire, until)
+
+    def _listen(self, wire: socket.socket, until: float) -> str:
         while now() < until:
             self._answered.update(dict.fromkeys(self._echo.answers(), now()))
             try:
-                packet, (address, _) = self._wire.recvfrom(2048)
+                packet, (address, _) = wire.recvfrom(4096)
             except TimeoutError:
                 continue
             start = 4 * (packet[0] & 15)
-            if int.from_bytes(packet[start + 2 : start + 4]) == self._config.port and address in self._voters:
-                return self._voters[address]
+            peer = self._voters.get(address)
+            if peer is None or int.from_bytes(packet[start + 2 : start + 4]) != self._config.port:
+                continue
+            said = overhear(peer.name, self._config.host, peer.key, packet[start + _UDP :])
+            if said is not None and not said.young:
+                return peer.name
         return ""
 
     def look(self) -> bool:
         """Whether the VIP may stay for now."""
-        for name in self._voters.values():
-            self._echo.ask(name)
-        if other := self.other_guard(now() + LISTEN):
+        for peer in self._voters.values():
+            self._echo.ask(peer.name)
+        if other := self.other_guard(LISTEN):
             self.why = f"the guard of {other} lives and that of this host does not"
             return False
         reached = sum(now() - at <= ANSWERS for at in self._answered.values()) + self._config.votes
-        self.why = f"no voter's guard is heard, and the kernels of {reached} of {len(self._config.voters)} voters answer"
+        self.why = (
+            f"no voter's guard is heard, and the kernels of {reached} of {len(self._config.voters)} voters answer"
+        )
         return majority(reached, len(self._config.voters))
 
     def run(self) -> None:

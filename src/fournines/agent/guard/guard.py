@@ -57,13 +57,14 @@ class Guard:
         self._names = {p.address: p.name for p in config.peers}
         self._addresses = {p.name: (p.address, config.port) for p in config.peers}
         self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
+        self._started = at
         self._missing: frozenset[str] = frozenset()
         self._hears_at = at  # when it last heard a majority
         #: By peer, what its observer has said since this host's was told last, when, and what heartbeat that echoed.
         self._heard_from: dict[str, tuple[bytes, float, float]] = {}
         self._payload = NEVER, b""
         longest = max(config.candidates, key=len, default="")
-        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, Endpoint(*[True] * 5))
+        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, Endpoint(*[True] * 5))
         self._room = self.links.room(busiest)
         self._starting = (NEVER, False)
         self._delay = Delay(at)
@@ -145,7 +146,7 @@ class Guard:
             write_vote(vote.host or before)
         if self.lease and vote.host == self.config.host:
             self.lease.voted(vote.host, at, vote.lasts)
-        return Said(vote.host, vote.lasts, self.silent, deaf, own)
+        return Said(vote.host, vote.lasts, self.silent, deaf, self.voter.young(at), own)
 
     def _candidates(self, at: float, own: Endpoint | None, deaf: bool) -> dict[str, Candidate]:
         voters = self.links.heard(at, 1.0) & set(self.config.voters)
@@ -328,6 +329,7 @@ class Guard:
         links = self.links
         return {
             "at": at,
+            "started": self._started,
             "peers": {n: [_or_none(links.heard_at(n)), _or_none(links.confirmed_at(n))] for n in links.others},
             "departed": sorted(self.departed),
             "silent": sorted(self.silent),

@@ -61,12 +61,12 @@ class Said:
     lasts: float = 0.0
     silent: frozenset[str] = frozenset()
     deaf: bool = False
+    young: bool = False
     endpoint: Endpoint | None = None
 
     def to_json(self) -> dict[str, Any]:
         said: dict[str, Any] = {"vote": self.vote, "lasts": self.lasts, "silent": sorted(self.silent)}
-        if self.deaf:
-            said["deaf"] = True
+        said |= {flag: True for flag in ("deaf", "young") if getattr(self, flag)}
         if self.endpoint:
             said["endpoint"] = [name for name, value in vars(self.endpoint).items() if value]
         return said
@@ -81,6 +81,7 @@ class Said:
                 lasts=float(said.get("lasts", 0.0)),
                 silent=frozenset(said.get("silent", ())),
                 deaf=bool(said.get("deaf", False)),
+                young=bool(said.get("young", False)),
                 endpoint=None if endpoint is None else Endpoint(**{n: n in endpoint for n in vars(Endpoint())}),
             )
         except (AttributeError, TypeError) as error:
@@ -217,6 +218,18 @@ class Links:
 def pair_name(names: Iterable[str]) -> str:
     """What a pair's key is derived from, the same on both hosts."""
     return "|".join(sorted(names))
+
+
+def overhear(sender: str, receiver: str, key: str, datagram: bytes) -> Said | None:
+    """What `sender`'s guard says to `receiver` in a datagram that the two did not have to agree on: good for a bystander
+    that has the pair's key. None: not authentic."""
+    mac, packet = datagram[:_MAC], datagram[_MAC:]
+    if not hmac.compare_digest(mac, _mac(bytes.fromhex(key), sender, receiver, packet)):
+        return None
+    try:
+        return Said.from_json(json.loads(packet[_HEADER.size :].partition(b"\0")[0]))
+    except ValueError:
+        return None
 
 
 def _document(said: Said) -> bytes:

@@ -62,6 +62,9 @@ class Voter:
         self._settled = settled
         self.vote = Vote(before)
 
+    def young(self, at: float) -> bool:
+        return at <= self._settled
+
     def decide(self, at: float, lasts: float, seen: Mapping[str, Candidate], reach: float) -> Vote:
         """`lasts`: of a vote given now. `seen`: all candidates. `reach`: seconds within which a candidate must have
         been heard to be voted for."""
@@ -98,6 +101,9 @@ class Voter:
             return f"keepalived of {host} does not work"
         if now.deaf:
             return f"{host} hears no majority"
+        elected = next((n for n, c in seen.items() if n != host and c.endpoint and c.endpoint.granted), "")
+        if elected and not now.endpoint.granted and self._eligible(at, elected, seen[elected], reach):
+            return f"the majority votes for {elected}"
         if not now.endpoint.balancer and self._better(at, seen, reach):
             return f"HAProxy of {host} does not answer"
         return ""
@@ -123,7 +129,14 @@ class Voter:
         def preference(name: str) -> tuple[object, ...]:
             now = seen[name]
             endpoint = now.endpoint or Endpoint()
-            return not endpoint.balancer, endpoint.starting, -now.votes, not endpoint.held, self._order.index(name)
+            return (
+                not endpoint.granted,
+                not endpoint.balancer,
+                endpoint.starting,
+                -now.votes,
+                not endpoint.held,
+                self._order.index(name),
+            )
 
         return min(able, key=preference, default="")
 

@@ -9,6 +9,7 @@
         {"name": "ctl1", "address": "198.18.0.11"}, …
       ],
       "vips": ["198.18.0.100", …],         every VIP of the region
+      "cluster_ports": [4567, 25672, …],   what members of clusters listen on for one another
       "heartbeat": 0.05,                   Timers.agent_heartbeat
       "writer_patience": 0.8,              a writer whose host is silent for so long is replaced
       "units": ["mariadb.service", …],     units whose state is reported
@@ -96,6 +97,7 @@ class Config:
     token: str = field(repr=False)
     peers: tuple[Peer, ...]
     vips: tuple[str, ...]
+    cluster_ports: tuple[int, ...]
     heartbeat: float
     writer_patience: float
     units: tuple[str, ...]

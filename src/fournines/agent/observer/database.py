@@ -136,12 +136,12 @@ class Database:
 
     def write_decision(self, at: float) -> Decision:
         """Evaluated at the moment it is asked for: an observer that was stopped for a while must not tell what was."""
-        if at - self._peers.told > GUARD_LASTS and self._peers.others:
+        if self._peers.others and not self._peers.acquainted(at, GUARD_LASTS):
             return self._by_record(at)
         return writer.decide(self._seen(at))
 
     def _by_record(self, at: float) -> Decision:
-        """While this host's guard is silent, and nobody can be heard, the replicated row stands: a successor records
+        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a successor records
         itself there, which this node sees as long as it is in contact; a node that is not cannot commit."""
         me = self._config.host
         if self._node(at).health is Health.GOOD and self.status.row.host == me:

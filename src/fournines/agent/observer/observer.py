@@ -19,7 +19,7 @@ from ..guard import channel
 from . import daemons, openstack, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
-from .database import Database
+from .database import EVICT_AFTER, Database
 from .peers import NEVER, Peers
 from .server import SOCKET, Answer, serve_http, serve_start
 from .tickle import REFUSED, Tickle
@@ -50,6 +50,7 @@ class Observer:
         self._channel = channel.bind(channel.OBSERVER) if config.peers else None
         self._held: frozenset[str] = frozenset()
         self._departed: frozenset[str] = frozenset()
+        self._gone: dict[str, float] = {}  # departed hosts with which clusters still have their connections: since when
         self._acting: frozenset[str] = frozenset()
         self._effects: set[asyncio.Task[object]] = set()
 
@@ -81,11 +82,20 @@ class Observer:
         addresses = [self.config.address_of(name)]
         if self.peers.body(name).get("vips"):
             addresses += self.config.vips  # its load balancer had the other end
-        self._do(sever.cut(addresses))
+        self._gone[name] = now()
+        self._do(sever.cut(addresses, spare=self.config.cluster_ports))
         if self.config.haproxy:
             proxies: dict[str, Any] = self.found.get("haproxy", {}).get("proxies", {})
             behind = [(proxy, name, "down") for proxy, servers in proxies.items() if name in servers]
             self._do(sever.mark(self.config.haproxy, behind))
+
+    def _give_up(self, at: float) -> None:
+        """What members of clusters have among themselves goes later: a broker or a node whose peer comes back before it
+        has missed it is spared a restart."""
+        for name in [n for n, since in self._gone.items() if at - since >= EVICT_AFTER or n not in self._departed]:
+            del self._gone[name]
+            if name in self._departed:
+                self._do(sever.cut([self.config.address_of(name)]))
 
     def _move(self, held: frozenset[str]) -> None:
         before, self._held = self._held, held
@@ -99,6 +109,7 @@ class Observer:
 
     def tick(self, at: float) -> None:
         self._ticked = at
+        self._give_up(at)
         if self.database:
             self.database.starting = self.starting
             self.database.tick(at)

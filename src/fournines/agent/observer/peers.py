@@ -10,6 +10,8 @@ NEVER = float("-inf")
 #: Seconds for which a peer's observer may say nothing while its host's kernel answers: an observer or a guard that was
 #: killed is back by then, and an election that it causes would cut every database session for nothing.
 OBSERVER_RETURNS = 2.0
+#: Seconds after its start for which a guard may not have met its peers yet.
+ACQUAINTANCE = 1.0
 
 
 class Peers:
@@ -53,6 +55,11 @@ class Peers:
                 self._said[name], self._answered[name] = float(heard), float(echoed)
                 fresh.append(name)
         return fresh
+
+    def acquainted(self, now: float, within: float) -> bool:
+        """This host's guard has said something in the last `within` seconds, and has run for long enough to know whom it
+        hears."""
+        return now - self.told <= within and now - self.guard.get("started", NEVER) >= ACQUAINTANCE
 
     def heard(self, now: float, within: float) -> frozenset[str]:
         """Peers whose observer has said something in the last `within` seconds, or in `OBSERVER_RETURNS` while their

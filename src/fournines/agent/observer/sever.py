@@ -19,21 +19,26 @@ log = logging.getLogger(__name__)
 _WITHIN = 5.0
 
 
-async def end(addresses: Collection[str], end: sockets.End = "dst", states: int = sockets.CONNECTED) -> int | None:
+async def end(
+    addresses: Collection[str],
+    end: sockets.End = "dst",
+    states: int = sockets.CONNECTED,
+    spare: Collection[int] = (),
+) -> int | None:
     """Ends every TCP connection of this host whose other end (`src`: own end) is one of `addresses`: whoever waits on
     one gets ECONNABORTED now. Listeners stay. How many; None: the kernel cannot, and they end by their timers."""
     if not addresses:
         return 0
     try:
-        return await asyncio.to_thread(sockets.destroy, addresses, end, states)
+        return await asyncio.to_thread(sockets.destroy, addresses, end, states, spare)
     except OSError as error:
         log.warning("cannot end connections: %s", error or type(error).__name__)
         return None
 
 
-async def cut(addresses: Collection[str], side: sockets.End = "dst") -> None:
+async def cut(addresses: Collection[str], side: sockets.End = "dst", spare: Collection[int] = ()) -> None:
     """`end`, once, with a line in the log."""
-    if ended := await end(addresses, side):
+    if ended := await end(addresses, side, spare=spare):
         log.info("ended %d connections: %s %s", ended, side, " ".join(addresses))
 
 

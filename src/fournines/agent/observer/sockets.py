@@ -20,6 +20,7 @@ _JUMP, _CONDITION = 1, {"src": 7, "dst": 8}  # linux/inet_diag.h: INET_DIAG_BC_J
 _REQUEST = struct.Struct("=BBxxI")
 #: The id in struct inet_diag_msg: ports at 4, own address at 8, the peer's at 24, interface, cookie.
 _ID = slice(4, 52)
+_PORTS = struct.Struct("!HH")
 
 #: States as bits, of net/tcp_states.h.
 ESTABLISHED, SYN_SENT, CLOSE_WAIT = 1 << 1, 1 << 2, 1 << 8
@@ -38,11 +39,14 @@ def find(addresses: Collection[str], end: End, states: int, family: int = socket
     return netlink.dump(_SOCK_DIAG, _BY_FAMILY, request + struct.pack("=HH", 4 + len(only), _BYTECODE) + only)
 
 
-def destroy(addresses: Collection[str], end: End, states: int) -> int:
-    """Ends them: whoever waits on one has ECONNABORTED now. How many there were. OSError: the kernel refuses."""
+def destroy(addresses: Collection[str], end: End, states: int, spare: Collection[int] = ()) -> int:
+    """Ends them: whoever waits on one has ECONNABORTED now. How many there were. `spare`: ports whose connections stay,
+    whichever end they are. OSError: the kernel refuses."""
     destroyed = 0
     for family in (socket.AF_INET, socket.AF_INET6):  # the other may carry IPv4 too
         for found in [*find(addresses, end, states, family)]:
+            if spare and not {*_PORTS.unpack_from(found, 4)}.isdisjoint(spare):
+                continue
             with contextlib.suppress(FileNotFoundError):  # it has ended by itself
                 netlink.command(_SOCK_DIAG, _DESTROY, _REQUEST.pack(family, socket.IPPROTO_TCP, states) + found[_ID])
                 destroyed += 1

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from fournines.cloud.model import Cloud, Host
 from fournines.errors import FourninesError
 from fournines.prove.reach import Reach
-from fournines.services import registry
+from fournines.services.capabilities import present
+from fournines.services.resource import Resource, Unit
+from fournines.services.service import Service
 
 #: Whose journals tell of VRRP and of the lease: keepalived's own words; and the agents', beside them.
-JOURNALS = ("keepalived", "fournines-guard", "fournines-observer", "fournines-agent")
+JOURNALS = ("keepalived", "fournines-guard", "fournines-fallback")
 TIMEOUT_S = 20.0
 _CURSOR = "-- cursor: "
 _SQL = (
@@ -26,8 +28,8 @@ _SQL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """As systemd has it. `pid` 0: it has no main process."""
+class Daemon:
+    """A unit as systemd has it. `pid` 0: it has no main process."""
 
     pid: int
     restarts: int
@@ -39,7 +41,7 @@ class Census:
     """`galera`: status variables by name, and `epoch`, the number of writer elections so far; empty where the host has
     no database, or it does not answer. `journal`: lines since the last look."""
 
-    units: Mapping[str, Unit]
+    units: Mapping[str, Daemon]
     galera: Mapping[str, str]
     journal: tuple[str, ...] = ()
     cursor: str = ""
@@ -57,9 +59,8 @@ class Counter:
     units: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        services = registry()
-        carried = [services[name] for name in sorted(self.host.services) if name in services]
-        self.units = tuple(u for s in carried for u in s.units if u.endswith(".service"))
+        wanted = [r for s in present(self.cloud, self.host.region) for r in _desired(s, self.cloud, self.host)]
+        self.units = tuple(r.name for r in wanted if isinstance(r, Unit) and r.name.endswith(".service"))
 
     async def look(self) -> Census:
         try:
@@ -84,6 +85,10 @@ class Counter:
         return "\n".join(parts)
 
 
+def _desired(service: Service, cloud: Cloud, host: Host) -> Iterable[Resource]:
+    return service.desired(cloud, host) if service.name in host.services else ()
+
+
 def parse(text: str) -> Census:
     units, _, rest = text.partition("==galera\n") if "==galera\n" in text else text.partition("==journal\n")
     galera, _, journal = rest.partition("==journal\n") if "==galera\n" in text else ("", "", rest)
@@ -97,11 +102,11 @@ def parse(text: str) -> Census:
     )
 
 
-def _units(text: str) -> Iterable[tuple[str, Unit]]:
+def _units(text: str) -> Iterable[tuple[str, Daemon]]:
     for block in text.split("\n\n"):
         said = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         if "Id" in said:
-            yield said["Id"], Unit(int(said.get("MainPID", 0)), int(said.get("NRestarts", 0)), said["ActiveState"])
+            yield said["Id"], Daemon(int(said.get("MainPID", 0)), int(said.get("NRestarts", 0)), said["ActiveState"])
 
 
 def _pairs(text: str) -> Iterable[tuple[str, str]]:

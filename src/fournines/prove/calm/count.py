@@ -15,8 +15,10 @@ from fournines.prove.watch import VIPS
 
 #: ARP is asked every 0.1 s; one answer that a busy machine was late with is no absence. Seconds.
 ABSENT_S = 1.0
-_LOST = re.compile(r"Entering FAULT STATE|VIP: forbidden")
-_VRRP = re.compile(r"Entering (MASTER|BACKUP|FAULT) STATE")
+#: One loss is in several journals, each of which may miss it: the one with the most is believed.
+LOST = tuple(map(re.compile, (r"Entering FAULT STATE", r"VIP: this host (must not|stands by)", r"VIP: leaves")))
+VRRP = (re.compile(r"Entering (MASTER|BACKUP|FAULT) STATE"),)
+DEPARTED = (re.compile(r" has departed"),)
 
 
 def calm_of(past: History, *, command: str, started_at: str, versions: Mapping[str, str]) -> Calm:
@@ -88,18 +90,14 @@ def _names(holders: Iterable[str]) -> str:
 def _journals(past: History) -> Iterator[Count]:
     lines = [(e.data["host"], line) for e in past.of("journal") for line in e.data["lines"]]
     blind = _blind(past, "last")
-    for what, pattern, source in (
-        ("changes of VRRP state", _VRRP, "journal of keepalived"),
-        ("leases lost", _LOST, "journals of keepalived and the guard"),
+    for what, patterns, source in (
+        ("changes of VRRP state", VRRP, "journal of keepalived"),
+        ("leases lost", LOST, "journals of keepalived, guard and fallback"),
+        ("times that a host was declared departed", DEPARTED, "journals of the guards"),
     ):
-        found = [f"{host}: {line}" for host, line in lines if pattern.search(line)]
-        # One loss is in both journals; keepalived may miss a short one, and the guard's line may be worded anew.
-        count = max((sum(bool(p.search(x)) for x in found) for p in _singles(pattern)), default=0)
+        found = [f"{host}: {line}" for host, line in lines if any(p.search(line) for p in patterns)]
+        count = max(sum(bool(p.search(line)) for line in found) for p in patterns)
         yield Count(what, count if not blind or count else None, source, "; ".join(found[:4]) or blind)
-
-
-def _singles(pattern: re.Pattern[str]) -> list[re.Pattern[str]]:
-    return [re.compile(part) for part in pattern.pattern.split("|")] if pattern is _LOST else [pattern]
 
 
 def _census(past: History, when: str) -> dict[str, dict[str, Any]]:

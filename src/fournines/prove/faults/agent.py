@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import ClassVar
 
+from fournines.agent.guard.heartbeat import PROTOCOL
 from fournines.errors import HostError
 from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import Strike, not_seen, until
+from fournines.services.agent import GUARD
 
-GUARD = "fournines-guard.service"
-CONFIG = "/etc/fournines/guard.json"
+#: Read by the guard when it starts.
 VARIABLE = "FOURNINES_GUARD_PROTOCOL"
 DROP_IN = f"/run/systemd/system/{GUARD}.d/99-fournines-protocol.conf"
 #: Between the restarts of two guards: each has joined the others by then. Seconds.
@@ -33,20 +33,11 @@ class Skew(Strike):
     async def look(self) -> None:
         found = await asyncio.gather(*(self.by.processes.of_unit(host, GUARD) for host in self.hosts))
         self.before = {h: {p.identity for p in some} for h, some in zip(self.hosts, found, strict=True)}
-        said = await asyncio.gather(*(self._protocol(host) for host in self.hosts))
-        self.version = {h: version + self.step for h, version in zip(self.hosts, said, strict=True)}
-
-    async def _protocol(self, host: str) -> int:
-        text = await self.run(host, f"cat {CONFIG}", doing=f"cannot read {CONFIG}")
-        try:
-            return int(json.loads(text)["protocol"])
-        except (ValueError, KeyError, TypeError):
-            raise HostError("the guard's settings name no protocol", where=f"{host}:{CONFIG}") from None
 
     async def strike(self) -> None:
         for number, host in enumerate(self.hosts):
             await asyncio.sleep(APART_S if number else 0)
-            setting = f"[Service]\\nEnvironment={VARIABLE}={self.version[host]}\\n"
+            setting = f"[Service]\\nEnvironment={VARIABLE}={PROTOCOL + self.step}\\n"
             await self.run(
                 host,
                 f"mkdir -p {DROP_IN.rpartition('/')[0]} && printf '{setting}' > {DROP_IN} && "
@@ -59,7 +50,7 @@ class Skew(Strike):
         return tuple(await asyncio.gather(*(self._verify(host) for host in self.hosts)))
 
     async def _verify(self, host: str) -> str:
-        wanted = (str(self.version[host]),)
+        wanted = (str(PROTOCOL + self.step),)
 
         async def speaks() -> bool:
             now = {p.identity for p in await self.by.processes.of_unit(host, GUARD)}

@@ -3,17 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Host
 from fournines.prove.faults.service import CORE
 from fournines.prove.model import Fault
 from fournines.services import registry
+from fournines.services.agent import FALLBACK, GUARD, Agent
+from fournines.services.capabilities import guards
 
 TARGETS = ("one", "vip", "writer", "leader", "minority", "half", "majority", "all")
 #: Where a service fault hurts that names no target.
-DEFAULT_TARGET = {"haproxy": "vip", "keepalived": "vip", "mariadb": "writer", "guard": "vip", "observer": "vip"}
+DEFAULT_TARGET = {
+    "haproxy": "vip",
+    "keepalived": "vip",
+    "mariadb": "writer",
+    "guard": "vip",
+    "fallback": "vip",
+    "observer": "vip",
+}
+#: Units that only some hosts with their service have -> those hosts.
+SOME: Mapping[str, Callable[[Cloud, str], Sequence[Host]]] = {
+    GUARD: guards,
+    FALLBACK: lambda cloud, region: [h for h in guards(cloud, region) if "keepalived" in h.services],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +51,19 @@ def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
     found = {name: (name, own[0]) for name, own in units.items() if own}
     for name, own in units.items():
         for unit in own:
-            found.setdefault(unit.removesuffix(".service").removeprefix("fournines-"), (name, unit))
-    return found
+            found.setdefault(_short(unit), (name, unit))
+    return found | ({_short(unit): (Agent.name, unit) for unit in SOME} if Agent.name in carried else {})
+
+
+def _short(unit: str) -> str:
+    return unit.removesuffix(".service").removeprefix("fournines-")
 
 
 def candidates(fault: Fault, cloud: Cloud, region: str) -> tuple[Host, ...]:
     """Hosts that the fault can strike: those with its service, or all that carry a part of the control plane."""
     if fault.service:
-        return cloud.hosts_of(subjects(cloud)[fault.service][0], region)
+        service, unit = subjects(cloud)[fault.service]
+        return tuple(SOME[unit](cloud, region)) if unit in SOME else cloud.hosts_of(service, region)
     return tuple(h for h in cloud.regions[region].hosts if h.services & set(CORE))
 
 
