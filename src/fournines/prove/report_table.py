@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fournines.design.markdown import code, inline
 from fournines.prove import report_text as text
 from fournines.prove.model import Campaign
 from fournines.prove.report_view import FaultView, view
@@ -12,21 +13,24 @@ def table(campaign: Campaign) -> str:
     shown = view(campaign)
     heads = ["fault", "verdict", "longest gap: reads", "writes"]
     if campaign.baseline:
-        heads += [f"under {campaign.baseline}", "ratio"]
+        heads += [inline(f"under {campaign.baseline}"), "ratio"]
     heads += ["redundant again", "acknowledged", "lost"]
     rows = [_row(f, baseline=bool(campaign.baseline)) for f in shown.faults]
-    rows += [[f"`{r.fault}`", f"not measured: {r.not_measured}", *[""] * (len(heads) - 2)] for r in shown.not_measured]
+    rows += [
+        [code(str(r.fault)), inline(f"not measured: {r.not_measured}"), *[""] * (len(heads) - 2)]
+        for r in shown.not_measured
+    ]
     lines = [heads, ["---", "---", *["---:"] * (len(heads) - 2)], *rows]
-    body = "\n".join("| " + " | ".join(_cell(c) for c in line) + " |" for line in lines)
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     machine = ", ".join(f"{name} {value}" for name, value in campaign.machine.items())
-    return f"{body}\n\nMeasured {campaign.started_at[:10]} ({machine}). Repeat: `{_cell(campaign.command)}`\n"
+    return f"{body}\n\nMeasured {campaign.started_at[:10]} ({inline(machine)}). Repeat: {code(campaign.command)}\n"
 
 
 def _row(fault: FaultView, *, baseline: bool) -> list[str]:
     result = fault.result
     beside = [text.seconds(fault.baseline_s), text.ratio(fault.ratio)] if baseline else []
     return [
-        f"`{result.fault}`" + (", cores busy" if result.busy else ""),
+        code(str(result.fault)) + (", cores busy" if result.busy else ""),
         result.verdict,
         text.seconds(fault.worst_read_s),
         text.seconds(fault.worst_write_s),
@@ -35,7 +39,3 @@ def _row(fault: FaultView, *, baseline: bool) -> list[str]:
         text.count(sum(w.acknowledged for w in result.writes.values())),
         text.count(sum(w.lost for w in result.writes.values())),
     ]
-
-
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
