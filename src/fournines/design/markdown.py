@@ -7,14 +7,17 @@ from html import escape
 
 #: What begins something inside a line: emphasis, code, links, HTML, tables.
 _SPECIAL = re.compile(r"([\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-#: What begins a block at the start of a line.
-_BLOCK = re.compile(r"(?:[-+=>#]|[0-9]+[.)])")
+#: What begins a block at the start of a line: a heading, a list, a rule.
+_BLOCK = re.compile(r"(?:#{1,6}|[-+])(?=\s|$)|[-=]+\s*$|[0-9]{1,9}(?=[.)](?:\s|$))")
 
 
 def inline(text: str) -> str:
     """One line of text, also of a table's cell."""
     line = _SPECIAL.sub(r"\\\1", escape(" ".join(text.split()), quote=False))
-    return f"\\{line}" if re.match(r"[-+=#]", line) else re.sub(r"^([0-9]+)([.)])", r"\1\\\2", line)
+    if block := _BLOCK.match(line):
+        end = block.end() if block[0].isdigit() else 0
+        return f"{line[:end]}\\{line[end:]}"
+    return line
 
 
 def code(text: str) -> str:
