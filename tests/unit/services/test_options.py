@@ -27,10 +27,9 @@ def written(tmp_path: Path, service: str, file: str, sections: dict[str, Any]) -
         ("keystone", "keystone.conf", "auth", "methods", ["password", "token"], "password,token"),
         ("glance", "glance-api.conf", "DEFAULT", "enabled_backends", ["a:rbd", "b:s3"], "a:rbd,b:s3"),
         ("nova", "nova.conf", "pci", "alias", ["{}", "{1}"], ["{}", "{1}"]),
-        ("neutron", "neutron.conf", "service_providers", "service_provider", ["A", "B"], ["A", "B"]),
+        ("neutron", "neutron.conf", "oslo_policy", "policy_dirs", ["a", "b"], ["a", "b"]),
         ("swift", "proxy-server.conf", "filter:keystoneauth", "operator_roles", ["a", "b"], "a,b"),
         ("mariadb", "my.cnf", "mariadbd", "sql_mode", ["A", "B"], "A,B"),
-        ("mariadb", "my.cnf", "mariadbd", "plugin_load_add", ["a", "b"], ["a", "b"]),
         ("base", "sysctl.conf", "", "net.ipv4.tcp_rmem", [1, 2, 3], "1 2 3"),
         ("haproxy", "haproxy.cfg", "defaults", "errorfile", ["400 a", "500 b"], ["400 a", "500 b"]),
         ("keepalived", "keepalived.conf", "vrrp_instance fournines", "track_interface", ["a"], ["a"]),
@@ -109,5 +108,5 @@ def test_galera_s_name_fits(tmp_path: Path, cloud: str, region: str, name: str |
     found = group_name(made, place)
     assert len(found) <= LONGEST_GROUP
     assert name is None or found == name
-    place.__dict__["name"] = region[:-1] + "x"
+    place.__dict__["name"] = region[:-1] + "z"
     assert group_name(made, place) != found
