@@ -43,7 +43,8 @@ def bounds(type):
 def kind(type):
     choices = getattr(type, "choices", None)
     if choices:
-        return "choice " + "|".join(str(c) for c in choices)
+        fold = "anycase " if getattr(type, "ignore_case", False) else "choice "
+        return fold + "|".join(str(c) for c in choices)
     if isinstance(type, types.Boolean):
         return "bool"
     if isinstance(type, types.Integer):
