@@ -59,6 +59,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         "net.ipv4.tcp_syn_retries": t.tcp_syn_retries,
         "-net.ipv4.tcp_syn_linear_timeouts": t.tcp_syn_linear_timeouts,
     }
+    kernel |= _neighbours(cloud, region)
     return (
         Package("curl"),
         Package("procps"),
@@ -71,6 +72,18 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         *sysctl("60-fournines.conf", kernel, cloud.options("base", "sysctl.conf")),
         _names(cloud, region),
     )
+
+
+def _neighbours(cloud: Cloud, region: str) -> dict[str, int]:
+    """Room for every host in the kernel's table of neighbours: beyond its limit of 1,024 new ones cannot be reached. In
+    powers of two, so that one host more changes nothing on the others; `-`: only the first network namespace has it."""
+    room = 1024
+    while room < 2 * len(cloud.regions[region].hosts):
+        room *= 2
+    if room == 1024:
+        return {}
+    levels = {1: room // 4, 2: room // 2, 3: room}
+    return {f"-net.ipv4.neigh.default.gc_thresh{level}": size for level, size in levels.items()}
 
 
 def _names(cloud: Cloud, region: str) -> Task:
