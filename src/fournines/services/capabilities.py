@@ -144,7 +144,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Single:
-    """Something of which there is one, beyond what hosts and services amount to: what it is, what its loss leads to, and
+    """Something of which there is one, beyond what hosts and services amount to: what it is, what its loss leads to and
     what removes it. entry: where the cloud file says so."""
 
     what: str
