@@ -9,8 +9,7 @@ from typing import Literal
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.errors import UsageError
-from fournines.services import front_door
-from fournines.services.capabilities import present, quorum_group
+from fournines.services.capabilities import control_plane, present
 from fournines.services.rendered import Rendered, Size, in_bytes, rendered
 from fournines.services.service import HaPattern
 from fournines.timing import timers
@@ -125,7 +124,7 @@ def capacity(cloud: Cloud, asked: int | None = None, size: Size = SIZE) -> tuple
 class _Region:
     def __init__(self, cloud: Cloud, region: Region, asked: int | None, size: Size) -> None:
         self.cloud, self.region, self.size = cloud, region, size
-        self.voters = quorum_group(cloud, region.name)
+        self.voters = control_plane(cloud, region.name)
         self.hypervisors = [h for h in region.hosts if "compute" in h.roles and h not in self.voters]
         self.asked = len(self.hypervisors) if asked is None else asked
         self.shared = self._shared()
@@ -228,12 +227,12 @@ class _Region:
         if balancers:
             yield self._limit(
                 SESSIONS,
-                "one a database connection ≤ maxconn",
+                "one a database connection, two file descriptors each ≤ LimitNOFILE / 2",
                 fixed=total,
-                most=float(front_door.MAX_CONNECTIONS),
+                most=_FILES / 2,
                 origin="from the files",
-                source="haproxy.cfg: maxconn, two file descriptors each of LimitNOFILE",
-                beyond="a larger maxconn and LimitNOFILE",
+                source="services/templates/daemon.conf.j2: LimitNOFILE",
+                beyond="a larger LimitNOFILE",
             )
             yield self._limit(
                 "ports from the load balancer to the writer",

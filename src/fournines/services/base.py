@@ -13,7 +13,8 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services.capabilities import quorum_group
+from fournines.services.capabilities import control_plane
+from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -41,10 +42,25 @@ class Base(Service):
     }
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
-        return _resources(cloud, host.region)
+        yield _host_name(host)
+        yield from _resources(cloud, host.region)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check("answers", host.name, "test -e /etc/fournines/ca.crt", within=10)
+        yield Check(
+            f"is called {host.name}", host.name, f'said=$(uname -n) && echo "$said" && [ "$said" = {host.name} ]', 10
+        )
+
+
+def _host_name(host: Host) -> Task:
+    """The operating system's, now and after a boot. oslo.messaging names its queues after it, Galera's and RabbitMQ's
+    tools look it up: of two hosts of one name, each takes the other's replies."""
+    return Task(
+        name="host name",
+        check='[ "$(cat /etc/hostname)" = "$(uname -n)" ] && uname -n',
+        want=host.name,
+        script=f"echo {host.name} > /etc/hostname\nhostname {host.name}",
+    )
 
 
 @lru_cache(maxsize=8)
@@ -69,7 +85,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         File("/etc/tmpfiles.d/fournines.conf", "d /run/fournines 0755 root root -\n"),
         Directory("/run/fournines"),
         File("/etc/fournines/ca.crt", ca_certificate(cloud)),
-        *sysctl("60-fournines.conf", kernel, cloud.options("base", "sysctl.conf")),
+        *sysctl("60-fournines.conf", kernel, operators(cloud, "base", "sysctl.conf")),
         _names(cloud, region),
     )
 
@@ -93,7 +109,7 @@ def _names(cloud: Cloud, region: str) -> Task:
     At the top because Debian maps a host's own name to 127.0.1.1, and Erlang's distribution listens on the management
     address only. Computes are left out: adding one must not change every other host.
     """
-    lines = [f"{h.address} {h.name}" for h in quorum_group(cloud, region)]
+    lines = [f"{h.address} {h.name}" for h in control_plane(cloud, region)]
     lines += [f"{address} {name}" for name, address in cloud.regions[region].public_hosts.items()]
     block = "\n".join([BEGIN, *lines, END]) + "\n"
     digest = hashlib.sha256(block.encode()).hexdigest()

@@ -13,7 +13,15 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units, valkey
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import (
+    UWSGI,
+    Account,
+    CatalogueEntry,
+    Frontend,
+    Function,
+    Registration,
+    present,
+)
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
@@ -103,7 +111,6 @@ class Cinder(Service):
 def config(cloud: Cloud, host: Host) -> Resource:
     """The file that all of Cinder's daemons on `host` read."""
     region = cloud.region_of(host)
-    carried = {"cinder": (API.unit, SCHEDULER.unit), "cinder_volume": (VOLUME_UNIT,)}
     sections = openstack.merged(
         openstack.common(),
         openstack.database(cloud, region, "cinder"),
@@ -113,7 +120,10 @@ def config(cloud: Cloud, host: Host) -> Resource:
         openstack.service_user(cloud, region, "cinder"),
         _own(cloud, host),
     )
-    read_by = [unit for service, found in carried.items() if service in host.services for unit in found]
+    readers = (
+        s for s in present(cloud, region.name) if s.name in ("cinder", "cinder_volume") and s.name in host.services
+    )
+    read_by = [unit for service in readers for unit in service.units_in(cloud)]
     return openstack.config_file(cloud, "cinder", CONFIG, sections, group="cinder", units=read_by)
 
 
@@ -125,6 +135,7 @@ def _own(cloud: Cloud, host: Host) -> Sections:
     timeout = math.ceil(t.api_timeout)
     return {
         "DEFAULT": {
+            "host": host.name,
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
             "glance_api_servers": endpoints.internal(region, GLANCE_PORT),

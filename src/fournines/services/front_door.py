@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from fournines.cloud.model import Cloud, Region
-from fournines.services.capabilities import Frontend, quorum_group
+from fournines.services.capabilities import Frontend, control_plane
 
 #: Mozilla's "intermediate" profile without DHE: forward secrecy and AEAD only. TLS 1.3's suites are all like that.
 _CIPHERS = ":".join(
@@ -28,9 +28,8 @@ TLS = {
 #: Two years (RFC 6797): a browser that has been here asks by TLS alone.
 _HSTS = "Strict-Transport-Security max-age=63072000 if { ssl_fc }"
 
-#: Connections that HAProxy takes at a time: two descriptors each of the unit's LimitNOFILE, and some to spare.
-MAX_CONNECTIONS = 30_000
-#: Of them, those to one API: no API can take all, nor those of the database.
+#: Connections to one API: none can take all that HAProxy lets in, nor those of the database. How many that are in all
+#: HAProxy derives from the descriptors that it may open: a number of ours that is too high would keep it from starting.
 MAX_PER_FRONTEND = 10_000
 
 #: Seconds for the header of a request, and for the body where it is held back: who needs longer is not a client.
@@ -70,7 +69,7 @@ def rules(cloud: Cloud, region: Region, frontend: Frontend) -> dict[str, Any]:
 
 def metrics(cloud: Cloud, region: Region) -> dict[str, Any]:
     """Who may read the numbers that HAProxy keeps: hosts of the control plane. `/alive` says nothing and is open."""
-    sources = " ".join(str(h.address) for h in quorum_group(cloud, region.name))
+    sources = " ".join(str(h.address) for h in control_plane(cloud, region.name))
     return {
         "acl control-plane": f"src {sources}",
         "http-request deny": "if { path /metrics } !control-plane",

@@ -9,7 +9,7 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -17,6 +17,7 @@ from fournines.cloud.roles import Component
 from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -79,6 +80,19 @@ class Haproxy(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
     ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
 
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Ours, and those of the operator's own that are whole: they listen, or something of theirs leads there."""
+        ours = {f"listen {f.name}" for region in cloud.regions.values() for _, f in frontends(cloud, region)}
+        theirs = cloud.options(self.name, file)
+        led_to = {
+            f"backend {str(value).split()[0]}"
+            for options in theirs.values()
+            for name, value in options.items()
+            if name.split()[0] in ("use_backend", "default_backend") and str(value).split()
+        }
+        listening = {name for name, options in theirs.items() if "bind" in options}
+        return {"global", "defaults", "listen monitor", *ours, *led_to, *listening}
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         reload = (f"reload:{UNIT}",)
@@ -116,7 +130,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            "maxconn": front_door.MAX_CONNECTIONS,
             # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
             "hard-stop-after": f"{OLD_PROCESS_H}h",
             "mworker-max-reloads": OLD_PROCESSES,
@@ -131,7 +144,7 @@ def _config(cloud: Cloud, host: Host) -> str:
     }
     for service, frontend in frontends(cloud, region):
         sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
-    return stanzas(sections, cloud.options("haproxy", "haproxy.cfg"))
+    return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))
 
 
 def _defaults(t: Timers) -> dict[str, Any]:

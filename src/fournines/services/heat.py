@@ -90,6 +90,7 @@ class Heat(Service):
             openstack.notifications(cloud, region, "heat"),
             openstack.authtoken(cloud, host, "heat"),
             _own(cloud, region),
+            {"DEFAULT": {"host": host.name}},
         )
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="heat", units=self.units)
         if host == cloud.hosts_of(self.name, host.region)[0]:

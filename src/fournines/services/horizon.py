@@ -118,7 +118,7 @@ def _settings(cloud: Cloud, host: Host) -> str:
         "CACHES": {"default": _cache(cloud, region)},
     }
     theirs = cloud.options("horizon", "local_settings.py").get("", {})
-    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items() if value is not None)
+    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items())
     return HEADER + "".join(lines)
 
 

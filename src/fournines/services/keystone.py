@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, fernet, memcached, openstack, units
+from fournines.services import endpoints, fernet, memcached, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
@@ -140,6 +140,8 @@ def _api(cloud: Cloud) -> units.Wsgi:
 
 def _config(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
+    # keystone.common.sql.upgrades hands the address to alembic as it is: `%` is a reference there.
+    quoting.unreserved(cloud.secrets.get("keystone.database"), "keystone-manage db_sync refuses an address with a %")
     own: Sections = {
         "cache": {
             "enabled": True,
@@ -186,7 +188,7 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
         python=True,
         script=(
-            "read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
+            "IFS= read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"
             f" --bootstrap-project-name admin --bootstrap-role-name admin --bootstrap-service-name keystone"
             f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal}"

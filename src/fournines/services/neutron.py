@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
@@ -28,7 +28,7 @@ from fournines.timing import timers
 CONFIG = "/etc/neutron/neutron.conf"
 ML2 = "/etc/neutron/plugins/ml2/ml2_conf.ini"
 FILES = f"--config-file {CONFIG} --config-file {ML2}"
-TUNNELS, EXTERNAL = "tenant", "external"
+TUNNELS = "tenant"
 #: Rows of a table that every start compares; the limit of Neutron's own examples is 1000 networks.
 VNIS = "1:4096"
 #: A router's namespace, its keepalived and the watcher of its state cost 120 MB a host.

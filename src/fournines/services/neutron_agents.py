@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
-from fournines.cloud.model import Cloud, Host
+from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, nova, openstack, units
 from fournines.services.capabilities import Function
@@ -34,6 +34,7 @@ class NeutronAgents(Service):
     roles: ClassVar[tuple[str, ...]] = ("network",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("neutron", "neutron_l2")
+    networks: ClassVar[tuple[str, ...]] = (EXTERNAL,)
     units: ClassVar[tuple[str, ...]] = (L3, DHCP, METADATA)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "dhcp_agent.ini": (*_ALL, "neutron.base.agent", "neutron.dhcp.agent"),

@@ -11,8 +11,9 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import endpoints, memcached, rabbitmq
+from fournines.services import endpoints, memcached, quoting, rabbitmq
 from fournines.services.mariadb import database_url
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource
 from fournines.services.timed import Timed
@@ -62,13 +63,22 @@ def merged(*parts: Sections) -> Sections:
 
 
 def config_file(
-    cloud: Cloud, service: str, path: str, sections: Sections, *, group: str, units: Iterable[str]
+    cloud: Cloud,
+    service: str,
+    path: str,
+    sections: Sections,
+    *,
+    group: str,
+    units: Iterable[str],
+    options: Sections | None = None,
 ) -> Resource:
-    """A file of secrets that its group may read, the operator's options on top; every unit of `units` reads it."""
+    """A file of secrets that its group may read, the operator's options on top (`options`, or those of the file of that
+    name); every unit of `units` reads it."""
     name = path.rpartition("/")[2]
+    theirs = operators(cloud, service, name) if options is None else options
     return File(
         path,
-        ini(sections, cloud.options(service, name)),
+        ini(sections, theirs, encode=quoting.oslo),
         mode=0o640,
         group=group,
         secret=True,
@@ -101,7 +111,7 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
 
 def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
     """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
-    password = cloud.secrets.get(f"{vhost}.messaging")
+    password = quoting.userinfo(cloud.secrets.get(f"{vhost}.messaging"))
     nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.PORT}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 

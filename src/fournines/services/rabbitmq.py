@@ -19,8 +19,10 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -113,7 +115,7 @@ def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
 
 def urls(cloud: Cloud, region: Region, name: str) -> tuple[str, ...]:
     """AMQP URLs of vhost `name`, one a node. They hold the password."""
-    password = cloud.secrets.get(f"{name}.messaging")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.messaging"))
     return tuple(f"amqp://{name}:{password}@{h.address}:{PORT}/{name}" for h in cloud.hosts_of("rabbitmq", region.name))
 
 
@@ -147,7 +149,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console": True,
         "log.console.level": "warning",
     }
-    return flat(settings, cloud.options("rabbitmq", "rabbitmq.conf"))
+    return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
 
 
 def _distribution(t: Timers) -> str:

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, swift_rings, units
+from fournines.services import memcached, openstack, quoting, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Service
@@ -48,7 +49,7 @@ class Swift(Service):
         yield Directory("/var/cache/swift", owner="swift", group="swift")
         yield File(
             CONFIG,
-            ini(_config(cloud, host), cloud.options(self.name, "proxy-server.conf")),
+            ini(_config(cloud, host), operators(cloud, self.name, "proxy-server.conf"), encode=quoting.paste),
             mode=0o640,
             group="swift",
             secret=True,

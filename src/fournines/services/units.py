@@ -15,6 +15,7 @@ from typing import Any
 from fournines.cloud.model import Cloud, Host
 from fournines.services import endpoints
 from fournines.services.capabilities import Frontend
+from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check
@@ -264,4 +265,4 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "route-if": f"exists:{api.drain_file} break:404 Not Found",
         "route-label": "serve",
     }
-    return ini({"uwsgi": settings}, cloud.options(api.service, api.options))
+    return ini({"uwsgi": settings}, operators(cloud, api.service, api.options))

@@ -30,12 +30,14 @@ def derive(detect: float) -> Timers:
 
     suspect = scaled(1.5, SAFE_EVS_SUSPECT)
     return Timers(
-        # A cut follows an advert by up to one interval: backups take over from 2 adverts after it, holders leave first.
         vrrp_advert=scaled(0.15, 0.05),
-        vip_lease=scaled(0.25, 0.07),
+        # Ends before the others may vote for another host, which is when they take this one for dead.
+        vip_lease=scaled(0.35, 0.07),
         agent_heartbeat=scaled(0.05, 0.02),
         # Not before a cut-off database writer has stopped: agents do after half their patience with it.
         dead_host=scaled(0.4, 0.4),
+        # As Galera: survivors of a loss that suspected one another over a stall of a second would serve nobody.
+        degraded=scaled(1.5, 1.5),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Fourteen APIs, three load balancers: at `check_inter` it is 84 checks a second and a quarter of a core, for
@@ -130,6 +132,7 @@ def _peer(
         vip_lease=vip_lease,
         agent_heartbeat=vip_lease / 10,
         dead_host=0.0,
+        degraded=vip_lease,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

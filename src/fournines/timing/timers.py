@@ -21,11 +21,12 @@ TOKEN_ATTEMPTS = 3
 class Timers:
     # VIP
     vrrp_advert: Annotated[float, "keepalived `advert_int`; a backup takes over after 3 adverts + skew"]
-    vip_lease: Annotated[float, "a holder that has not heard a majority of agents for so long gives the VIP up"]
-    agent_heartbeat: Annotated[float, "UDP between health agents"]
+    vip_lease: Annotated[float, "how long a vote for the VIP's holder stands: cut off, it serves no longer than that"]
+    agent_heartbeat: Annotated[float, "UDP between the hosts' guards"]
     dead_host: Annotated[
-        float, "a host whose agent and kernel are both silent for so long is given up by all others; 0: never"
+        float, "a host whose guard and kernel are both silent for so long is declared dead by the others; 0: never"
     ]
+    degraded: Annotated[float, "what `vip_lease` and `dead_host` are while a voter is away: a stall is no second loss"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]
