@@ -61,8 +61,8 @@ def raw(host: str, request: bytes, *, wait: float = 10.0) -> dict[str, Any]:
     got = b""
     with TRUSTING.wrap_socket(plain) if host == PUBLIC else plain as s:
         s.settimeout(wait)
-        s.sendall(request)
         try:
+            s.sendall(request)
             while chunk := s.recv(65536):
                 got += chunk
         except OSError:
@@ -78,8 +78,8 @@ def get(path: str, *headers: str, host: str = PUBLIC) -> dict[str, Any]:
     return raw(host, "\r\n".join(lines).encode())
 
 
-def post(path: str, body: bytes, *, host: str = PUBLIC, length: int = 0) -> dict[str, Any]:
-    head = f"POST {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {length or len(body)}\r\n\r\n"
+def post(path: str, body: bytes, *, host: str = PUBLIC) -> dict[str, Any]:
+    head = f"POST {path} HTTP/1.1\r\nHost: c\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     return raw(host, head.encode() + body)
 
 
@@ -115,7 +115,7 @@ def seen() -> dict[str, Any]:
     found: dict[str, Any] = {"forged": get("/v3", *forged)}
     found["inside"] = get("/v3", "Forwarded: proto=https;for=1.2.3.4", "X-Forwarded-Proto: https", host=INTERNAL)
     found["slow"] = raw(PUBLIC, b"GET /v3 HTTP/1.1\r\nHost: c\r\nX-Slow: ", wait=15.0)
-    found["large"] = post("/v3/users", b"x", length=LARGEST + 1)
+    found["large"] = post("/v3/users", b"x" * (LARGEST + 1))
     found["fits"] = post("/v3/users", b"x" * 1000)
     found["broken once"], found["always broken"] = get("/v3/broken-at-once"), get("/v3/always-broken")
     found["post broken"] = post("/v3/always-broken-post", b"{}")
