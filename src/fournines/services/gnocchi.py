@@ -153,9 +153,11 @@ class Gnocchi(Service):
 
 def _own(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
+    pool = openstack.database(cloud, region, "gnocchi")["database"]
     return {
         "DEFAULT": {"coordination_url": valkey.coordination(cloud, region, "gnocchi")},
         "api": {"auth_mode": "keystone", "enable_proxy_headers_parsing": True},
+        "database": {name: value for name, value in pool.items() if name != "connection"},
         "indexer": {"url": database_url(cloud, region, "gnocchi")},
         "incoming": {"driver": "redis", "redis_url": valkey.url(cloud, region, "gnocchi")},
         "metricd": {

@@ -245,7 +245,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            "maxconn": front_door.MAX_CONNECTIONS,
             # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
             "hard-stop-after": f"{OLD_PROCESS_H}h",
             "mworker-max-reloads": OLD_PROCESSES,

@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -36,6 +37,7 @@ PORT = endpoints.KEYSTONE_PORT
 CONFIG = "/etc/keystone/keystone.conf"
 KEYS = "/etc/keystone/fernet-keys"
 CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
+APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
 TOKEN_LIFETIME = 3600  # seconds; keystone's default, stated because the rotation of keys depends on it
@@ -155,6 +157,8 @@ class Keystone(Service):
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
             yield from _state(cloud, region)
+        program = files("fournines.services").joinpath("scripts/keystone_application.py").read_text(encoding="utf-8")
+        yield File(APPLICATION, program, triggers=(f"restart:{UNIT}",))
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, f"http://{host.address}:{PORT}/v3")
@@ -212,7 +216,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         description="OpenStack Keystone API",
         user="keystone",
         port=PORT,
-        application={"wsgi-file": "/usr/bin/keystone-wsgi-public"},
+        application={"wsgi-file": APPLICATION},
         workers=2,
         inter=timers(cloud).check_inter,
     )

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting
+from fournines.services import front_door, quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.guard import Guard, below, is_set, per_host, unless, when
@@ -202,7 +202,11 @@ class Mariadb(Service):
                 check="/database/writer" if agent else "",
                 check_port=9200 if agent else 0,
                 standby=not agent,
-                settings={"timeout client": idle, "timeout server": idle},
+                settings={
+                    "timeout client": idle,
+                    "timeout server": idle,
+                    "maxconn": max(front_door.MAX_PER_FRONTEND, _connections(cloud, region.name)),
+                },
             ),
         )
 
@@ -250,7 +254,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "skip_name_resolve": "ON",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_general_ci",
-        "max_connections": 2000,
+        "max_connections": _connections(cloud, region.name),
         "max_connect_errors": 1000000,
         "default_storage_engine": "InnoDB",
         "innodb_autoinc_lock_mode": 2,
@@ -273,6 +277,12 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
+
+
+def _connections(cloud: Cloud, region: str) -> int:
+    from fournines.services.rendered import connections  # it renders the services that import this module
+
+    return connections(cloud, region)
 
 
 def _group_communication(t: Timers, host: Host) -> dict[str, str]:

@@ -216,7 +216,7 @@ def common() -> Sections:
 def database(cloud: Cloud, region: Region, name: str, *, section: str = "database") -> Sections:
     """Connections to database `name`, through the internal VIP to the writer. Holds the password.
 
-    A pool is a process's: three hosts with ten processes each may take 750 of the server's 2000 connections.
+    A pool is a process's; the server lets in what all of them amount to (`rendered.connections`).
     """
     t = timers(cloud)
     return {
