@@ -27,7 +27,7 @@ from fournines.services.capabilities import Listens, Port, guards, present, vote
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
-from fournines.services.units import QUORUM_FIRST
+from fournines.services.units import APIS, QUORUM_FIRST
 from fournines.timing import timers
 from fournines.timing.timers import WRITER_PATIENCE
 
@@ -82,7 +82,7 @@ class Agent(Service):
             yield Check("the guard runs", host.name, f"systemctl -q is-active {GUARD}", within=30, unit=GUARD)
 
 
-_RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST))
+_RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST), Unit(APIS))
 
 
 @cache
@@ -103,6 +103,7 @@ def _code() -> tuple[Resource, ...]:
         made.append(File(f"/etc/systemd/system/{unit}", text, triggers=(f"restart:{unit}",)))
     made += [
         File(f"/etc/systemd/system/{SLICE}", template(f"agent/{SLICE}.j2")),
+        File(f"/etc/systemd/system/{APIS}", template(f"agent/{APIS}.j2")),
         File(f"{CODE}/galera-start", template("agent/galera-start.j2"), mode=0o755),
         File(f"{CODE}/quorum-first", template("agent/quorum-first.j2"), mode=0o755),
         File(

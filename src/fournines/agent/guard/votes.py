@@ -96,9 +96,23 @@ class Voter:
             return f"the guard of {host} is silent"
         if why := _unfit(host, now):
             return why
+        if now.endpoint and not now.endpoint.granted and (elected := self._elected(at, seen, reach)):
+            return f"the majority votes for {elected}"
         if now.endpoint and not now.endpoint.balancer and self._better(at, seen, reach):
             return f"HAProxy of {host} does not answer"
         return ""
+
+    def _elected(self, at: float, seen: Mapping[str, Candidate], reach: float) -> str:
+        """Another host for which a majority votes already, "" for none: one vote more is one loss that it survives."""
+        return next(
+            (
+                name
+                for name, now in seen.items()
+                if name != self.vote.host and now.endpoint and now.endpoint.granted
+                if self._eligible(at, name, now, reach)
+            ),
+            "",
+        )
 
     def _better(self, at: float, seen: Mapping[str, Candidate], reach: float) -> bool:
         """Whether another host could serve: a stall of every HAProxy must not take the VIP from everybody."""
@@ -121,7 +135,14 @@ class Voter:
         def preference(name: str) -> tuple[object, ...]:
             now = seen[name]
             endpoint = now.endpoint or Endpoint()
-            return not endpoint.balancer, endpoint.starting, -now.votes, not endpoint.held, self._order.index(name)
+            return (
+                not endpoint.granted,
+                not endpoint.balancer,
+                endpoint.starting,
+                -now.votes,
+                not endpoint.held,
+                self._order.index(name),
+            )
 
         return min(able, key=preference, default="")
 

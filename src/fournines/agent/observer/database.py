@@ -188,6 +188,7 @@ class Database:
         if decision.claim and (decision.claim != self._claimed[0] or at - self._claimed[1] > CLAIM_AGAIN):
             self._claimed = (decision.claim, at)
             self._commander.submit(record_writer(self._config.host, decision.claim))
+        self._poller.calm = bool(decision.writer) and not decision.acting and not self._peers.departed
         self._evict(at)
         self._pardon(at)
         if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:

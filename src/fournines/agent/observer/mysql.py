@@ -20,6 +20,8 @@ from .config import Galera
 from .writer import Health, Row
 
 POLL = 0.2
+#: The same of a node that nothing depends on just now: another one takes the writes, and no host is missing.
+POLL_CALM = 0.4
 #: Seconds for one answer. Longer than a stall of a busy host, short enough for `writer_patience`.
 ANSWER = 0.7
 #: Seconds for a command: a commit waits until Galera has removed a dead member from its view.
@@ -106,16 +108,18 @@ class Poller(threading.Thread):
         self._connection: pymysql.Connection[Cursor] | None = None
         self._cgroup = Cgroup(galera.unit)
         self.status = Status()
+        self.calm = False
 
     def run(self) -> None:
         while True:
             began = now()
+            every = POLL_CALM if self.calm else POLL
             try:
                 self._once()
             except Exception as error:  # an odd answer ends this look, not the thread
                 self._drop()
                 self.status = replace(self.status, error=f"{type(error).__name__}: {error}")
-            time.sleep(max(POLL - (now() - began), POLL / 4))
+            time.sleep(max(every - (now() - began), POLL / 4))
 
     def _once(self) -> None:
         used = self._cgroup.cpu()
