@@ -10,7 +10,6 @@ import hmac
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from unittest import mock
 
 from fournines.agent.guard import config as guard_config
@@ -62,6 +61,7 @@ class Host:
         self.gate = float("-inf")
         self.address = False
         self.balancer = True
+        self.disk_full = False
         self.due = 0.0
         self.asked: dict[str, int] = {}
         self.inbox: list[tuple[str, bytes]] = []
@@ -120,10 +120,13 @@ class World:
     def on(self, host: Host) -> Iterator[None]:
         """The module's ways to the outside lead to `host`."""
 
-        def grant(_: object, seconds: float) -> None:
-            host.gate = self.at + seconds
+        def grant(_: object, until: float) -> bool:
+            host.gate = until
+            return True
 
-        def write(name: str, path: Path | None = None) -> None:
+        def write(name: str) -> None:
+            if host.disk_full:
+                raise OSError("no space")
             host.vote_file = name
 
         with (
@@ -142,7 +145,8 @@ class World:
 
     @staticmethod
     def _complain(where: str, error: Exception) -> None:
-        raise AssertionError(where) from error
+        if not isinstance(error, OSError):
+            raise AssertionError(where) from error
 
     def linked(self, sender: str, receiver: str) -> bool:
         return (sender, receiver) not in self.cut and self.hosts[sender].powered and self.hosts[receiver].powered

@@ -233,3 +233,16 @@ def test_a_dead_load_balancer_gives_way_unless_all_are_dead() -> None:
     assert world.serving == ["a"]
     world.hosts["c"].balancer = True
     seconds_until(world, lambda: world.serving == ["c"], 1.0)
+
+
+def test_a_vote_that_cannot_be_remembered_is_not_given() -> None:
+    """It would be forgotten by a restart, and another host voted for while it stands."""
+    world = settled(3)
+    for host in world.hosts.values():
+        host.disk_full = True
+    world.hosts["a"].off()
+    world.run(2.0, never_two(world))
+    assert world.serving == []
+    for host in world.hosts.values():
+        host.disk_full = False
+    seconds_until(world, lambda: bool(world.serving), 1.0)
