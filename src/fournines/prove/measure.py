@@ -167,7 +167,7 @@ class Trial:
             seen = True
             if held := await injection.hold():
                 site.reporter.phase("; ".join(held))
-                self._event("finding", name="what it was until its heal", ok=True, detail="; ".join(held))
+                self._event("seen", what=held)
         except FourninesError as error:
             # Once it was seen, what clients had to bear was real.
             self._event("hold_failed" if seen else "not_measured", why=_line(error))
