@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.source import Path
 from fournines.services.service import HaPattern, Service
 
 
@@ -157,6 +158,24 @@ class Function:
     data_plane: bool = False
 
 
+@dataclass(frozen=True)
+class Single:
+    """Something of which there is one, beyond what hosts and services amount to: what it is, what its loss leads to and
+    what removes it. entry: where the cloud file says so."""
+
+    what: str
+    loss: str
+    removes: str
+    entry: Path
+
+
+@runtime_checkable
+class HasSingles(Protocol):
+    """Stores what users give it in a place of which there is one: every function that needs the service ends there."""
+
+    def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]: ...
+
+
 @runtime_checkable
 class Replicated(Protocol):
     """Keeps what others store in several copies: any that works is enough to read, `write_quorum` hosts to write."""
@@ -245,8 +264,8 @@ MOST_VOTERS = 7
 
 @lru_cache(maxsize=8)
 def voting(cloud: Cloud, region: str) -> Mapping[str, str]:
-    """Hosts of `region` that vote on who holds the VIP, in file order, each with why it does: those that can hold it and
-    witnesses, at most `MOST_VOTERS`.
+    """Hosts of `region` that vote on who holds the VIP, in file order, each with why it does: those that can hold it
+    and witnesses, at most `MOST_VOTERS`.
 
     Where these are fewer than three, or an even number, hosts of the database's quorum fill them up: a database that
     has lost its majority serves nobody, so its hosts are up where the rest is worth anything.
