@@ -106,6 +106,7 @@ def world(directory: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, error: 
     monkeypatch.setattr(measuring, "candidates", lambda *_: ("ctl1", "ctl2", "ctl3"))
     monkeypatch.setattr(measuring, "LoadProcess", lambda *_: made)
     monkeypatch.setattr(measuring, "watching", made.watching)
+    monkeypatch.setattr(measuring, "connector", lambda *_: None)
     monkeypatch.setattr(measuring.reads, "readers", lambda *_: {})
     monkeypatch.setattr(measuring.reads, "read_until_agreed", made.read)
     monkeypatch.setattr(measuring.Trial, "_spec", spec)
