@@ -72,7 +72,7 @@ class World:
         reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
         return Site(
             cloud=cast(Any, SimpleNamespace(state_dir=self._directory)),
-            region=cast(Any, SimpleNamespace(name="phx")),
+            region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
             profile="lan",
             powers=cast(Any, None),
             health=cast(Any, self),
