@@ -16,6 +16,7 @@ from fournines.cloud.values import (
     Cidr,
     CloudName,
     Detect,
+    DnsName,
     FirstAddress,
     HostPattern,
     Interface,
@@ -64,6 +65,11 @@ class Pattern(Part):
     compute: Literal["libvirt", "fake"] = Field(
         default="libvirt",
         description="what runs servers: KVM, or QEMU on hosts without; `fake`: nothing, they are in Nova's books only",
+    )
+    time: Literal["chrony", "own"] = Field(
+        default="chrony",
+        description="what keeps the hosts' clocks: `chrony`, installed where no other time daemon runs, and `apply` "
+        "waits until it is synchronised; `own`: yours. `status` compares the clocks either way",
     )
     images: Literal["swift", "ceph", "nfs", "file"] | None = Field(
         default=None,
@@ -152,6 +158,11 @@ class Region(Part):
         description="failure domains"
     )
     hosts: dict[HostPattern, Host] = Field(description="name or range → host; the order is the tie-break")
+    public_name: DnsName | None = Field(
+        default=None,
+        description="DNS name of the public VIP: what the catalogue, clients and certificates call it; its entry in "
+        "the DNS is yours to make. Default: the address itself",
+    )
 
 
 class Service(Part):
@@ -166,10 +177,16 @@ class Service(Part):
 class Tls(Part):
     """Your own certificate on the public VIP; without it fournines makes a CA and issues one."""
 
-    certificate: str | None = Field(default=None, min_length=1, description="PEM, the chain included")
+    certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM: the certificate for the regions' `public_name` (or public VIP), then its chain",
+    )
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
-        default=None, min_length=1, description="PEM, what clients verify with; default: the certificate itself"
+        default=None,
+        min_length=1,
+        description="PEM, what clients verify with; needed unless this machine trusts the issuer, or it is self-signed",
     )
 
 

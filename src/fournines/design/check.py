@@ -10,7 +10,7 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, options, placement, quorum, targets, timers, undone
+from fournines.design import addresses, certificates, options, placement, quorum, repeats, targets, timers, undone
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -45,6 +45,8 @@ DESIGN_RULES = (
     Rule("volume-backend", "back ends of Cinder without a section or a driver", placement.volumes, acceptable=False),
     Rule("local-volumes", "back ends that keep volumes on one host", placement.local_volumes),
     Rule("unused-options", "options of services that no host carries", options.unused_options),
+    Rule("certificate", "certificates of your own that clients would refuse", certificates.unusable, acceptable=False),
+    Rule("repeated-requests", "services that repeat what is not repeatable", repeats.repeated_requests),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),
     Rule("quorum-size", "quorums of two, or of an even number", quorum.size),

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
+from fournines.timing.timers import Timers
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
 STALE = 10.0
 #: Seconds without an answer after which MariaDB is called silent; a hung one is restarted soon after (agent/hung.py).
 SILENT = 3.0
+#: Seconds after which a guard that tells its observer nothing counts as silent: it does twenty times a second.
+GUARD_SILENT = 3.0
+#: Share of `vip_lease` that the worst scheduling delay may take: the rest carries a lost packet and the others' delay.
+MARGIN_OF_LEASE = 0.5
+#: Seconds between clocks at which what hosts say of one another still fits: a report counts for 20 s.
+CLOCK_OFF = 1.0
 DAY = 86_400.0
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
@@ -25,12 +33,40 @@ _START_WITHOUT = (
 
 def problems(region: RegionState) -> list[Problem]:
     """Of several hosts with the same problem one, that names them all."""
-    rules = (_hosts, _agents, _vip, _galera, _writer, _rabbitmq, _probes, _balancers, _units, _expiry, _openstack)
+    rules = (
+        _hosts,
+        _agents,
+        _vip,
+        _galera,
+        _writer,
+        _rabbitmq,
+        _probes,
+        _balancers,
+        _units,
+        _expiry,
+        _clocks,
+        _openstack,
+    )
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
         for problem in rule(region):
             where.setdefault((problem.what, problem.next), []).append(problem.where)
     return [Problem(what, ", ".join(hosts), next, region.region.name) for (what, next), hosts in where.items()]
+
+
+def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
+    """What is not wrong yet: nothing is unhealthy, and the next fault would cost more than the timers promise."""
+    lease = t.vip_lease if t.vip_quorum else 0.0
+    for name, state in region.states.items():
+        delay = state.guard.delay if state.guard else 0.0
+        if lease and delay > MARGIN_OF_LEASE * lease:
+            yield _problem(
+                region,
+                f"its guard ran up to {delay:.2f} s late in the last two minutes; "
+                f"a vote for the VIP stands for {lease:g} s",
+                name,
+                f"free CPU there, or give the cloud more patience: timing: {{detect: {max(2, round(delay / 0.15))}s}}",
+            )
 
 
 def _problem(region: RegionState, what: str, where: str, next: str) -> Problem:
@@ -45,8 +81,11 @@ def _hosts(r: RegionState) -> Iterator[Problem]:
 def _agents(r: RegionState) -> Iterator[Problem]:
     for name, state in r.states.items():
         if state.age > STALE:
-            what = f"the health agent has said nothing for {state.age:.0f} s; what follows of this host is that old"
-            yield _problem(r, what, name, "journalctl -u fournines-agent -n 50")
+            what = f"the observer has said nothing for {state.age:.0f} s; what follows of this host is that old"
+            yield _problem(r, what, name, "journalctl -u fournines-observer -n 50")
+        if state.guard and (state.guard.answered is None or state.guard.answered > GUARD_SILENT):
+            what = "its guard is silent: it neither votes nor can it serve the VIP"
+            yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
         silent = [peer for peer in state.silent_peers if peer in r.states]
         if silent:
             what = f"exchanges no heartbeats with {', '.join(silent)}"
@@ -59,6 +98,11 @@ def _vip(r: RegionState) -> Iterator[Problem]:
     able = {name: s.vip for name, s in r.states.items() if s.vip}
     if not able:
         return
+    for name in r.vip_holders:
+        if not able[name].granted:
+            why = able[name].why or "its kernel drops what is sent to them"
+            what = f"has the VIPs and no majority votes for it: {why}"
+            yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
         yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", "journalctl -u keepalived -n 50")
@@ -72,7 +116,7 @@ def _vip(r: RegionState) -> Iterator[Problem]:
             yield _problem(r, what, name, "systemctl restart keepalived")
     for name, vip in able.items():
         if not vip.may_hold:
-            yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "mend what it says; it returns by itself")
+            yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "fix what it says; it returns by itself")
 
 
 def _galera(r: RegionState) -> Iterator[Problem]:
@@ -113,9 +157,9 @@ def _writer(r: RegionState) -> Iterator[Problem]:
         return
     if len(r.writers) > 1:
         what = f"{' and '.join(r.writers)} take writes at once"
-        yield _problem(r, what, "", "journalctl -u fournines-agent on both; one yields within a second")
+        yield _problem(r, what, "", "journalctl -u fournines-guard on both; one yields within a second")
     elif not r.writers and any(g.good for g in r.galera.values()):
-        yield _problem(r, "no node takes writes", "", "journalctl -u fournines-agent says why on each")
+        yield _problem(r, "no node takes writes", "", "journalctl -u fournines-observer says why on each")
 
 
 def _rabbitmq(r: RegionState) -> Iterator[Problem]:
@@ -181,6 +225,19 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
                 yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+
+
+def _clocks(r: RegionState) -> Iterator[Problem]:
+    """Against the middle one of all: whether the machine that asks is right does not matter."""
+    read = {name: s.clock for name, s in r.states.items() if s.clock}
+    if len(read) < 2:
+        return
+    middle = median(offset for offset, _ in read.values())
+    for name, (offset, either_way) in read.items():
+        off = offset - middle
+        if abs(off) - either_way > CLOCK_OFF:
+            what = f"its clock is {abs(off):.1f} s {'ahead of' if off > 0 else 'behind'} the others"
+            yield _problem(r, what, name, "chronyc sources; chronyc makestep")
 
 
 def _openstack(r: RegionState) -> Iterator[Problem]:

@@ -7,18 +7,19 @@ power has nothing to resend, so neither RST nor `tcp_retries2` ends it; only kee
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services.capabilities import quorum_group
+from fournines.services.capabilities import control_plane
 from fournines.services.guard import Guard, when
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
+from fournines.services.timed import Timed
 from fournines.services.tls import ca_certificate
 from fournines.timing import timers
 
@@ -30,6 +31,16 @@ class Base(Service):
     pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sysctl.conf": (
+            Timed("", "net.ipv4.tcp_keepalive_time", "tcp_keepalive_time"),
+            Timed("", "net.ipv4.tcp_keepalive_intvl", "tcp_keepalive_interval"),
+            Timed("", "net.ipv4.tcp_keepalive_probes", "tcp_keepalive_probes"),
+            Timed("", "net.ipv4.tcp_retries2", "tcp_retries2"),
+            Timed("", "net.ipv4.tcp_syn_retries", "tcp_syn_retries"),
+            Timed("", "*net.ipv4.tcp_syn_linear_timeouts", "tcp_syn_linear_timeouts"),
+        )
+    }
 
     guarded: ClassVar[tuple[Guard, ...]] = (
         Guard(
@@ -54,9 +65,13 @@ class Base(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)
         yield from _resources(cloud, host.region)
+        if cloud.pattern.time == "chrony":
+            yield _time_daemon()
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check("answers", host.name, "test -e /etc/fournines/ca.crt", within=10)
+        if cloud.pattern.time == "chrony":
+            yield _synchronised(host)
         yield Check(
             f"is called {host.name}", host.name, f'said=$(uname -n) && echo "$said" && [ "$said" = {host.name} ]', 10
         )
@@ -73,6 +88,41 @@ def _host_name(host: Host) -> Task:
     )
 
 
+#: A container has its machine's clock and cannot set it: a lab's hosts, for instance.
+_SHARED_CLOCK = "systemd-detect-virt -qc"
+
+
+def _time_daemon() -> Task:
+    """Whichever of them runs is left as it is. Services that report every 5 s are given up after 20, tokens and
+    certificates begin and end at a moment: hosts that disagree by seconds take one another for dead."""
+    daemons = "chrony chronyd systemd-timesyncd ntpd ntpsec openntpd ptp4l"
+    running = f"for d in {daemons}; do systemctl -q is-active $d && exit 0; done"
+    return Task(
+        name="time synchronisation",
+        check=f"echo ok; {_SHARED_CLOCK} && exit 0; {running}; echo 'no time daemon runs'",
+        script=(
+            "export DEBIAN_FRONTEND=noninteractive\n"
+            "apt-get -q -y install --no-install-recommends chrony || { apt-get -q update && "
+            "apt-get -q -y install --no-install-recommends chrony; }\n"
+            "systemctl enable --now chrony"
+        ),
+        timeout=300,
+    )
+
+
+def _synchronised(host: Host) -> Check:
+    """The kernel says so, whichever daemon told it; chrony also says by how much it may be off."""
+    within = "! command -v chronyc > /dev/null || chronyc waitsync 1 0.5 > /dev/null"
+    hint = "echo 'the clock is not synchronised: see chronyc sources, or set pattern: {time: own}'; exit 1"
+    return Check(
+        "its clock is synchronised",
+        host.name,
+        f"if {_SHARED_CLOCK}; then echo 'a container: it has the clock of its machine'; exit 0; fi\n"
+        f'[ "$(timedatectl show -P NTPSynchronized)" = yes ] && {{ {within}; }} || {{ {hint}; }}',
+        within=180,
+    )
+
+
 @lru_cache(maxsize=8)
 def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
     """The same for every host of a region, so made once for ten thousand of them."""
@@ -85,6 +135,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         "net.ipv4.tcp_syn_retries": t.tcp_syn_retries,
         "-net.ipv4.tcp_syn_linear_timeouts": t.tcp_syn_linear_timeouts,
     }
+    kernel |= _neighbours(cloud, region)
     return (
         Package("curl"),
         Package("procps"),
@@ -99,13 +150,27 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
     )
 
 
+def _neighbours(cloud: Cloud, region: str) -> dict[str, int]:
+    """Room for every host in the kernel's table of neighbours: beyond its limit of 1,024 new ones cannot be reached. In
+    powers of two, so that one host more changes nothing on the others; `-`: only the first network namespace has it."""
+    room = 1024
+    while room < 2 * len(cloud.regions[region].hosts):
+        room *= 2
+    if room == 1024:
+        return {}
+    levels = {1: room // 4, 2: room // 2, 3: room}
+    return {f"-net.ipv4.neigh.default.gc_thresh{level}": size for level, size in levels.items()}
+
+
 def _names(cloud: Cloud, region: str) -> Task:
-    """The region's control-plane names at the top of /etc/hosts; the rest of the file stays the operator's.
+    """The region's control-plane names, and its public VIP's, at the top of /etc/hosts; the rest of the file stays the
+    operator's.
 
     At the top because Debian maps a host's own name to 127.0.1.1, and Erlang's distribution listens on the management
     address only. Computes are left out: adding one must not change every other host.
     """
-    lines = [f"{h.address} {h.name}" for h in quorum_group(cloud, region)]
+    lines = [f"{h.address} {h.name}" for h in control_plane(cloud, region)]
+    lines += [f"{address} {name}" for name, address in cloud.regions[region].public_hosts.items()]
     block = "\n".join([BEGIN, *lines, END]) + "\n"
     digest = hashlib.sha256(block.encode()).hexdigest()
     return Task(

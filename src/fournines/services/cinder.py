@@ -27,6 +27,7 @@ from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/cinder/cinder.conf"
@@ -47,6 +48,13 @@ SCHEDULER = units.Daemon(
     user="cinder",
     command=f"/usr/bin/cinder-scheduler --config-file {CONFIG}",
 )
+#: The timers in its file, beside those of every service's.
+TIMED = (
+    Timed("DEFAULT", "glance_request_timeout", "api_timeout"),
+    Timed("DEFAULT", "report_interval", "report_interval"),
+    Timed("DEFAULT", "service_down_time", "service_down"),
+    Timed("nova", "timeout", "api_timeout"),
+)
 
 
 class Cinder(Service):
@@ -65,6 +73,7 @@ class Cinder(Service):
         "cinder.conf": ("cinder", "oslo.reports", "oslo.versionedobjects"),
         "uwsgi.ini": UWSGI,
     }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"cinder.conf": TIMED}
     guarded: ClassVar[tuple[Guard, ...]] = (
         *openstack.guards("cinder.conf"),
         *openstack.each_host("cinder.conf", "DEFAULT", "host", "my_ip"),
@@ -156,7 +165,7 @@ def _own(cloud: Cloud, host: Host) -> Sections:
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
             "glance_api_servers": endpoints.internal(region, GLANCE_PORT),
-            "glance_num_retries": 3,
+            "glance_num_retries": 0,
             "glance_request_timeout": timeout or None,
             "report_interval": math.ceil(t.report_interval),
             "service_down_time": math.ceil(t.service_down),

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.cloud.source import Path
 from fournines.services import endpoints, openstack, quoting, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration, Single
 from fournines.services.guard import Guard, Setting, both, having, several, when, words_of
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
@@ -138,7 +139,19 @@ class Glance(Service):
         yield from units.answers(cloud, host, API, CONFIG, "/v2/images?limit=1")
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        return (replace(units.frontend(cloud, API), body=0),)  # images, of any size
+
+    def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]:
+        path: Path = ("pattern", "images") if cloud.pattern.images else ("components",)
+        if store(cloud) == "nfs":
+            server = str(cloud.options("glance", "images.mount").get("Mount", {}).get("What", "?"))
+            what, loss = f"images are on one NFS server, {server}", "no image can be read or written without it"
+            return (Single(what, loss, "images in Swift or Ceph, or a server that is redundant itself", path),)
+        if store(cloud) == "file":
+            host = cloud.hosts_of(self.name, region.name)[0].name
+            what = f"images are files on {host}"
+            return (Single(what, "they are lost with its disk", "images in Swift or Ceph", path),)
+        return ()
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("glance", roles=("admin", "service", "swiftoperator"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -21,6 +22,7 @@ from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/gnocchi/gnocchi.conf"
@@ -39,6 +41,7 @@ METRICD = units.Daemon(
     service="gnocchi",
     description="Gnocchi metricd",
     user="gnocchi",
+    nice=10,
     command=f"/usr/bin/gnocchi-metricd --config-file {CONFIG}",
     config="gnocchi.conf",
     workers=(("metricd", "workers"),),
@@ -56,6 +59,9 @@ class Gnocchi(Service):
     databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
     coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"gnocchi.conf": ("gnocchi",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "gnocchi.conf": (Timed("storage", "swift_timeout", "api_timeout"),)
+    }
     guarded: ClassVar[tuple[Guard, ...]] = (
         *openstack.guards("gnocchi.conf"),
         Guard(
@@ -137,7 +143,8 @@ class Gnocchi(Service):
         yield units.runs(host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        # Batches of measures may be large.
+        return (replace(units.frontend(cloud, API), body=64 * 1024 * 1024),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("gnocchi", roles=("admin", "service", "swiftoperator"))
@@ -146,9 +153,11 @@ class Gnocchi(Service):
 
 def _own(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
+    pool = openstack.database(cloud, region, "gnocchi")["database"]
     return {
         "DEFAULT": {"coordination_url": valkey.coordination(cloud, region, "gnocchi")},
         "api": {"auth_mode": "keystone", "enable_proxy_headers_parsing": True},
+        "database": {name: value for name, value in pool.items() if name != "connection"},
         "indexer": {"url": database_url(cloud, region, "gnocchi")},
         "incoming": {"driver": "redis", "redis_url": valkey.url(cloud, region, "gnocchi")},
         "metricd": {

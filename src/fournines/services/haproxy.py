@@ -9,11 +9,12 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
 from fournines.services.guard import Guard, Setting, below, is_set, unless, when
@@ -22,6 +23,7 @@ from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
+from fournines.services.timed import Timed, haproxy, seconds
 from fournines.services.tls import server_pem
 from fournines.timing import timers
 from fournines.timing.timers import Timers
@@ -34,6 +36,30 @@ CERTIFICATE = "/etc/haproxy/public.pem"
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
 KEEP_ALIVE = 7.0
+
+#: Hours for which an old process serves what it had when the configuration was reloaded, and how many such there may
+#: be. Longer than a working day's console and than any upload; pooled database sessions leave within `db_pool_recycle`.
+OLD_PROCESS_H = 12
+OLD_PROCESSES = 30
+
+#: The timers in its file. A section of its own, `listen nova-api`, goes before `defaults`.
+TIMED = tuple(
+    Timed(section, option, timer, form, part)
+    for section in ("defaults", "listen *")
+    for option, timer, form, part in (
+        ("retries", "retries", seconds, ""),
+        ("timeout connect", "connect_timeout", haproxy, ""),
+        ("timeout client", "client_timeout", haproxy, ""),
+        ("timeout server", "server_timeout", haproxy, ""),
+        ("timeout queue", "queue_timeout", haproxy, ""),
+        ("timeout check", "check_timeout", haproxy, ""),
+        ("default-server", "check_inter", haproxy, "inter"),
+        ("default-server", "check_fastinter", haproxy, "fastinter"),
+        ("default-server", "check_fall", seconds, "fall"),
+        ("default-server", "check_rise", seconds, "rise"),
+        ("default-server", "tcp_user_timeout", haproxy, "tcp-ut"),
+    )
+)
 
 #: A TCP session that is still connecting when its server is marked down loses its server side, and its client hangs
 #: until it gives up by itself (seen on 3.0: 21 of them after one power-off). Only with something left that looks at the
@@ -60,6 +86,7 @@ class Haproxy(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
     guarded: ClassVar[tuple[Guard, ...]] = (
         Guard(
             "haproxy.cfg",
@@ -218,15 +245,16 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            # An old process keeps serving its sessions after a reload but no longer checks its backends.
-            "hard-stop-after": "30s",
-            "ssl-default-bind-options": "ssl-min-ver TLSv1.2 no-tls-tickets",
+            # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
+            "hard-stop-after": f"{OLD_PROCESS_H}h",
+            "mworker-max-reloads": OLD_PROCESSES,
+            **front_door.TLS,
         },
         "defaults": _defaults(t),
         "listen monitor": {
             "bind": [f"{host.address}:{MONITOR_PORT}", f"{region.vips.internal}:{MONITOR_PORT}"],
             "monitor-uri": "/alive",
-            "http-request use-service": "prometheus-exporter if { path /metrics }",
+            **front_door.metrics(cloud, region),
         },
     }
     for service, frontend in frontends(cloud, region):
@@ -241,6 +269,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
     return {
         "mode": "http",
         "log": "global",
+        "maxconn": front_door.MAX_PER_FRONTEND,
         "balance": "roundrobin",
         "retries": t.retries,
         # Each retry goes to another backend; without retry-on, as peers have it, only the last one does.
@@ -253,7 +282,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
         "timeout server": ms(t.server_timeout),
         "timeout queue": ms(t.queue_timeout),
         "timeout check": ms(t.check_timeout),
-        "timeout http-request": ms(t.client_timeout),
+        "timeout http-request": ms(front_door.HTTP_REQUEST),
         "timeout http-keep-alive": ms(KEEP_ALIVE),
         "default-server": server,
     }
@@ -270,8 +299,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         section["option httpchk"] = True
         section["http-check send"] = f"meth GET uri {frontend.check}"
     if frontend.mode == "http":
-        section["option forwardfor"] = True
-        section["http-request set-header"] = "X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+        section |= front_door.rules(cloud, region, frontend)
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"

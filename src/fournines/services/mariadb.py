@@ -2,14 +2,14 @@
 
 Why one writer: with several, Galera's optimistic certification makes APIs see deadlocks on commit, and Jepsen found
 stale reads and lost updates with no fault at all. The writer is a row in the database itself, so that Galera's total
-order makes every load balancer agree (`health.agent`); a node that is not Primary and Synced is never it.
+order makes every load balancer agree (`agent.observer`); a node that is not Primary and Synced is never it.
 
 Why flush at every commit: with 0 (what two peers ship) a coordinated crash loses acknowledged transactions.
 
 Why mariabackup for state transfer: rsync locks the donor's tables for the whole copy, and the donor may be the writer.
 The account is Debian's `mysql@localhost` by unix_socket, so no password lies in a file.
 
-Nodes are started in any order, together: `galera-start` asks the peers' agents which of them bootstraps.
+Nodes are started in any order, together: `galera-start` asks the peers' observers which of them bootstraps.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting
-from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
+from fournines.services import front_door, quoting
+from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -54,6 +55,17 @@ class Mariadb(Service):
     #: Groups that MariaDB and MySQL read in other files.
     aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
         "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
     }
     guarded: ClassVar[tuple[Guard, ...]] = tuple(
         Guard("my.cnf", "mariadbd", *rest[:-1], fatal=rest[-1])
@@ -167,13 +179,12 @@ class Mariadb(Service):
             yield _accounts(cloud, host.region, network)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        members = len(cloud.hosts_of(self.name, host.region))
+        nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
         yield Check(
             "Galera is Primary and Synced with all members",
             host.name,
-            "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
-            " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -qx "
-            f"'{members} Primary Synced '",
+            # An arbitrator joins after the nodes that it arbitrates.
+            primary_of(*range(nodes, members_all + 1)),
             within=180,
             unit=UNIT,
         )
@@ -191,7 +202,11 @@ class Mariadb(Service):
                 check="/database/writer" if agent else "",
                 check_port=9200 if agent else 0,
                 standby=not agent,
-                settings={"timeout client": idle, "timeout server": idle},
+                settings={
+                    "timeout client": idle,
+                    "timeout server": idle,
+                    "maxconn": max(front_door.MAX_PER_FRONTEND, _connections(cloud, region.name)),
+                },
             ),
         )
 
@@ -215,16 +230,31 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def primary_of(*sizes: int) -> str:
+    """Holds where the local node is Primary and Synced in a group of one of these sizes."""
+    wanted = "|".join(map(str, sizes))
+    return (
+        "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
+        " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -Eqx "
+        f"'({wanted}) Primary Synced '"
+    )
+
+
+def group_options(cloud: Cloud, host: Host) -> str:
+    """What every member of the group must have alike, an arbitrator too."""
+    return _joined(_group_communication(timers(cloud), host))
+
+
 def _config(cloud: Cloud, host: Host) -> str:
     region = cloud.region_of(host)
-    members = cloud.hosts_of("mariadb", host.region)
+    nodes = cloud.hosts_of("mariadb", host.region)
     server: dict[str, Any] = {
         "bind_address": host.address,
         "port": PORT,
         "skip_name_resolve": "ON",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_general_ci",
-        "max_connections": 2000,
+        "max_connections": _connections(cloud, region.name),
         "max_connect_errors": 1000000,
         "default_storage_engine": "InnoDB",
         "innodb_autoinc_lock_mode": 2,
@@ -237,20 +267,26 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
         "wsrep_cluster_name": group_name(cloud, region),
-        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in members),
+        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
         # The first member is the usual writer: asked last. The comma at the end allows any other.
-        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
+        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
-def _provider_options(t: Timers, host: Host) -> str:
-    options = {
+def _connections(cloud: Cloud, region: str) -> int:
+    from fournines.services.rendered import connections  # it renders the services that import this module
+
+    return connections(cloud, region)
+
+
+def _group_communication(t: Timers, host: Host) -> dict[str, str]:
+    return {
         "evs.keepalive_period": _iso(t.evs_keepalive),
         "evs.inactive_check_period": _iso(t.evs_keepalive / 2),
         "evs.suspect_timeout": _iso(t.evs_suspect),
@@ -259,12 +295,22 @@ def _provider_options(t: Timers, host: Host) -> str:
         # A new view waits for the slowest member's join message; repeated once a second only, one lost costs a second.
         "evs.join_retrans_period": _iso(t.evs_keepalive),
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
+    }
+
+
+def _provider_options(t: Timers, host: Host) -> str:
+    options = {
+        **_group_communication(t, host),
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
     }
+    return _joined(options)
+
+
+def _joined(options: Mapping[str, str]) -> str:
     return ";".join(f"{name}={value}" for name, value in options.items())
 
 

@@ -23,6 +23,7 @@ from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/neutron/neutron.conf"
@@ -84,6 +85,9 @@ class Neutron(Service):
         "neutron.conf": ("neutron", "neutron.db", "neutron.extensions", "neutron.agent", "nova.auth", "placement.auth"),
         "ml2_conf.ini": ("neutron.ml2",),
         "uwsgi.ini": UWSGI,
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "neutron.conf": (Timed("DEFAULT", "agent_down_time", "agent_down"), Timed("nova", "timeout", "api_timeout"))
     }
     guarded: ClassVar[tuple[Guard, ...]] = (
         *openstack.guards("neutron.conf"),
@@ -193,6 +197,10 @@ class Neutron(Service):
 
 def distributed(cloud: Cloud) -> bool:
     return cloud.pattern.network == "ovs-dvr"
+
+
+#: The timers in the file of every agent.
+TIMED = (Timed("agent", "report_interval", "report_interval"),)
 
 
 def agent(cloud: Cloud, host: Host) -> Sections:

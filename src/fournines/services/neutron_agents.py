@@ -17,6 +17,7 @@ from fournines.services.guard import Guard, is_set, per_host, unless
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 Mode = Literal["legacy", "dvr_snat", "dvr"]
@@ -39,6 +40,11 @@ class NeutronAgents(Service):
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "dhcp_agent.ini": (*_ALL, "neutron.base.agent", "neutron.dhcp.agent"),
         **NAMESPACES,
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "dhcp_agent.ini": neutron.TIMED,
+        "metadata_agent.ini": neutron.TIMED,
+        "l3_agent.ini": (*neutron.TIMED, Timed("DEFAULT", "ha_vrrp_advert_int", "router_advert")),
     }
     guarded: ClassVar[tuple[Guard, ...]] = tuple(
         guard

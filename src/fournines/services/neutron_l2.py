@@ -20,6 +20,7 @@ from fournines.services.guard import Guard, is_set, when, without
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 
 CONFIG = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
 SWITCH = "openvswitch-switch.service"
@@ -50,6 +51,10 @@ class NeutronL2(Service):
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
         **neutron_agents.NAMESPACES,
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        **neutron_agents.NeutronAgents.timed,
+        "openvswitch_agent.ini": neutron.TIMED,
     }
 
     guarded: ClassVar[tuple[Guard, ...]] = (

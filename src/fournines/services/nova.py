@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -23,6 +24,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/nova/nova.conf"
@@ -68,6 +70,12 @@ SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
 CONSOLE = _daemon("novncproxy", "console proxy")
 #: Seconds between two checks of the console proxy, which forks for each; a connection that is refused goes elsewhere.
 _CONSOLE_INTER = 5.0
+#: The timers in its file, beside those of every service's.
+TIMED = (
+    Timed("DEFAULT", "report_interval", "report_interval"),
+    Timed("DEFAULT", "service_down_time", "service_down"),
+    *(Timed(s, "timeout", "api_timeout") for s in ("glance", "neutron", "placement", "cinder", "keystone")),
+)
 
 
 def _isolates(setting: Setting) -> bool:
@@ -86,6 +94,7 @@ class Nova(Service):
     databases: ClassVar[tuple[str, ...]] = ("nova_api", "nova", "nova_cell0:nova")
     vhosts: ClassVar[tuple[str, ...]] = ("nova",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova.conf": TIMED}
     guarded: ClassVar[tuple[Guard, ...]] = (
         *openstack.guards("nova.conf"),
         *openstack.each_host("nova.conf", "DEFAULT", "host", "my_ip"),
@@ -177,7 +186,9 @@ class Nova(Service):
             inter=_CONSOLE_INTER,
             settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
         )
-        return (units.frontend(cloud, API), units.frontend(cloud, METADATA, public=False), console)
+        # Neutron's metadata agents say, signed, for which server they ask.
+        metadata = replace(units.frontend(cloud, METADATA, public=False), behind_proxy=True)
+        return (units.frontend(cloud, API), metadata, console)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("compute", "nova", API.port, "/v2.1")
@@ -199,8 +210,8 @@ def shared(cloud: Cloud, host: Host) -> Sections:
             "report_interval": math.ceil(t.report_interval),
             "service_down_time": math.ceil(t.service_down),
         },
-        "glance": {**session, "num_retries": 3},
-        "neutron": account,
+        "glance": {**session, "num_retries": 0},
+        "neutron": {**account, "http_retries": 0},
         "placement": account,
         "upgrade_levels": {"compute": "auto"},
         "vnc": {
@@ -214,6 +225,7 @@ def shared(cloud: Cloud, host: Host) -> Sections:
             "os_region_name": region.name,
             "catalog_info": "volumev3:cinderv3:internalURL",
             "timeout": session["timeout"],
+            "http_retries": 0,
         }
     return openstack.merged(sections, openstack.service_user(cloud, region, "nova"))
 

@@ -14,7 +14,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -27,6 +27,7 @@ from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -46,6 +47,9 @@ class Rabbitmq(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "rabbitmq.conf": (Timed("", "net_ticktime", "net_ticktime"), Timed("", "heartbeat", "amqp_heartbeat"))
+    }
     guarded: ClassVar[tuple[Guard, ...]] = tuple(
         Guard("rabbitmq.conf", "", *rest[:-1], fatal=rest[-1])
         for rest in (

@@ -7,7 +7,7 @@ budget is left out and a hand-off takes its part; a read that is not answered at
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -19,6 +19,7 @@ from fournines.services.options import operators
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 UNIT = "swift-proxy.service"
@@ -75,6 +76,10 @@ class Swift(Service):
         Function("store_object", "stores an object", writes=("swift_storage",)),
         Function("read_object", "reads an object"),
     )
+
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "proxy-server.conf": (Timed("filter:authtoken", "http_connect_timeout", "token_timeout"),)
+    }
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
+from fournines.services import endpoints
 from fournines.services.capabilities import Frontend
 from fournines.services.options import operators
 from fournines.services.render import ini, template
@@ -24,6 +25,13 @@ WORKERS = "/usr/lib/fournines/workers"
 GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
+#: Reached at a boot when this host's APIs have started; what works behind them comes after it.
+APIS = "fournines-apis.target"
+#: Keystone's unit: every other API asks it for tokens as soon as it starts.
+FIRST_API = "keystone.service"
+
+#: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
+BODY = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +89,8 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         environment=environment,
         drain_seconds=drain,
         workers=WORKERS,
-        after=QUORUM_FIRST,
+        after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
+        before=APIS,
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
@@ -98,6 +107,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         public_port=public_port,
         inter=_inter(cloud, api),
         repeatable=repeatable,
+        body=BODY,
         settings={"http-check disable-on-404": True},
     )
 
@@ -112,11 +122,11 @@ def asked(
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
-    vips = cloud.region_of(host).vips
+    region = cloud.region_of(host)
     urls = [f"http://{host.address}:{port}{path}"]
     if host == cloud.hosts_of(service, host.region)[0]:
-        urls.append(f"http://{vips.internal}:{port}{path}")
-        urls += [f"https://{vips.public}:{port}{path}"] if public else []
+        urls.append(endpoints.internal(region, port, path))
+        urls += [endpoints.public(region, port, path)] if public else []
     quoted = " ".join(f"'{url}'" for url in urls)
     name = unit.removesuffix(".service")
     yield Check(f"GET {path} of {name} is answered", host.name, f"{GET} {config} {quoted}", within=180, unit=unit)
@@ -128,7 +138,7 @@ class Daemon:
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
-    a silence. after: units."""
+    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10."""
 
     unit: str
     service: str
@@ -145,6 +155,7 @@ class Daemon:
     watchdog: float = 0.0
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    nice: int = 5
 
     @property
     def name(self) -> str:
@@ -164,7 +175,7 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
     }
     text = template(
         "units/daemon.service.j2",
-        after=QUORUM_FIRST,
+        after=f"{QUORUM_FIRST} {APIS}",
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,

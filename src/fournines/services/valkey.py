@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -30,6 +30,7 @@ from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
 
 SERVER = "valkey-server.service"
@@ -48,6 +49,9 @@ class Valkey(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
+    }
 
     guarded: ClassVar[tuple[Guard, ...]] = (
         *(

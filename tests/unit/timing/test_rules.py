@@ -12,15 +12,11 @@ from fournines.timing.rules import contradictions
 
 CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     # what is changed on lan, the timers that are blamed, what the advice says
-    ({"vip_lease": 0.28}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.27}),
-    ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.17}),
-    (
-        {"agent_heartbeat": 0.15, "vrrp_advert": 1.0, "dead_host": 1.0},
-        ("vip_lease", "agent_heartbeat"),
-        {"vip_lease": 0.45},
-    ),
-    ({"dead_host": 0.35}, ("dead_host", "vip_lease"), {"dead_host": 0.4}),
-    ({"vip_lease": 0.9, "vrrp_advert": 1.0}, ("dead_host", "vip_lease"), {"dead_host": 0.93}),
+    ({"agent_heartbeat": 0.15, "dead_host": 1.0}, ("vip_lease", "agent_heartbeat"), {"vip_lease": 0.45}),
+    ({"vip_lease": 0.2, "agent_heartbeat": 0.05}, ("vip_lease",), {"vip_lease": 0.21}),
+    ({"degraded": 0.3}, ("degraded", "vip_lease"), {"degraded": 0.35}),
+    ({"dead_host": 0.39, "vip_lease": 0.3}, ("dead_host",), {"dead_host": 0.4}),
+    ({"vip_lease": 0.9}, ("dead_host", "vip_lease"), {"dead_host": 0.9}),
     ({"agent_heartbeat": 0.08}, ("dead_host", "agent_heartbeat"), {"dead_host": 0.48}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
     ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),
@@ -32,8 +28,18 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"check_fall": 1}, ("check_fall",), {"check_fall": 2}),
     ({"client_timeout": 50.0}, ("client_timeout", "server_timeout"), {"client_timeout": 60.0}),
     ({"queue_timeout": 70.0}, ("server_timeout", "queue_timeout"), {"queue_timeout": 60.0}),
-    ({"db_read_timeout": 70.0}, ("server_timeout", "db_read_timeout"), {"db_read_timeout": 60.0}),
-    ({"rpc_response_timeout": 60.0}, ("rpc_response_timeout", "server_timeout"), {"rpc_response_timeout": 59.0}),
+    ({"db_read_timeout": 70.0}, ("server_timeout", "db_read_timeout"), {"db_read_timeout": 9.0}),
+    ({"db_read_timeout": 40.0}, ("rpc_response_timeout", "db_read_timeout"), {"db_read_timeout": 9.0}),
+    ({"db_read_timeout": 15.0}, ("token_timeout", "db_read_timeout"), {"db_read_timeout": 14.0}),
+    ({"token_timeout": 16.0}, ("token_timeout", "api_timeout"), {"token_timeout": 15.0}),
+    ({"api_timeout": 60.0}, ("api_timeout", "server_timeout"), {"api_timeout": 59.0}),
+    (
+        {"api_timeout": 30.5, "rpc_response_timeout": 30.5, "token_timeout": 10.1},
+        ("api_timeout", "rpc_response_timeout"),
+        {"api_timeout": 31.0},
+    ),
+    ({"amqp_reply_retry": 31.0}, ("amqp_reply_retry", "rpc_response_timeout"), {"amqp_reply_retry": 30.0}),
+    ({"rpc_response_timeout": 60.0}, ("rpc_response_timeout", "server_timeout"), {"rpc_response_timeout": 44.0}),
     ({"db_read_timeout": 6.0}, ("db_read_timeout", "evs_inactive", "evs_install"), {"db_read_timeout": 6.1}),
     (
         {"db_read_timeout": 0.0, "tcp_keepalive_time": 7200},
