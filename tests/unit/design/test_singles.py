@@ -1,4 +1,4 @@
-"""What there is one of, beyond hosts and services, is said before a design is called free of single points of failure."""
+"""What there is one of, beyond hosts and services, is said before a design is called free of single points."""
 
 from __future__ import annotations
 
