@@ -14,6 +14,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import control_plane
+from fournines.services.guard import Guard, when
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
@@ -40,6 +41,26 @@ class Base(Service):
             Timed("", "*net.ipv4.tcp_syn_linear_timeouts", "tcp_syn_linear_timeouts"),
         )
     }
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        Guard(
+            "sysctl.conf",
+            "",
+            "net.ipv4.ip_nonlocal_bind",
+            when("false"),
+            "HAProxy does not start on a host without the VIP: a takeover would have to start it",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "sysctl.conf",
+            "",
+            "kernel.panic",
+            when("0"),
+            "a kernel that panicked stays as it is until a person comes",
+            "remove it, or some seconds",
+        ),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)

@@ -26,6 +26,7 @@ from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
 from fournines.services import cinder, lease, openstack, units
 from fournines.services.capabilities import Single
+from fournines.services.guard import Guard
 from fournines.services.options import operators
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource, Unit
@@ -41,10 +42,18 @@ FAKE_DRIVER = "cinder.tests.fake_driver.FakeLoggingVolumeDriver"
 _ACTIVE_ACTIVE = tuple(
     f"cinder.volume.drivers.{name}."
     for name in (
-        "ceph.rbd_iscsi", "dell_emc.powerflex", "dell_emc.powermax", "dell_emc.powerstore", "lightos",
-        "netapp.dataontap", "pure", "rbd", "solidfire", "yadro",
+        "ceph.rbd_iscsi",
+        "dell_emc.powerflex",
+        "dell_emc.powermax",
+        "dell_emc.powerstore",
+        "lightos",
+        "netapp.dataontap",
+        "pure",
+        "rbd",
+        "solidfire",
+        "yadro",
     )
-)  # fmt: skip
+)
 #: Modules of drivers whose volumes are on the disks of the host that runs them.
 _LOCAL = ("cinder.volume.drivers.lvm.",)
 #: Of the lease: the same whatever the unit is called, so that a change of kinds never has two at work.
@@ -63,6 +72,11 @@ class CinderVolume(Service):
     units: ClassVar[tuple[str, ...]] = (cinder.VOLUME_UNIT,)
     databases: ClassVar[tuple[str, ...]] = (lease.DATABASE,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {FILE: ("cinder",)}
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards(FILE),
+        *openstack.each_host(FILE, "DEFAULT", "host", "my_ip"),
+    )
 
     def units_in(self, cloud: Cloud) -> tuple[str, ...]:
         return tuple(_daemon(cloud, kind).unit for kind in kinds(cloud))
