@@ -93,8 +93,7 @@ class _File:
         self.known = catalogue[file]
         kind = registry().get(service)
         # With timers that cannot be used, what is written cannot be told.
-        told = isinstance(kind, NamesSections) and not resolve(cloud)[1]
-        own = kind.sections(cloud, file) if told else None
+        own = kind.sections(cloud, file) if isinstance(kind, NamesSections) and not resolve(cloud)[1] else None
         self.present = None if own is None else frozenset(own)
         self.aliases: Mapping[str, str] = kind.aliases.get(file, {}) if isinstance(kind, AliasesSections) else {}
 
