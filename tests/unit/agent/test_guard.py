@@ -1,4 +1,4 @@
-"""The guard's wiring: an error in one step ends no other; who may speak; what the observer is told, and what is too old."""
+"""The guard's wiring: an error in one step ends no other; who may speak; what the observer is told; what is stale."""
 
 from __future__ import annotations
 
