@@ -25,7 +25,7 @@ from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
 from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.units import APIS, QUORUM_FIRST
 from fournines.timing import timers
@@ -60,6 +60,7 @@ class Agent(Service):
     vhosts: ClassVar[tuple[str, ...]] = ("probe",)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        yield _FORMER
         yield from _code()
         yield _settings(OBSERVER_FILE, OBSERVER, _observer(cloud, host))
         guarded = host in guards(cloud, host.region)
@@ -82,6 +83,16 @@ class Agent(Service):
             yield Check("the guard runs", host.name, f"systemctl -q is-active {GUARD}", within=30, unit=GUARD)
 
 
+#: Until 2026-11 the agent was one process, which has the port of the heartbeats.
+_FORMER = Task(
+    name="the agent of one process is gone",
+    check="test -e /etc/systemd/system/fournines-agent.service || echo ok",
+    script=(
+        "systemctl disable --now fournines-agent.service\n"
+        "rm -f /etc/systemd/system/fournines-agent.service /etc/fournines/agent.json\n"
+        "systemctl daemon-reload"
+    ),
+)
 _RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST), Unit(APIS))
 
 

@@ -38,7 +38,7 @@ def test_every_quantity_that_hosts_show_is_compared() -> None:
 @pytest.mark.parametrize(
     ("more", "what"),
     [
-        ({"resident": 7.5}, "memory, GiB"),
+        ({"resident": 12.0}, "memory, GiB"),
         ({"database": (10, 3000)}, DATABASE),
         ({"bus": 150}, BUS),
         ({"sessions": (3000, 3000)}, SESSIONS),
