@@ -7,8 +7,7 @@ import pytest
 
 from fournines.cloud.model import Cloud, Host
 from fournines.design.options import unknown_option
-from fournines.services import registry
-from fournines.services.agent import GUARD
+from fournines.services import agent, registry
 from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, guards, present
 from fournines.services.options import known
 from fournines.services.resource import Fact, File, Unit
@@ -57,8 +56,8 @@ def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> No
             running = {r.fact for r in service.desired(cloud, host)}
             checked = {c.unit for c in service.checks(cloud, host) if c.unit}
             assert checked <= {f.subject for f in running} | units - set(service.units)
-            own = [u for u in service.units_in(cloud) if u != GUARD or host in guards(cloud, host.region)]
-            assert all(Fact("unit", unit) in running for unit in own)
+            guarded = host in guards(cloud, host.region)
+            assert all(Fact("unit", u) in running for u in service.units if guarded or u != agent.GUARD)
 
 
 def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
