@@ -10,7 +10,7 @@ from fournines.cloud.model import Cloud
 from fournines.cloud.source import Path
 from fournines.design.finding import Flaw
 from fournines.services import registry
-from fournines.services.guard import Guard, Guards, Setting, is_set
+from fournines.services.safeguard import Guards, Safeguard, Setting, is_set
 
 
 def broken(cloud: Cloud) -> Iterator[Flaw]:
@@ -25,7 +25,7 @@ def weakened(cloud: Cloud) -> Iterator[Flaw]:
             yield Flaw(path, "warning", f"{path[-1]} is {value}", guard.costs, guard.change)
 
 
-def _undone(cloud: Cloud) -> Iterator[tuple[Path, Guard, str]]:
+def _undone(cloud: Cloud) -> Iterator[tuple[Path, Safeguard, str]]:
     """Where it is, what guards it, the value for people; one that may hold a password is not shown."""
     for name, config in cloud.services.items():
         service = registry()[name]

@@ -24,7 +24,7 @@ class Vip:
 
 
 @dataclass(frozen=True)
-class Guard:
+class GuardState:
     """answered: seconds since the guard last told its observer anything, None: never. vote: the host it votes for, ""
     for none or where it does not vote. delay: the worst scheduling delay of the last minute or two, seconds. degraded:
     a voter is away, and the others are more patient with one another."""
@@ -159,7 +159,7 @@ class HostState:
     age: float
     silent_peers: tuple[str, ...] = ()
     vip: Vip | None = None
-    guard: Guard | None = None
+    guard: GuardState | None = None
     starting: bool = False
     backends: tuple[Backend, ...] = ()
     galera: Galera | None = None
@@ -204,8 +204,8 @@ def _vip(said: Mapping[str, Any]) -> Vip:
     return Vip(tuple(said["held"]), said["may_hold"], said["why"], said["balancer"], said.get("granted", True))
 
 
-def _guard(said: Mapping[str, Any]) -> Guard:
-    return Guard(
+def _guard(said: Mapping[str, Any]) -> GuardState:
+    return GuardState(
         answered=said["answered"],
         voters=tuple(said.get("voters") or ()),
         vote=said.get("vote") or "",

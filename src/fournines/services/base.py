@@ -14,9 +14,9 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import control_plane
-from fournines.services.guard import Guard, when
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.safeguard import Safeguard, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
 from fournines.services.timed import Timed
@@ -42,8 +42,8 @@ class Base(Service):
         )
     }
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
-        Guard(
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
+        Safeguard(
             "sysctl.conf",
             "",
             "net.ipv4.ip_nonlocal_bind",
@@ -52,7 +52,7 @@ class Base(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "sysctl.conf",
             "",
             "kernel.panic",

@@ -16,9 +16,9 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units, valkey
 from fournines.services.capabilities import Account, Registration
-from fournines.services.guard import Guard
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
+from fournines.services.safeguard import Safeguard
 from fournines.services.service import Check, HaPattern, Service
 
 CONFIG = "/etc/ceilometer/ceilometer.conf"
@@ -60,7 +60,7 @@ class Ceilometer(Service):
     coordination: ClassVar[tuple[str, ...]] = ("ceilometer",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"ceilometer.conf": ("ceilometer", "ceilometer-auth")}
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("ceilometer.conf"),
         *openstack.each_host("ceilometer.conf", "DEFAULT", "host"),
     )

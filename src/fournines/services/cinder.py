@@ -22,9 +22,9 @@ from fournines.services.capabilities import (
     Registration,
     present,
 )
-from fournines.services.guard import Guard, is_set
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
+from fournines.services.safeguard import Safeguard, is_set
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -74,11 +74,11 @@ class Cinder(Service):
         "uwsgi.ini": UWSGI,
     }
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"cinder.conf": TIMED}
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("cinder.conf"),
         *openstack.each_host("cinder.conf", "DEFAULT", "host", "my_ip"),
         *(
-            Guard(
+            Safeguard(
                 "cinder.conf",
                 "DEFAULT",
                 option,

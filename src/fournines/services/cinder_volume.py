@@ -26,10 +26,10 @@ from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
 from fournines.services import cinder, lease, openstack, units
 from fournines.services.capabilities import Single
-from fournines.services.guard import Guard
 from fournines.services.options import operators
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource, Unit
+from fournines.services.safeguard import Safeguard
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
@@ -73,7 +73,7 @@ class CinderVolume(Service):
     databases: ClassVar[tuple[str, ...]] = (lease.DATABASE,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {FILE: ("cinder",)}
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards(FILE),
         *openstack.each_host(FILE, "DEFAULT", "host", "my_ip"),
     )

@@ -15,10 +15,10 @@ from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
 from fournines.services import endpoints, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration, Single
-from fournines.services.guard import Guard, Setting, both, having, several, when, words_of
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
+from fournines.services.safeguard import Safeguard, Setting, both, having, several, when, words_of
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
@@ -68,11 +68,11 @@ class Glance(Service):
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("glance",)
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("glance-api.conf"),
         *openstack.each_host("glance-api.conf", "DEFAULT", "worker_self_reference_url", "bind_host"),
         *(
-            Guard(
+            Safeguard(
                 "glance-api.conf",
                 section,
                 option,

@@ -16,10 +16,10 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.guard import Guard, both, is_set, several, when
 from fournines.services.mariadb import database_url
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
+from fournines.services.safeguard import Safeguard, both, is_set, several, when
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -62,9 +62,9 @@ class Gnocchi(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "gnocchi.conf": (Timed("storage", "swift_timeout", "api_timeout"),)
     }
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("gnocchi.conf"),
-        Guard(
+        Safeguard(
             "gnocchi.conf",
             "storage",
             "driver",
@@ -73,7 +73,7 @@ class Gnocchi(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "gnocchi.conf",
             "incoming",
             "driver",
@@ -82,7 +82,7 @@ class Gnocchi(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "gnocchi.conf",
             "indexer",
             "url",
@@ -91,7 +91,7 @@ class Gnocchi(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "gnocchi.conf",
             "DEFAULT",
             "coordination_url",
@@ -100,7 +100,7 @@ class Gnocchi(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "gnocchi.conf",
             "incoming",
             "redis_url",
@@ -109,7 +109,9 @@ class Gnocchi(Service):
             "remove it",
             fatal=True,
         ),
-        Guard("gnocchi.conf", "metricd", "greedy", when("true"), "a frozen Valkey freezes every metricd", "remove it"),
+        Safeguard(
+            "gnocchi.conf", "metricd", "greedy", when("true"), "a frozen Valkey freezes every metricd", "remove it"
+        ),
     )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_metrics", "lists metrics"),

@@ -17,10 +17,10 @@ from fournines.cloud.roles import Component
 from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, Setting, below, is_set, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, Setting, below, is_set, unless, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
 from fournines.services.timed import Timed, haproxy, seconds
@@ -87,8 +87,8 @@ class Haproxy(Service):
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
-    guarded: ClassVar[tuple[Guard, ...]] = (
-        Guard(
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
+        Safeguard(
             "haproxy.cfg",
             "listen *",
             "server",
@@ -97,7 +97,7 @@ class Haproxy(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen *",
             "bind",
@@ -106,7 +106,7 @@ class Haproxy(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen mariadb",
             "option httpchk",
@@ -115,7 +115,7 @@ class Haproxy(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen mariadb",
             "http-check *",
@@ -124,7 +124,7 @@ class Haproxy(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen mariadb",
             "balance",
@@ -132,7 +132,7 @@ class Haproxy(Service):
             "there is one writer; several make deadlocks on commit",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen *",
             "option httpchk",
@@ -140,7 +140,7 @@ class Haproxy(Service):
             "a backend whose port is open counts as healthy",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "defaults",
             "option redispatch",
@@ -148,8 +148,8 @@ class Haproxy(Service):
             "a request whose backend died is sent there again",
             "remove it",
         ),
-        Guard("haproxy.cfg", "defaults", "retries", below(1), "a request whose backend died fails", "remove it"),
-        Guard(
+        Safeguard("haproxy.cfg", "defaults", "retries", below(1), "a request whose backend died fails", "remove it"),
+        Safeguard(
             "haproxy.cfg",
             "defaults",
             "retry-on",
@@ -157,7 +157,7 @@ class Haproxy(Service):
             "a request whose backend died fails",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "defaults",
             "default-server",
@@ -165,8 +165,8 @@ class Haproxy(Service):
             "it replaces the timers of all checks",
             "timing.overrides",
         ),
-        Guard("haproxy.cfg", "defaults", "mode", unless("http"), "every API would be balanced as TCP", "remove it"),
-        Guard(
+        Safeguard("haproxy.cfg", "defaults", "mode", unless("http"), "every API would be balanced as TCP", "remove it"),
+        Safeguard(
             "haproxy.cfg",
             "global",
             "stats socket",
@@ -175,7 +175,7 @@ class Haproxy(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "global",
             "maxconn",
@@ -183,7 +183,7 @@ class Haproxy(Service):
             "clients wait while all connections are taken: a few thousand are usual",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "haproxy.cfg",
             "listen monitor",
             "*",

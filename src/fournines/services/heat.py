@@ -14,9 +14,9 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.guard import Guard, is_set, when
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
+from fournines.services.safeguard import Safeguard, is_set, when
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
@@ -75,10 +75,10 @@ class Heat(Service):
         "uwsgi.ini": UWSGI,
         "uwsgi-cfn.ini": UWSGI,
     }
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("heat.conf"),
         *openstack.each_host("heat.conf", "DEFAULT", "host"),
-        Guard(
+        Safeguard(
             "heat.conf",
             "DEFAULT",
             "convergence_engine",
@@ -86,7 +86,7 @@ class Heat(Service):
             "a stack whose engine dies stays in progress",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "heat.conf",
             "DEFAULT",
             "auth_encryption_key",

@@ -15,9 +15,9 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, mariadb, memcached, units
 from fournines.services.capabilities import Frontend, Function
-from fournines.services.guard import Guard, having, is_set, unless, when
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
+from fournines.services.safeguard import Safeguard, having, is_set, unless, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.timing import timers
 
@@ -55,8 +55,8 @@ class Horizon(Service):
     after: ClassVar[tuple[str, ...]] = ("cinder", "glance", "heat", "neutron", "nova", "swift")
     units: ClassVar[tuple[str, ...]] = (API.unit, CLEAR.timer)
     databases: ClassVar[tuple[str, ...]] = ("horizon",)
-    guarded: ClassVar[tuple[Guard, ...]] = tuple(
-        Guard("local_settings.py", "", *rest[:-1], fatal=rest[-1])
+    guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
+        Safeguard("local_settings.py", "", *rest[:-1], fatal=rest[-1])
         for rest in (
             ("SECRET_KEY", is_set, "it is a secret: who has it signs any session", "remove it", True),
             ("DEBUG", when("true"), "errors show settings and sessions to whoever causes them", "remove it", False),

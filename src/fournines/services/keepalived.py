@@ -18,11 +18,11 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port, voters
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, is_set, per_host, unless, when
 from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.options import operators
 from fournines.services.render import blocks
 from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 from fournines.timing import timers
@@ -40,9 +40,9 @@ class Keepalived(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *(
-            Guard("keepalived.conf", INSTANCE, *rest[:-1], fatal=rest[-1])
+            Safeguard("keepalived.conf", INSTANCE, *rest[:-1], fatal=rest[-1])
             for rest in (
                 (
                     "nopreempt",
@@ -114,7 +114,7 @@ class Keepalived(Service):
                 ),
             )
         ),
-        Guard(
+        Safeguard(
             "keepalived.conf",
             "global_defs",
             "vrrp_version",
@@ -123,7 +123,7 @@ class Keepalived(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keepalived.conf",
             "global_defs",
             "vrrp_strict",
@@ -132,7 +132,7 @@ class Keepalived(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keepalived.conf",
             "track_file lease",
             "*",
@@ -141,7 +141,7 @@ class Keepalived(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keepalived.conf",
             "vrrp_script alive",
             "*",

@@ -20,10 +20,10 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, fernet, memcached, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
-from fournines.services.guard import Guard, below, is_set, unless, when
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.safeguard import Safeguard, below, is_set, unless, when
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -60,9 +60,9 @@ class Keystone(Service):
             Timed("cache", "memcache_dead_retry", "memcache_dead_retry"),
         )
     }
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("keystone.conf"),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "token",
             "provider",
@@ -71,7 +71,7 @@ class Keystone(Service):
             "fernet",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "fernet_*",
             "key_repository",
@@ -80,7 +80,7 @@ class Keystone(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "credential",
             "key_repository",
@@ -89,7 +89,7 @@ class Keystone(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "fernet_tokens",
             "max_active_keys",
@@ -98,7 +98,7 @@ class Keystone(Service):
             "at least 3",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "cache",
             "backend",
@@ -106,7 +106,7 @@ class Keystone(Service):
             "other clients of memcached ignore their timeouts: a cache that froze froze every Keystone for 67 s",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "cache",
             "enabled",
@@ -114,7 +114,7 @@ class Keystone(Service):
             "every validation of a token reads the database",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "cache",
             "memcache_pool_flush_on_reconnect",
@@ -122,7 +122,7 @@ class Keystone(Service):
             "a cache that was away answers with what it knew before, a revoked token for instance",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "DEFAULT",
             "insecure_debug",
@@ -130,7 +130,7 @@ class Keystone(Service):
             "errors tell strangers why they were refused",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "keystone.conf",
             "DEFAULT",
             "admin_token",

@@ -25,10 +25,10 @@ from fournines.cloud.roles import Component
 from fournines.services import front_door, quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
@@ -67,8 +67,8 @@ class Mariadb(Service):
             )
         )
     }
-    guarded: ClassVar[tuple[Guard, ...]] = tuple(
-        Guard("my.cnf", "mariadbd", *rest[:-1], fatal=rest[-1])
+    guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
+        Safeguard("my.cnf", "mariadbd", *rest[:-1], fatal=rest[-1])
         for rest in (
             (
                 "wsrep_cluster_address",

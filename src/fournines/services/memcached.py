@@ -13,10 +13,10 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, below, per_host, unless
 from fournines.services.options import operators
 from fournines.services.render import flat
 from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, below, per_host, unless
 from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "memcached.service"
@@ -30,8 +30,8 @@ class Memcached(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    guarded: ClassVar[tuple[Guard, ...]] = (
-        Guard(
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
+        Safeguard(
             "memcached.conf",
             "",
             "-l",
@@ -40,11 +40,11 @@ class Memcached(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "memcached.conf", "", "-p", unless("11211"), "every service looks for it at 11211", "remove it", fatal=True
         ),
-        Guard("memcached.conf", "", "-U", unless("0"), "anybody can use it to flood others, by UDP", "remove it"),
-        Guard(
+        Safeguard("memcached.conf", "", "-U", unless("0"), "anybody can use it to flood others, by UDP", "remove it"),
+        Safeguard(
             "memcached.conf",
             "",
             "-m",
@@ -52,7 +52,9 @@ class Memcached(Service):
             "tokens fall out of the cache before they are asked for again",
             "at least 64",
         ),
-        Guard("memcached.conf", "", "-c", below(1024), "services wait for a connection to the cache", "at least 1024"),
+        Safeguard(
+            "memcached.conf", "", "-c", below(1024), "services wait for a connection to the cache", "at least 1024"
+        ),
     )
     ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", "every host", "cache"),)
     dispensable: ClassVar[str] = "a cache: without it every request reads the database"

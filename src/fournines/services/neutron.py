@@ -18,9 +18,9 @@ from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.guard import Guard, Setting, below, both, is_set, spread, unless, when, without
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
+from fournines.services.safeguard import Safeguard, Setting, below, both, is_set, spread, unless, when, without
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -89,10 +89,10 @@ class Neutron(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "neutron.conf": (Timed("DEFAULT", "agent_down_time", "agent_down"), Timed("nova", "timeout", "api_timeout"))
     }
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("neutron.conf"),
         *openstack.each_host("neutron.conf", "DEFAULT", "host", "bind_host"),
-        Guard(
+        Safeguard(
             "neutron.conf",
             "DEFAULT",
             "service_plugins",
@@ -101,8 +101,10 @@ class Neutron(Service):
             "router among them",
             fatal=True,
         ),
-        Guard("neutron.conf", "DEFAULT", "core_plugin", unless("ml2"), "the agents are ML2's", "remove it", fatal=True),
-        Guard(
+        Safeguard(
+            "neutron.conf", "DEFAULT", "core_plugin", unless("ml2"), "the agents are ML2's", "remove it", fatal=True
+        ),
+        Safeguard(
             "neutron.conf",
             "DEFAULT",
             "router_distributed",
@@ -111,7 +113,7 @@ class Neutron(Service):
             "pattern.network",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "neutron.conf",
             "DEFAULT",
             "l3_ha",
@@ -119,7 +121,7 @@ class Neutron(Service):
             "a router is on one host, and gone while that is down",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "neutron.conf",
             "DEFAULT",
             "max_l3_agents_per_router",
@@ -127,7 +129,7 @@ class Neutron(Service):
             "a router is on one host, and gone while that is down",
             "at least 2",
         ),
-        Guard(
+        Safeguard(
             "neutron.conf",
             "DEFAULT",
             "dhcp_agents_per_network",
@@ -135,7 +137,7 @@ class Neutron(Service):
             "a network's addresses are given out by one host: none while that is down",
             "at least 2",
         ),
-        Guard(
+        Safeguard(
             "ml2_conf.ini",
             "ml2",
             "mechanism_drivers",
@@ -144,7 +146,7 @@ class Neutron(Service):
             "openvswitch among them",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "ml2_conf.ini",
             "ml2",
             "type_drivers",

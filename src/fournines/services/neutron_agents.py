@@ -13,9 +13,9 @@ from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, nova, openstack, units
 from fournines.services.capabilities import Function
-from fournines.services.guard import Guard, is_set, per_host, unless
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
+from fournines.services.safeguard import Safeguard, is_set, per_host, unless
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 from fournines.timing import timers
@@ -46,16 +46,16 @@ class NeutronAgents(Service):
         "metadata_agent.ini": neutron.TIMED,
         "l3_agent.ini": (*neutron.TIMED, Timed("DEFAULT", "ha_vrrp_advert_int", "router_advert")),
     }
-    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+    guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
         guard
         for file in ("dhcp_agent.ini", "l3_agent.ini", "metadata_agent.ini")
         for guard in (
             *openstack.guards(file),
             *openstack.each_host(file, "DEFAULT", "host"),
-            Guard(
+            Safeguard(
                 file, "DEFAULT", "agent_mode", is_set, "agents' modes follow the pattern", "pattern.network", fatal=True
             ),
-            Guard(
+            Safeguard(
                 file,
                 "DEFAULT",
                 "interface_driver",
@@ -64,7 +64,7 @@ class NeutronAgents(Service):
                 "remove it",
                 fatal=True,
             ),
-            Guard(
+            Safeguard(
                 file,
                 "DEFAULT",
                 "metadata_proxy_shared_secret",
@@ -73,7 +73,7 @@ class NeutronAgents(Service):
                 "remove it",
                 fatal=True,
             ),
-            Guard(
+            Safeguard(
                 file,
                 "agent",
                 "availability_zone",

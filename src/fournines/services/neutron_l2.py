@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, neutron_agents, openstack, units
-from fournines.services.guard import Guard, is_set, when, without
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, is_set, when, without
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 
@@ -57,11 +57,11 @@ class NeutronL2(Service):
         "openvswitch_agent.ini": neutron.TIMED,
     }
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("openvswitch_agent.ini"),
         *openstack.each_host("openvswitch_agent.ini", "DEFAULT", "host"),
         *openstack.each_host("openvswitch_agent.ini", "ovs", "local_ip"),
-        Guard(
+        Safeguard(
             "openvswitch_agent.ini",
             "agent",
             "drop_flows_on_start",
@@ -69,7 +69,7 @@ class NeutronL2(Service):
             "an agent that restarts cuts all traffic of its host",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "openvswitch_agent.ini",
             "agent",
             "tunnel_types",
@@ -78,7 +78,7 @@ class NeutronL2(Service):
             "vxlan among them",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "openvswitch_agent.ini",
             "securitygroup",
             "firewall_driver",
@@ -86,7 +86,7 @@ class NeutronL2(Service):
             "security groups have no effect",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "openvswitch_agent.ini",
             "securitygroup",
             "enable_security_group",
@@ -94,7 +94,7 @@ class NeutronL2(Service):
             "security groups have no effect",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "openvswitch_agent.ini",
             "agent",
             "enable_distributed_routing",

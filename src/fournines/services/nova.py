@@ -19,9 +19,9 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.guard import Guard, Setting, both, is_set, when, without
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
+from fournines.services.safeguard import Safeguard, Setting, both, is_set, when, without
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -95,12 +95,12 @@ class Nova(Service):
     vhosts: ClassVar[tuple[str, ...]] = ("nova",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova.conf": TIMED}
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("nova.conf"),
         *openstack.each_host("nova.conf", "DEFAULT", "host", "my_ip"),
         *openstack.each_host("nova.conf", "vnc", "novncproxy_host", "server_listen", "server_proxyclient_address"),
         *(
-            Guard(
+            Safeguard(
                 "nova.conf",
                 "libvirt",
                 "*",
@@ -109,7 +109,7 @@ class Nova(Service):
                 'services.nova_compute.options."nova-compute.conf"',
                 fatal=True,
             ),
-            Guard(
+            Safeguard(
                 "nova.conf",
                 "neutron",
                 "metadata_proxy_shared_secret",
@@ -118,10 +118,10 @@ class Nova(Service):
                 "remove it",
                 fatal=True,
             ),
-            Guard(
+            Safeguard(
                 "nova.conf", "neutron", "service_metadata_proxy", when("false"), "servers get no metadata", "remove it"
             ),
-            Guard(
+            Safeguard(
                 "nova.conf",
                 "filter_scheduler",
                 "enabled_filters",
@@ -129,7 +129,7 @@ class Nova(Service):
                 "servers are placed on computes that are down",
                 "ComputeFilter among them",
             ),
-            Guard(
+            Safeguard(
                 "nova.conf",
                 "filter_scheduler",
                 "enabled_filters",

@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import nova, openstack, units
-from fournines.services.guard import Guard, is_set, when
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, is_set, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 
@@ -41,11 +41,11 @@ class NovaCompute(Service):
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova-compute.conf": nova.TIMED}
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("nova-compute.conf"),
         *openstack.each_host("nova-compute.conf", "DEFAULT", "host", "my_ip"),
         *openstack.each_host("nova-compute.conf", "vnc", "server_listen", "server_proxyclient_address"),
-        Guard(
+        Safeguard(
             "nova-compute.conf",
             "DEFAULT",
             "resume_guests_state_on_host_boot",
@@ -53,7 +53,7 @@ class NovaCompute(Service):
             "after a power failure servers stay off until their users start them",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "nova-compute.conf",
             "DEFAULT",
             "compute_driver",
@@ -62,7 +62,7 @@ class NovaCompute(Service):
             "pattern.compute",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "nova-compute.conf",
             "DEFAULT",
             "instances_path",

@@ -12,11 +12,11 @@ from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import endpoints, memcached, quoting, rabbitmq
-from fournines.services.guard import Guard, below, both, is_set, per_host, unless, when
 from fournines.services.mariadb import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource
+from fournines.services.safeguard import Safeguard, below, both, is_set, per_host, unless, when
 from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import TOKEN_ATTEMPTS
@@ -62,11 +62,11 @@ _BUS = "queues would be declared otherwise than by the other services, and live 
 _OWN_DATABASE = "all services reach the database through the internal VIP, which leads to the writer"
 
 
-def guards(file: str) -> tuple[Guard, ...]:
+def guards(file: str) -> tuple[Safeguard, ...]:
     """Of the sections that this module writes into a service's file."""
     rabbit = "oslo_messaging_rabbit"
     return (
-        Guard(
+        Safeguard(
             file,
             "DEFAULT",
             "transport_url",
@@ -75,8 +75,8 @@ def guards(file: str) -> tuple[Guard, ...]:
             "remove it",
             fatal=True,
         ),
-        Guard(file, "*database", "connection", is_set, _OWN_DATABASE, "remove it", fatal=True),
-        Guard(
+        Safeguard(file, "*database", "connection", is_set, _OWN_DATABASE, "remove it", fatal=True),
+        Safeguard(
             file,
             "*database",
             "slave_connection",
@@ -84,10 +84,10 @@ def guards(file: str) -> tuple[Guard, ...]:
             "reads from another node may not see what was just written",
             "remove it",
         ),
-        Guard(file, rabbit, "rabbit_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
-        Guard(file, rabbit, "rabbit_transient_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
-        Guard(file, rabbit, "rabbit_stream_fanout", when("false"), _BUS, "remove it", fatal=True),
-        Guard(
+        Safeguard(file, rabbit, "rabbit_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
+        Safeguard(file, rabbit, "rabbit_transient_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
+        Safeguard(file, rabbit, "rabbit_stream_fanout", when("false"), _BUS, "remove it", fatal=True),
+        Safeguard(
             file,
             rabbit,
             "use_queue_manager",
@@ -95,7 +95,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "reply queues get a new name at each start, and those of the last one stay behind",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             rabbit,
             "rabbit_qos_prefetch_count",
@@ -104,7 +104,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "at least 1",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             file,
             rabbit,
             "heartbeat_timeout_threshold",
@@ -112,7 +112,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "a connection to a dead broker is never given up",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             rabbit,
             "kombu_failover_strategy",
@@ -120,7 +120,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "one time in three it chooses the dead broker again",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             rabbit,
             "hostname",
@@ -129,7 +129,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             file,
             "database",
             "max_retries",
@@ -137,7 +137,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "a service that starts while the database moves ends",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             "keystone_authtoken",
             "memcached_servers",
@@ -145,7 +145,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "a cache on another host is waited for when that is dead, and what it holds is believed",
             "remove it: each host has its own",
         ),
-        Guard(
+        Safeguard(
             file,
             "keystone_authtoken",
             "service_token_roles_required",
@@ -153,7 +153,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "an expired token of any user is taken, with any other beside it",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             "oslo_middleware",
             "enable_proxy_headers_parsing",
@@ -161,7 +161,7 @@ def guards(file: str) -> tuple[Guard, ...]:
             "links in answers lead to http:// on the public VIP, which does not answer it",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             file,
             "coordination",
             "backend_url",
@@ -173,10 +173,10 @@ def guards(file: str) -> tuple[Guard, ...]:
     )
 
 
-def each_host(file: str, section: str, *options: str) -> tuple[Guard, ...]:
+def each_host(file: str, section: str, *options: str) -> tuple[Safeguard, ...]:
     """Of what every host has another value of."""
     why = "each host has its own: with one value for all, they take one another's work, or answer for one another"
-    return tuple(Guard(file, section, option, per_host, why, "remove it", fatal=True) for option in options)
+    return tuple(Safeguard(file, section, option, per_host, why, "remove it", fatal=True) for option in options)
 
 
 def merged(*parts: Sections) -> Sections:

@@ -13,8 +13,8 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
-from fournines.services.guard import Guard
 from fournines.services.resource import Package, Resource
+from fournines.services.safeguard import Safeguard
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
@@ -41,7 +41,7 @@ class Placement(Service):
     databases: ClassVar[tuple[str, ...]] = ("placement",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"placement.conf": ("placement.conf",), "uwsgi.ini": UWSGI}
 
-    guarded: ClassVar[tuple[Guard, ...]] = (*openstack.guards("placement.conf"),)
+    guarded: ClassVar[tuple[Safeguard, ...]] = (*openstack.guards("placement.conf"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

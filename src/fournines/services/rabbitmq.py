@@ -22,10 +22,10 @@ from fournines.cloud.roles import Component
 from fournines.services import quoting
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
 from fournines.timing import timers
@@ -50,8 +50,8 @@ class Rabbitmq(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "rabbitmq.conf": (Timed("", "net_ticktime", "net_ticktime"), Timed("", "heartbeat", "amqp_heartbeat"))
     }
-    guarded: ClassVar[tuple[Guard, ...]] = tuple(
-        Guard("rabbitmq.conf", "", *rest[:-1], fatal=rest[-1])
+    guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
+        Safeguard("rabbitmq.conf", "", *rest[:-1], fatal=rest[-1])
         for rest in (
             (
                 "cluster_partition_handling",

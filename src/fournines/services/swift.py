@@ -14,10 +14,10 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, openstack, quoting, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.guard import Guard, is_set, unless
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
+from fournines.services.safeguard import Safeguard, is_set, unless
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 from fournines.timing import timers
@@ -35,9 +35,9 @@ class Swift(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "swift_storage")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.each_host("proxy-server.conf", "DEFAULT", "bind_ip"),
-        Guard(
+        Safeguard(
             "proxy-server.conf",
             "DEFAULT",
             "bind_port",
@@ -46,7 +46,7 @@ class Swift(Service):
             "remove it",
             fatal=True,
         ),
-        Guard(
+        Safeguard(
             "proxy-server.conf",
             "filter:cache",
             "memcache_servers",
@@ -54,7 +54,7 @@ class Swift(Service):
             "a cache on another host is waited for when that is dead, and what it holds is believed",
             "remove it: each host has its own",
         ),
-        Guard(
+        Safeguard(
             "proxy-server.conf",
             "filter:healthcheck",
             "disable_path",
@@ -62,7 +62,7 @@ class Swift(Service):
             "a proxy that stops is not drained: requests in flight fail",
             "remove it",
         ),
-        Guard(
+        Safeguard(
             "swift.conf",
             "swift-hash",
             "*",

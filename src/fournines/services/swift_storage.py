@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, openstack, swift_rings, units
-from fournines.services.guard import Guard, is_set
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
+from fournines.services.safeguard import Safeguard, is_set
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
 RSYNC_PORT = 8873
@@ -52,12 +52,12 @@ class SwiftStorage(Service):
         *(f"swift-{kind}-{what}.timer" for kind, whats in ROUNDS.items() for what in whats),
     )
 
-    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+    guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
         guard
         for kind in swift_rings.PORTS
         for guard in (
             *openstack.each_host(f"{kind}-server.conf", "DEFAULT", "bind_ip"),
-            Guard(
+            Safeguard(
                 f"{kind}-server.conf",
                 "DEFAULT",
                 "bind_port",
@@ -66,7 +66,7 @@ class SwiftStorage(Service):
                 "remove it",
                 fatal=True,
             ),
-            Guard(
+            Safeguard(
                 f"{kind}-server.conf",
                 "DEFAULT",
                 "devices",

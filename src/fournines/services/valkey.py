@@ -25,10 +25,10 @@ from fournines.cloud.roles import Component
 from fournines.services import quoting
 from fournines.services.capabilities import UsesCoordination, present
 from fournines.services.drop_in import drop_in
-from fournines.services.guard import Guard, below, both, is_set, per_host, several, unless, when
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.safeguard import Safeguard, below, both, is_set, per_host, several, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
@@ -53,9 +53,9 @@ class Valkey(Service):
         "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
     }
 
-    guarded: ClassVar[tuple[Guard, ...]] = (
+    guarded: ClassVar[tuple[Safeguard, ...]] = (
         *(
-            Guard("server.conf", "", *rest[:-1], fatal=rest[-1])
+            Safeguard("server.conf", "", *rest[:-1], fatal=rest[-1])
             for rest in (
                 (
                     "appendonly",
@@ -120,7 +120,7 @@ class Valkey(Service):
                 ("replicaof", is_set, "the Sentinels choose the master", "remove it", True),
             )
         ),
-        Guard(
+        Safeguard(
             "sentinel.conf",
             "",
             "sentinel monitor*",
@@ -129,9 +129,11 @@ class Valkey(Service):
             "remove it",
             fatal=True,
         ),
-        Guard("sentinel.conf", "", "bind", per_host, "each member has its own address", "remove it", fatal=True),
-        Guard("sentinel.conf", "", "port", unless("26379"), "clients look for it at 26379", "remove it", fatal=True),
-        Guard(
+        Safeguard("sentinel.conf", "", "bind", per_host, "each member has its own address", "remove it", fatal=True),
+        Safeguard(
+            "sentinel.conf", "", "port", unless("26379"), "clients look for it at 26379", "remove it", fatal=True
+        ),
+        Safeguard(
             "sentinel.conf",
             "",
             "requirepass",

@@ -30,7 +30,7 @@ _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0")
 
 
 @dataclass(frozen=True)
-class Guard:
+class Safeguard:
     """section and option may be patterns with `*`. costs: what happens then. change: the way out."""
 
     file: str
@@ -44,7 +44,7 @@ class Guard:
 
 @runtime_checkable
 class Guards(Protocol):
-    guarded: ClassVar[tuple[Guard, ...]]
+    guarded: ClassVar[tuple[Safeguard, ...]]
 
 
 def is_set(setting: Setting) -> bool:
