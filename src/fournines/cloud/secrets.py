@@ -48,6 +48,10 @@ class Secret(str):
         made.file = file
         return made
 
+    def __getnewargs__(self) -> tuple[str, str, str]:
+        """For copies: openstacksdk makes one of its whole configuration."""
+        return str(self), self.name, self.file
+
 
 class Secrets:
     """Name -> value. `path` None: kept in memory only (`check`, tests)."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 import stat
 from pathlib import Path
 
 import pytest
 
-from fournines.cloud.secrets import Secrets
+from fournines.cloud.secrets import Secret, Secrets
 from fournines.errors import CloudFileError, LockedError
 
 PEM = "-----BEGIN KEY-----\nabc+/=\n-----END KEY-----\n"
@@ -158,3 +160,10 @@ def test_nothing_new_writes_nothing(path: Path) -> None:
 
 def test_names_are_shown_values_never() -> None:
     assert repr(Secrets({"a": "value"})) == "Secrets(a)"
+
+
+def test_a_secret_survives_a_copy() -> None:
+    """openstacksdk copies its configuration, and the prober's processes get theirs pickled."""
+    secret = Secret("p@ss", "keystone.admin", "cloud.secrets.yaml")
+    for copied in (copy.deepcopy({"password": secret})["password"], pickle.loads(pickle.dumps(secret))):
+        assert (copied, copied.name, copied.file) == ("p@ss", "keystone.admin", "cloud.secrets.yaml")
