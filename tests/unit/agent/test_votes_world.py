@@ -119,6 +119,20 @@ def test_after_the_holder_s_power_off_another_serves_within_a_second(count: int,
     assert seconds_until(world, lambda: bool(world.serving), 1.0) >= 0.3
 
 
+def test_who_has_departed_stays_so_although_the_survivors_grow_patient() -> None:
+    """Degraded, a peer that was heard 1.5 s ago still has a say; the dead one, heard half a second ago, must not."""
+    world = settled(3, 0)
+    world.hosts["a"].off()
+    world.run(0.8)
+    lost: list[str] = []
+
+    def check() -> None:
+        lost.extend(n for n in "bc" if (g := world.hosts[n].guard) is not None and "a" not in g.departed)
+
+    world.run(2.0, check)
+    assert not lost
+
+
 @pytest.mark.parametrize("strike", ["freeze", "kill"])
 @pytest.mark.parametrize("count", [3, 5])
 def test_after_the_holder_s_guard_stops_another_serves_within_two_seconds_and_keeps_it(count: int, strike: str) -> None:

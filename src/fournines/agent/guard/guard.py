@@ -115,7 +115,8 @@ class Guard:
             ask(name)
         self.silent = self._echoes.silent(at, ages, self.patience, self.departed)
         within = max(CONTACT * self.config.heartbeat, self.patience if self.degraded else 0.0)
-        reports = {n: links.said(n).silent for n in links.heard(at, within) & links.confirmed(at, within)}
+        in_contact = (links.heard(at, within) & links.confirmed(at, within)) - self.silent
+        reports = {n: links.said(n).silent for n in in_contact}
         gone = departed(len(self.config.peers) + 1, self.silent, reports)
         for name in sorted(gone - self.departed):
             say(f"{name} has departed: neither its guard nor its kernel answers any of us")
