@@ -302,7 +302,7 @@ class Observer:
         if config.units:
             found.append(watch.Watcher("units", 5.0, lambda: system.units(config.units)))
         if config.certificates:
-            found.append(watch.Watcher("certificates", 300.0, lambda: system.certificates(config.certificates)))
+            found.append(watch.Watcher("certificates", 60.0, lambda: system.certificates(config.certificates)))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: system.fernet(config.fernet_keys)))
         if (database := self.database) and (galera := config.galera) and config.openstack:
