@@ -24,6 +24,7 @@ from typing import TypeVar
 import pytest
 
 from fournines.agent.observer import sever
+from fournines.agent.observer.clients import A_BEAT
 from fournines.agent.observer.tickle import Tickle
 
 VIP, PORT = "198.19.250.100", 5000
@@ -126,8 +127,8 @@ def test_the_old_holders_own_clients_hear_of_it_at_once(fabric: None) -> None:
 
 
 def heir_of(holder: str) -> Tickle:
-    """Another host's agent, which has heard all that the one of `holder` told in its life."""
-    told_by, heir = Tickle(lambda: frozenset({VIP}), 0.05), Tickle(frozenset[str], 0.05)
+    """Another host's observer, which has heard all that the one of `holder` told in its life."""
+    told_by, heir = Tickle(lambda: frozenset({VIP})), Tickle(frozenset[str])
 
     async def look() -> None:
         with contextlib.suppress(TimeoutError):
@@ -135,7 +136,7 @@ def heir_of(holder: str) -> Tickle:
                 await told_by.run()
 
     inside(holder, lambda: asyncio.run(look()))
-    heir.hear(told_by.say())
+    heir.hear(told_by.say(A_BEAT))
     assert heir.known == told_by.known == 1
     return heir
 
