@@ -48,9 +48,9 @@ class Secret(str):
         made.file = file
         return made
 
-    def __getnewargs__(self) -> tuple[str, str, str]:
+    def __reduce__(self) -> tuple[type[Secret], tuple[str, str, str]]:
         """For copies: openstacksdk makes one of its whole configuration."""
-        return str(self), self.name, self.file
+        return Secret, (str(self), self.name, self.file)
 
 
 class Secrets:
