@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from lab.conftest import Run, healthy
 
 
 @pytest.fixture(autouse=True)
-def whole(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
-    """Each test finds, and leaves, every host on and the cloud healthy."""
+def whole(cloud_file: Path, cloud: Cloud, fournines: Run) -> Iterator[None]:
+    """Each test finds every host on and the cloud healthy, and leaves every host on."""
     lab.resume(cloud.name)
     healthy(cloud_file, fournines)
+    yield
+    lab.resume(cloud.name)
 
 
 def prove(fournines: Run, path: Path, faults: str, *more: str) -> dict[str, Any]:
