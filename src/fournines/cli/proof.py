@@ -37,7 +37,7 @@ from fournines.prove.run import Order, analyse_again, run
 from fournines.prove.site import Lengths, Reporter, Site
 from fournines.prove.versions import versions
 from fournines.services import registry
-from fournines.services.tls import ca_certificate
+from fournines.services.tls import trusted
 
 SSH = SshOptions()
 
@@ -116,7 +116,7 @@ async def _campaign(
         return await connect_host(cloud.host_by_name[name], SSH)
 
     cafile = cloud.state_dir / "ca.pem"
-    cafile.write_text(ca_certificate(cloud))
+    cafile.write_text(trusted(cloud))
     reach, epoch = Reach(open_host), time.monotonic()
     try:
         injectors = _injectors(cloud, reach)

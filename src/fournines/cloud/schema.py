@@ -159,12 +159,21 @@ class Service(Part):
 
 
 class Tls(Part):
-    """Your own certificate on the public VIP; without it fournines makes a CA and issues one."""
+    """Certificates: of the public VIP, and of what services say to one another."""
 
-    certificate: str | None = Field(default=None, min_length=1, description="PEM, the chain included")
+    certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM of your own for the public VIP, the chain included; default: fournines' CA issues one",
+    )
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
         default=None, min_length=1, description="PEM, what clients verify with; default: the certificate itself"
+    )
+    internal: Literal["required", "optional", "off"] = Field(
+        default="required",
+        description="TLS between services, under a CA of the cloud's own; `optional`: servers also take what is not"
+        " encrypted, for the time of a change; `off`: nothing inside is encrypted",
     )
 
 

@@ -21,8 +21,9 @@ import pymysql
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
+from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import endpoints, mariadb, rabbitmq
+from fournines.services import endpoints, mariadb, rabbitmq, tls
 from fournines.timing import timers
 
 #: Name of the account, its database and its vhost.
@@ -47,7 +48,7 @@ _Refusals = (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """`cafile`: PEM that the public VIP's certificate is checked against. `domain`: id of the campaign's own."""
+    """`cafile`: PEM that the certificates of the VIPs and of the nodes are checked against. `domain`: id of the campaign's own."""
 
     cafile: str
     domain: str
@@ -66,13 +67,14 @@ class Grounds:
             schema=ACCOUNT,
             connect_timeout=t.db_connect_timeout,
             read_timeout=t.db_read_timeout,
+            cafile=self.cafile if tls.encrypted(cloud) else "",
         )
 
     def broker(self, cloud: Cloud, region: Region, queue: str) -> Broker:
         t = timers(cloud)
         return Broker(
             nodes=tuple(str(h.address) for h in cloud.hosts_of("rabbitmq", region.name)),
-            port=rabbitmq.PORT,
+            port=rabbitmq.port(cloud),
             vhost=ACCOUNT,
             user=ACCOUNT,
             password=cloud.secrets.get(f"{ACCOUNT}.messaging"),
@@ -80,6 +82,7 @@ class Grounds:
             heartbeat=t.amqp_heartbeat,
             reconnect_delay=t.amqp_reconnect_delay,
             user_timeout=t.tcp_user_timeout,
+            cafile=self.cafile if tls.encrypted(cloud) else "",
         )
 
 
@@ -87,7 +90,7 @@ class Grounds:
 async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[Grounds, None]:
     """Makes them, and removes them however the campaign ends. Raises ProveError when the cloud does not let it."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT)
+        admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT, cafile)
         try:
             made = await _make(admin, manager)
             await _sql(made.database(cloud, region), _CREATE_SQL)
@@ -131,6 +134,7 @@ async def _sql(database: Database, statements: tuple[str, ...]) -> None:
         db=database.schema,
         connect_timeout=10,
         autocommit=True,
+        ssl=trusting(database.cafile),
     )
     try:
         async with asyncio.timeout(STATEMENTS_S):

@@ -123,7 +123,7 @@ class Trial:
         if self._fault.target != "leader":
             return standing
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-            queues = Management(site.cloud, site.region, session, ACCOUNT)
+            queues = Management(site.cloud, site.region, session, ACCOUNT, site.grounds.cafile)
             return replace(standing, leader=await queues.leader(self._queue))
 
     async def _await_redundancy(self) -> None:

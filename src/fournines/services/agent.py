@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
+from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
 from fournines.services.capabilities import Port, present, quorum_group
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -49,6 +49,7 @@ class Agent(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield from _code()
+        yield from mariadb.transfer(cloud, host)
         yield File(
             "/etc/fournines/agent.json",
             json.dumps(_config(cloud, host), indent=2) + "\n",
@@ -132,8 +133,9 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "writer_proxy": mariadb.Mariadb.name,
         },
         "rabbitmq": {
-            "port": rabbitmq.PORT,
-            "management_port": rabbitmq.MANAGEMENT_PORT,
+            "port": rabbitmq.port(cloud),
+            "management_port": rabbitmq.management_port(cloud),
+            "cafile": tls.CA if tls.encrypted(cloud) else "",
             "user": rabbitmq.ADMIN,
             "password": cloud.secrets.get("rabbitmq.admin"),
             "unit": rabbitmq.UNIT,

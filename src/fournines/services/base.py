@@ -16,8 +16,8 @@ from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import quorum_group
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services import tls
 from fournines.services.sysctl import sysctl
-from fournines.services.tls import ca_certificate
 from fournines.timing import timers
 
 BEGIN, END = "# BEGIN fournines", "# END fournines"
@@ -56,7 +56,9 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         Directory("/var/lib/fournines", mode=0o700),
         File("/etc/tmpfiles.d/fournines.conf", "d /run/fournines 0755 root root -\n"),
         Directory("/run/fournines"),
-        File("/etc/fournines/ca.crt", ca_certificate(cloud)),
+        File("/etc/fournines/ca.crt", tls.trusted(cloud)),
+        Directory(tls.DIRECTORY),
+        File(tls.CA, tls.internal_ca(cloud)),
         *sysctl("60-fournines.conf", kernel, cloud.options("base", "sysctl.conf")),
         _names(cloud, region),
     )

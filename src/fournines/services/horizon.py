@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, mariadb, memcached, units
+from fournines.services import endpoints, mariadb, memcached, tls, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -120,6 +120,12 @@ def _settings(cloud: Cloud, host: Host) -> str:
 def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
     t = timers(cloud)
     limits = {"connect_timeout": t.db_connect_timeout, "read_timeout": t.db_read_timeout}
+    options: dict[str, Any] = {
+        "charset": "utf8mb4",
+        **{name: round(seconds) for name, seconds in limits.items() if seconds},
+    }
+    if tls.encrypted(cloud):
+        options["ssl"] = {"ca": tls.CA}
     return {
         "ENGINE": "django.db.backends.mysql",  # on PyMySQL: see local_settings.py
         "HOST": str(region.vips.internal),
@@ -128,7 +134,7 @@ def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
         "USER": "horizon",
         "PASSWORD": cloud.secrets.get("horizon.database"),
         "CONN_MAX_AGE": 0,  # a connection that outlives its request may be one through a dead load balancer
-        "OPTIONS": {"charset": "utf8mb4", **{name: round(seconds) for name, seconds in limits.items() if seconds}},
+        "OPTIONS": options,
     }
 
 

@@ -9,6 +9,9 @@ Why flush at every commit: with 0 (what two peers ship) a coordinated crash lose
 Why mariabackup for state transfer: rsync locks the donor's tables for the whole copy, and the donor may be the writer.
 The account is Debian's `mysql@localhost` by unix_socket, so no password lies in a file.
 
+Members know one another by certificates of an authority that signs for them alone, for replication and for state
+transfer; and by address. Clients check the certificate of the node that they reach by the VIP.
+
 Nodes are started in any order, together: `galera-start` asks the peers' agents which of them bootstraps.
 """
 
@@ -22,6 +25,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import tls
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
 from fournines.services.drop_in import drop_in
 from fournines.services.render import ini, ms, template
@@ -32,6 +36,9 @@ from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
+CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
+TRANSFER = "/etc/mysql/mariadb.conf.d/98-fournines-transfer.cnf"
+CERTIFICATES = "/etc/mysql/fournines"
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
 #: incremental transfer.
 GCACHE = "512M"
@@ -60,7 +67,17 @@ class Mariadb(Service):
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
             yield Package(package)
-        yield File("/etc/mysql/mariadb.conf.d/99-fournines.cnf", _config(cloud, host), triggers=restart)
+        if tls.encrypted(cloud):
+            yield from tls.files(
+                CERTIFICATES,
+                "mysql",
+                restart,
+                server=tls.database_pem(cloud, host),
+                member=tls.member_pem(cloud, host, self.name),
+                members=tls.member_ca(cloud, host.region, self.name),
+            )
+        yield _step(cloud)
+        yield File(CONFIG, _config(cloud, host), triggers=restart)
         yield INSTALLED
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
@@ -128,7 +145,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "plugin_load_add": "wsrep_info",  # who is in a component that is not Primary: only it tells
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
-        "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
+        "wsrep_provider_options": f'"{_provider_options(cloud, host)}"',
         "wsrep_cluster_name": f"{cloud.name}-{region.name}",
         "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in members),
         "wsrep_node_name": host.name,
@@ -138,11 +155,60 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_sst_auth": "mysql:",
         # The first member is the usual writer: asked last. The comma at the end allows any other.
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
+        "wsrep_allowlist": ",".join(str(m.address) for m in members),
+        **_server_tls(cloud),
     }
     return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
 
 
-def _provider_options(t: Timers, host: Host) -> str:
+def _server_tls(cloud: Cloud) -> dict[str, Any]:
+    """Of clients. The agent and other root programs of the host use the local socket, which counts as secure."""
+    if not tls.encrypted(cloud):
+        return {"ssl": False}  # by default 11.4 and newer make a certificate that nobody can check
+    return {
+        "ssl_ca": tls.CA,
+        "ssl_cert": f"{CERTIFICATES}/server.pem",
+        "ssl_key": f"{CERTIFICATES}/server.pem",
+        "require_secure_transport": tls.required(cloud),
+    }
+
+
+def transfer(cloud: Cloud, host: Host) -> Iterable[Resource]:
+    """What both ends of a state transfer read when it begins: a member that restarts has one, however little it missed.
+    They must agree, so this changes in the agent's stage, on all hosts at once, before the first member restarts. That
+    is the last step of a change: the certificates came with the one before."""
+    if "mariadb" not in host.services:
+        return
+    member = f"{CERTIFICATES}/member.pem"
+    encryption = {
+        "encrypt": 3,
+        "ssl-mode": "VERIFY_CA",
+        "tca": f"{CERTIFICATES}/members.pem",
+        "tcert": member,
+        "tkey": member,
+    }
+    yield File(TRANSFER, ini({"sst": encryption if tls.required(cloud) else {"encrypt": 0}}, {}))
+
+
+def _step(cloud: Cloud) -> Task:
+    """Refuses a change that would leave the members unable to speak to one another while it rolls."""
+    now = f"sed -n 's/^wsrep_provider_options.*socket.ssl=yes.*/required/p;s/^wsrep_provider_options.*socket.dynamic=yes.*/optional/p' {CONFIG}"
+    other = {"required": "off", "off": "required"}.get(cloud.tls.internal, "none")
+    return Task(
+        name="the members can change over one by one",
+        check=(
+            f"[ -e {CONFIG} ] && systemctl -q is-active {UNIT} || {{ echo ok; exit 0; }}\n"
+            f'now=$({now}); [ "${{now:-off}}" = {other} ] && echo "{other} to {cloud.tls.internal} in one step" || echo ok'
+        ),
+        script=(
+            f"echo 'Galera cannot go from tls.internal {other} to {cloud.tls.internal} one member after another:"
+            " apply with `tls: {internal: optional}` first, then with this one' >&2\nexit 1"
+        ),
+    )
+
+
+def _provider_options(cloud: Cloud, host: Host) -> str:
+    t = timers(cloud)
     options = {
         "evs.keepalive_period": _iso(t.evs_keepalive),
         "evs.inactive_check_period": _iso(t.evs_keepalive / 2),
@@ -157,8 +223,22 @@ def _provider_options(t: Timers, host: Host) -> str:
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
+        **_replication_tls(cloud),
     }
     return ";".join(f"{name}={value}" for name, value in options.items())
+
+
+def _replication_tls(cloud: Cloud) -> dict[str, str]:
+    """Of replication and incremental state transfer. Galera asks the other side for its certificate, both ways. A
+    member with `socket.dynamic` speaks both."""
+    if not tls.encrypted(cloud):
+        return {}
+    return {
+        **({"socket.ssl": "yes"} if tls.required(cloud) else {"socket.dynamic": "yes"}),
+        "socket.ssl_ca": f"{CERTIFICATES}/members.pem",
+        "socket.ssl_cert": f"{CERTIFICATES}/member.pem",
+        "socket.ssl_key": f"{CERTIFICATES}/member.pem",
+    }
 
 
 def _iso(seconds: float) -> str:
@@ -206,6 +286,8 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
         "write_timeout": t.db_read_timeout,
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
+    # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
+    trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
+    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
     password = cloud.secrets.get(f"{name}.database")
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

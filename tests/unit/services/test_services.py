@@ -46,11 +46,6 @@ def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> No
     assert keystone.max_active_keys(cloud) == 9
 
 
-def test_bus_addresses_are_the_nodes_not_a_vip(cloud: Cloud) -> None:
-    urls = rabbitmq.urls(cloud, cloud.regions["phx"], "probe")
-    assert urls == tuple(f"amqp://probe:probe.messaging@198.18.0.1{n}:5672/probe" for n in (1, 2, 3))
-
-
 def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
     assert mariadb.accounts(cloud, "phx") == {"probe": ("probe",), "keystone": ("keystone",)}
     assert rabbitmq.accounts(cloud, "phx") == ("probe",)

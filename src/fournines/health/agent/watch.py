@@ -6,8 +6,10 @@ import asyncio
 import base64
 import csv
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from .clock import now
@@ -16,10 +18,18 @@ from .config import Config, Haproxy, Rabbitmq
 Found = dict[str, dict[str, Any]]
 
 
-async def http_get(address: str, port: int, path: str, timeout: float, authorization: str = "") -> tuple[int, bytes]:
+@cache
+def trusting(cafile: str) -> ssl.SSLContext | None:
+    """A client's context that trusts `cafile` alone; without one, no TLS."""
+    return ssl.create_default_context(cafile=cafile) if cafile else None
+
+
+async def http_get(
+    address: str, port: int, path: str, timeout: float, authorization: str = "", cafile: str = ""
+) -> tuple[int, bytes]:
     """(status, body). HTTP/1.0, so that the body is never chunked. OSError or TimeoutError when it fails."""
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(address, port)
+        reader, writer = await asyncio.open_connection(address, port, ssl=trusting(cafile))
         try:
             login = f"Authorization: Basic {authorization}\r\n" if authorization else ""
             writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n{login}\r\n".encode())
@@ -97,7 +107,7 @@ async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
     login = base64.b64encode(f"{rabbit.user}:{rabbit.password}".encode()).decode()
 
     async def ask(path: str) -> Any:
-        status, body = await http_get(address, rabbit.management_port, path, 4.0, login)
+        status, body = await http_get(address, rabbit.management_port, path, 4.0, login, rabbit.cafile)
         if status != 200:
             raise OSError(f"management API answers {status}")
         return json.loads(body)
