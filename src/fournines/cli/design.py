@@ -246,11 +246,11 @@ Examples:
 @JSON
 def solve(model: Path, order: int, as_json: bool) -> None:
     from fournines.cli.design_show import show_solutions, show_system
-    from fournines.design import faulttree, groups_file
+    from fournines.design import faulttree, faulttree_file, groups_file
 
     text = _bytes(model)
     if text.lstrip().startswith(b"<"):
-        tree = faulttree.parse(text, str(model))
+        tree = faulttree_file.parse(text, str(model))
         solutions = [faulttree.solve(tree, top, order) for top in tree.tops()]
         if as_json:
             print_json({"file": str(model), "solutions": [dataclasses.asdict(s) for s in solutions]})

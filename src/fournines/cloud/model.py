@@ -98,6 +98,17 @@ class Region:
     networks: Mapping[str, Network]
     zones: Mapping[str, Zone]
     hosts: tuple[Host, ...]  # file order; the order is the tie-break everywhere
+    public_name: str = ""  # DNS name of the public VIP; "": clients use its address
+
+    @property
+    def public_host(self) -> str:
+        """What users' URLs have for a host."""
+        return self.public_name or str(self.vips.public)
+
+    @property
+    def public_hosts(self) -> Mapping[str, str]:
+        """The public name and its address, for clients of our own: the DNS may know it later than they ask."""
+        return {self.public_name: str(self.vips.public)} if self.public_name else {}
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from fournines.cloud.values import (
     Cidr,
     CloudName,
     Detect,
+    DnsName,
     FirstAddress,
     HostPattern,
     Interface,
@@ -147,6 +148,11 @@ class Region(Part):
         description="failure domains"
     )
     hosts: dict[HostPattern, Host] = Field(description="name or range → host; the order is the tie-break")
+    public_name: DnsName | None = Field(
+        default=None,
+        description="DNS name of the public VIP: what the catalogue, clients and certificates call it; its entry in "
+        "the DNS is yours to make. Default: the address itself",
+    )
 
 
 class Service(Part):
@@ -164,11 +170,13 @@ class Tls(Part):
     certificate: str | None = Field(
         default=None,
         min_length=1,
-        description="PEM of your own for the public VIP, the chain included; default: fournines' CA issues one",
+        description="PEM of your own: the certificate for the regions' `public_name` (or public VIP), then its chain",
     )
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
-        default=None, min_length=1, description="PEM, what clients verify with; default: the certificate itself"
+        default=None,
+        min_length=1,
+        description="PEM, what clients verify with; needed unless this machine trusts the issuer, or it is self-signed",
     )
     internal: Literal["required", "optional", "off"] = Field(
         default="required",

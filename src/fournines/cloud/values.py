@@ -159,4 +159,11 @@ Name = Annotated[str, Word("[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "letters, digits, 
 Interface = Annotated[
     str, Word("[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", "an interface's name: at most 15 of A-Z a-z 0-9 _ . -")
 ]
+DnsName = Annotated[
+    str,
+    Word(
+        r"(?=.{1,253}$)(?![0-9.]+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*",
+        "a DNS name such as cloud.example.com, in lower case, without a dot at its end; no address, no wildcard",
+    ),
+]
 HostPattern = Annotated[str, Word(r"[a-z0-9\[\]-]+", "a host name, or a range such as cmp[001-100]")]

@@ -10,7 +10,7 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, encryption, options, placement, quorum, targets, timers
+from fournines.design import addresses, certificates, encryption, options, placement, quorum, targets, timers
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -39,6 +39,7 @@ FILE_RULES = (
 DESIGN_RULES = (
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
+    Rule("certificate", "certificates of your own that clients would refuse", certificates.unusable, acceptable=False),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),
     Rule("quorum-size", "quorums of two, or of an even number", quorum.size),

@@ -23,5 +23,5 @@ def not_required(cloud: Cloud) -> Iterator[Flaw]:
             " a full copy of the database and writes to it",
         ),
     }[mode]
-    change = "tls.internal: required, once every host runs with `optional`" if mode == "off" else "tls.internal: required"
+    change = "tls.internal: required" + (", once every host runs with `optional`" if mode == "off" else "")
     yield Flaw(("tls", "internal"), "warning", what, why, change)

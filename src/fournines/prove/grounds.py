@@ -22,6 +22,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
 from fournines.prove.load.http import trusting
+from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
 from fournines.services import endpoints, mariadb, rabbitmq, tls
 from fournines.timing import timers
@@ -48,14 +49,16 @@ _Refusals = (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """`cafile`: PEM that the certificates of the VIPs and of the nodes are checked against. `domain`: id of the campaign's own."""
+    """`cafile`: PEM that the certificates of the VIPs and of the nodes are checked against. `domain`: id of the
+    campaign's own."""
 
     cafile: str
     domain: str
 
     def identity(self, cloud: Cloud, region: Region) -> Identity:
         password = cloud.secrets.get("keystone.admin")
-        return Identity(endpoints.keystone_public(region), self.cafile, "admin", password, "admin", self.domain)
+        url, addresses = endpoints.keystone_public(region), region.public_hosts
+        return Identity(url, self.cafile, "admin", password, "admin", self.domain, addresses=addresses)
 
     def database(self, cloud: Cloud, region: Region) -> Database:
         t = timers(cloud)
@@ -89,7 +92,8 @@ class Grounds:
 @asynccontextmanager
 async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[Grounds, None]:
     """Makes them, and removes them however the campaign ends. Raises ProveError when the cloud does not let it."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(connector=connector(region.public_hosts), timeout=timeout) as session:
         admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT, cafile)
         try:
             made = await _make(admin, manager)

@@ -17,6 +17,7 @@ from fournines.prove.faults import Standing, aim, candidates
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
+from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import LoadSpec
 from fournines.prove.model import Fault, FaultResult, Finding
 from fournines.prove.probes import PROBES
@@ -153,7 +154,7 @@ class Trial:
 
     async def _check(self) -> None:
         site = self._site
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=connector(site.region.public_hosts)) as session:
             readers = dict(reads.readers(site, session, f"{self._prefix}-"))
             for event in await reads.read_until_agreed(readers, site.now):
                 self._log.event(event)

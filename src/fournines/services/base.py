@@ -13,10 +13,10 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
+from fournines.services import tls
 from fournines.services.capabilities import quorum_group
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
-from fournines.services import tls
 from fournines.services.sysctl import sysctl
 from fournines.timing import timers
 
@@ -65,12 +65,14 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
 
 
 def _names(cloud: Cloud, region: str) -> Task:
-    """The region's control-plane names at the top of /etc/hosts; the rest of the file stays the operator's.
+    """The region's control-plane names, and its public VIP's, at the top of /etc/hosts; the rest of the file stays the
+    operator's.
 
     At the top because Debian maps a host's own name to 127.0.1.1, and Erlang's distribution listens on the management
     address only. Computes are left out: adding one must not change every other host.
     """
     lines = [f"{h.address} {h.name}" for h in quorum_group(cloud, region)]
+    lines += [f"{address} {name}" for name, address in cloud.regions[region].public_hosts.items()]
     block = "\n".join([BEGIN, *lines, END]) + "\n"
     digest = hashlib.sha256(block.encode()).hexdigest()
     return Task(

@@ -80,7 +80,7 @@ class Horizon(Service):
         region = cloud.region_of(host)
         urls = [f"http://{host.address}:{PORT}"]
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            urls.append(f"https://{region.vips.public}:{PUBLIC_PORT}")
+            urls.append(endpoints.public(region, PUBLIC_PORT))
         for url in urls:
             yield Check(
                 f"{url.partition(':')[0]}: the login page is served",
@@ -98,7 +98,10 @@ def _settings(cloud: Cloud, host: Host) -> str:
     """Python: Horizon's settings have no other form."""
     region = cloud.region_of(host)
     settings: dict[str, Any] = {
-        "ALLOWED_HOSTS": [str(a) for a in (region.vips.public, region.vips.internal, host.address)],
+        "ALLOWED_HOSTS": [
+            *region.public_hosts,
+            *(str(a) for a in (region.vips.public, region.vips.internal, host.address)),
+        ],
         "SECRET_KEY": cloud.secrets.get("horizon.secret_key"),
         "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(region),
         "OPENSTACK_ENDPOINT_TYPE": "internalURL",

@@ -23,6 +23,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.tls import system_trusts
 from fournines.timing import timers
 
 UNIT = "keystone.service"
@@ -77,7 +78,7 @@ class Keystone(Service):
         through = {"itself": f"http://{host.address}:{PORT}"}
         if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
             through["the internal VIP"] = f"http://{vips.internal}:{PORT}"
-            through["the public VIP"] = f"https://{vips.public}:{PORT}"
+            through["the public VIP"] = endpoints.public(cloud.region_of(host), PORT)
         for name, url in through.items():
             yield Check(
                 f"a password buys a token through {name}",
@@ -184,7 +185,9 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
 
 def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
     """`clouds.yaml`: `CLOUD` (of several regions: `CLOUD-REGION`) through the public VIP, and `…-internal` through the
-    internal one. Holds the administrator's password."""
+    internal one. `ca_path`: what verifies the public VIP; left out where every system trusts it. Holds the
+    administrator's password."""
+    trust = {} if system_trusts(cloud) else {"cacert": ca_path}
     clouds: dict[str, Any] = {}
     for region in cloud.regions.values():
         name = cloud.name if len(cloud.regions) == 1 else f"{cloud.name}-{region.name}"
@@ -196,7 +199,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
             "project_domain_id": "default",
         }
         for suffix, url, extra in (
-            ("", endpoints.keystone_public(region), {"interface": "public", "cacert": ca_path}),
+            ("", endpoints.keystone_public(region), {"interface": "public", **trust}),
             ("-internal", endpoints.keystone_internal(region), {"interface": "internal"}),
         ):
             clouds[name + suffix] = {

@@ -32,7 +32,6 @@ from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
-from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
@@ -192,13 +191,14 @@ def transfer(cloud: Cloud, host: Host) -> Iterable[Resource]:
 
 def _step(cloud: Cloud) -> Task:
     """Refuses a change that would leave the members unable to speak to one another while it rolls."""
-    now = f"sed -n 's/^wsrep_provider_options.*socket.ssl=yes.*/required/p;s/^wsrep_provider_options.*socket.dynamic=yes.*/optional/p' {CONFIG}"
     other = {"required": "off", "off": "required"}.get(cloud.tls.internal, "none")
     return Task(
         name="the members can change over one by one",
         check=(
             f"[ -e {CONFIG} ] && systemctl -q is-active {UNIT} || {{ echo ok; exit 0; }}\n"
-            f'now=$({now}); [ "${{now:-off}}" = {other} ] && echo "{other} to {cloud.tls.internal} in one step" || echo ok'
+            f"case $(grep ^wsrep_provider_options {CONFIG}) in\n"
+            "*socket.ssl=yes*) now=required ;; *socket.dynamic=yes*) now=optional ;; *) now=off ;;\nesac\n"
+            f'[ $now = {other} ] && echo "$now: needs tls.internal optional first" || echo ok'
         ),
         script=(
             f"echo 'Galera cannot go from tls.internal {other} to {cloud.tls.internal} one member after another:"

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import tls
 from fournines.services.capabilities import Port, UsesMessaging, present
@@ -91,7 +91,9 @@ class Rabbitmq(Service):
             )
         yield _step(cloud)
         if tls.required(cloud):
-            yield File(DISTRIBUTION, template("rabbitmq/distribution.config.j2", directory=CERTIFICATES), triggers=restart)
+            yield File(
+                DISTRIBUTION, template("rabbitmq/distribution.config.j2", directory=CERTIFICATES), triggers=restart
+            )
         yield File(ENVIRONMENT, _environment(cloud, host), triggers=restart)
         yield File(
             CONFIG,

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address
-from pathlib import Path
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.errors import FourninesError
+from fournines.errors import CloudFileError
+from fournines.services.certificate import Own, own
 from fournines.services.pki import Subject, fits, new_key, sign, sign_ca
 from fournines.services.resource import Directory, File, Resource
 
@@ -37,10 +37,10 @@ def required(cloud: Cloud) -> bool:
 
 
 def ca_certificate(cloud: Cloud) -> str:
-    """PEM of what clients of the public VIP must trust: the operator's `tls.ca` (or their certificate), else the
-    cloud's own CA."""
-    own = cloud.tls.ca or cloud.tls.certificate
-    return _read(own) if own else internal_ca(cloud)
+    """PEM of what clients verify the public VIP with: the operator's `tls.ca`, or what their certificate's chain ends
+    in, else the cloud's own CA. Raises CloudFileError with the place of what is wrong with theirs."""
+    theirs = _own(cloud)
+    return theirs.anchor if theirs else internal_ca(cloud)
 
 
 def internal_ca(cloud: Cloud) -> str:
@@ -53,12 +53,19 @@ def trusted(cloud: Cloud) -> str:
     return "".join(dict.fromkeys([ca_certificate(cloud), internal_ca(cloud)]))
 
 
+def system_trusts(cloud: Cloud) -> bool:
+    """Whether users' machines verify the public VIP without being told of a CA."""
+    theirs = _own(cloud)
+    return bool(theirs and theirs.system)
+
+
 def server_pem(cloud: Cloud, region: Region) -> str:
     """Certificate, chain and key for the public VIP, in the one file that HAProxy reads. A secret."""
-    if cloud.tls.certificate and cloud.tls.key:
-        return _read(cloud.tls.certificate) + _read(cloud.tls.key)
-    name = f"tls.{region.name}.{region.vips.public}"  # a new VIP is a new certificate
-    return _issued(cloud, name, Subject((), (region.vips.public,)), "tls.ca")
+    theirs = _own(cloud)
+    if theirs:
+        return theirs.server
+    name = f"tls.{region.name}.{region.vips.public}"  # a new VIP is a new key
+    return _issued(cloud, name, Subject(tuple(region.public_hosts), (region.vips.public,)), "tls.ca")
 
 
 def internal_pem(cloud: Cloud, region: Region) -> str:
@@ -96,12 +103,6 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     subject = Subject((host.name,), _addresses(host), client=True)
     member_ca(cloud, host.region, group)
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
-
-
-def split(pem: str) -> tuple[str, str]:
-    """Certificate and key, of the two in one."""
-    certificate, marker, key = pem.partition("-----BEGIN PRIVATE KEY-----")
-    return certificate, marker + key
 
 
 def files(directory: str, owner: str, triggers: tuple[str, ...], **pems: str) -> Iterable[Resource]:
@@ -147,13 +148,11 @@ def _issued(cloud: Cloud, secret: str, subject: Subject, authority: str) -> str:
 _fits = lru_cache(maxsize=4096)(fits)
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().rstrip("\n") + "\n"
-    except OSError as error:
-        raise FourninesError(
-            "The certificate of the public VIP cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            next="correct `tls:` in the cloud file, or leave it out for a certificate of fournines' own CA",
-        ) from error
+def _own(cloud: Cloud) -> Own | None:
+    found, wrong = own(cloud)
+    fatal = [w for w in wrong if w.fatal]
+    if fatal:
+        file = cloud.places.file or cloud.name
+        problems = tuple(cloud.places.problem(w.path, w.what, w.change) for w in fatal)
+        raise CloudFileError(f"the certificate of {file} cannot be used", problems, next=f"fournines check {file}")
+    return found

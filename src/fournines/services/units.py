@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
+from fournines.services import endpoints
 from fournines.services.capabilities import Frontend
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -111,11 +112,11 @@ def asked(
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
-    vips = cloud.region_of(host).vips
+    region = cloud.region_of(host)
     urls = [f"http://{host.address}:{port}{path}"]
     if host == cloud.hosts_of(service, host.region)[0]:
-        urls.append(f"http://{vips.internal}:{port}{path}")
-        urls += [f"https://{vips.public}:{port}{path}"] if public else []
+        urls.append(endpoints.internal(region, port, path))
+        urls += [endpoints.public(region, port, path)] if public else []
     quoted = " ".join(f"'{url}'" for url in urls)
     name = unit.removesuffix(".service")
     yield Check(f"GET {path} of {name} is answered", host.name, f"{GET} {config} {quoted}", within=180, unit=unit)

@@ -29,7 +29,7 @@ def test_a_schema_reads_its_own_state_from_what_the_host_says_of_all() -> None:
 
 def test_the_bus_is_all_nodes_and_the_service_s_own_vhost(cloud: Cloud) -> None:
     region = cloud.regions["phx"]
-    nodes = [f"nova:nova.messaging@198.18.0.1{n}:5672" for n in (1, 2, 3)]
+    nodes = [f"nova:nova.messaging@198.18.0.1{n}:5671" for n in (1, 2, 3)]
     assert openstack.transport_url(cloud, region, "nova") == f"rabbit://{','.join(nodes)}/nova"
 
 

@@ -25,7 +25,7 @@ def trusting(cafile: str) -> ssl.SSLContext | None:
 
 
 async def http_get(
-    address: str, port: int, path: str, timeout: float, authorization: str = "", cafile: str = ""
+    address: str, port: int, path: str, timeout: float, authorization: str = "", *, cafile: str = ""
 ) -> tuple[int, bytes]:
     """(status, body). HTTP/1.0, so that the body is never chunked. OSError or TimeoutError when it fails."""
     async with asyncio.timeout(timeout):
@@ -107,7 +107,7 @@ async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
     login = base64.b64encode(f"{rabbit.user}:{rabbit.password}".encode()).decode()
 
     async def ask(path: str) -> Any:
-        status, body = await http_get(address, rabbit.management_port, path, 4.0, login, rabbit.cafile)
+        status, body = await http_get(address, rabbit.management_port, path, 4.0, login, cafile=rabbit.cafile)
         if status != 200:
             raise OSError(f"management API answers {status}")
         return json.loads(body)

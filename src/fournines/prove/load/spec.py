@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Keystone through the public VIP. `cafile`: PEM, empty for the system's. `domain`: id of the run's own domain."""
+    """Keystone through the public VIP. `cafile`: PEM, empty for the system's. `domain`: id of the run's own domain.
+    `addresses`: of the names in the cloud's URLs."""
 
     url: str  # https://198.18.1.100:5000/v3
     cafile: str
@@ -18,6 +20,7 @@ class Identity:
     project: str
     domain: str
     user_domain: str = "Default"
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
