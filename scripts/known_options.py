@@ -54,6 +54,8 @@ def oslo(root: Path, service: ReadsOsloConfig) -> Options:
         }
         signs_in = {section for section, names in sections.items() if "auth_type" in names}
         found[file] = {s: sorted(names.union(auth if s in signs_in else ())) for s, names in sections.items()}
+        if "service_credentials" in found[file]:  # registered by the code alone, as options of a session
+            found[file]["service_credentials"] = sorted({*found[file]["service_credentials"], "cafile"})
     return found
 
 

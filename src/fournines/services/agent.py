@@ -141,7 +141,11 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "unit": rabbitmq.UNIT,
         },
         "memcached": {"port": memcached.PORT, "unit": memcached.UNIT},
-        "keystone": {"port": keystone.PORT, "unit": keystone.UNIT},
+        "keystone": {
+            "port": keystone.PORT,
+            "cafile": tls.CA if tls.apis(cloud) else "",
+            "unit": keystone.UNIT,
+        },
     }
 
 

@@ -56,7 +56,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         Directory("/var/lib/fournines", mode=0o700),
         File("/etc/tmpfiles.d/fournines.conf", "d /run/fournines 0755 root root -\n"),
         Directory("/run/fournines"),
-        File("/etc/fournines/ca.crt", tls.trusted(cloud)),
+        File(tls.TRUSTED, tls.trusted(cloud)),
         Directory(tls.DIRECTORY),
         File(tls.CA, tls.internal_ca(cloud)),
         *sysctl("60-fournines.conf", kernel, cloud.options("base", "sysctl.conf")),

@@ -94,6 +94,7 @@ class Frontend:
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
     settings: HAProxy keywords of this section alone.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
+    encrypts: its backends speak TLS, where the cloud does inside.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Frontend:
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""
+    encrypts: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units, valkey
+from fournines.services import endpoints, openstack, tls, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -112,13 +112,14 @@ def _own(cloud: Cloud, host: Host) -> Sections:
     region, t = cloud.region_of(host), timers(cloud)
     nova = openstack.client(cloud, region, "cinder")
     known = ("auth_type", "auth_url", "username", "password", "user_domain_name", "project_name",
-             "project_domain_name", "region_name", "timeout")  # fmt: skip
+             "project_domain_name", "region_name", "timeout", "cafile")  # fmt: skip
     timeout = math.ceil(t.api_timeout)
     return {
         "DEFAULT": {
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
-            "glance_api_servers": endpoints.internal(region, GLANCE_PORT),
+            "glance_api_servers": endpoints.internal(cloud, region, GLANCE_PORT),
+            "glance_ca_certificates_file": tls.CA if tls.apis(cloud) else None,
             "glance_num_retries": 3,
             "glance_request_timeout": timeout or None,
             "report_interval": math.ceil(t.report_interval),
@@ -127,5 +128,5 @@ def _own(cloud: Cloud, host: Host) -> Sections:
             "allow_availability_zone_fallback": True,
         },
         "coordination": {"backend_url": valkey.coordination(cloud, region, "cinder")},
-        "nova": {**{name: nova[name] for name in known}, "interface": "internal"},
+        "nova": {**{name: nova[name] for name in known if name in nova}, "interface": "internal"},
     }

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units
+from fournines.services import endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -36,6 +36,7 @@ API = units.Wsgi(
     port=9292,
     application={"wsgi-file": "/usr/bin/glance-wsgi-api", "pyargv": f"--config-file {CONFIG}"},
     threads=8,  # an upload holds one for as long as it takes
+    environment={"REQUESTS_CA_BUNDLE": tls.TRUSTED},  # for what it sends to another host's
 )
 
 
@@ -113,6 +114,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
             "swift_store_container": CONTAINER,
             "swift_store_endpoint_type": "internalURL",
             "swift_store_region": host.region,
+            "swift_store_cacert": tls.CA if tls.apis(cloud) else None,
             # A part that was interrupted is sent again from the disk, a download goes on where it broke off.
             "swift_buffer_on_upload": True,
             "swift_upload_buffer_dir": "/var/lib/glance/upload",
@@ -125,7 +127,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
         "DEFAULT": {
             "enabled_backends": f"{chosen}:{kind}",
             # Images that are being imported lie on one host: the others send requests for them there.
-            "worker_self_reference_url": f"http://{host.address}:{API.port}",
+            "worker_self_reference_url": endpoints.backend(cloud, host, API.port),
         },
         "glance_store": {"default_backend": chosen},
         chosen: options[kind],
@@ -160,7 +162,7 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
                 "user_domain_name": "Default",
                 "project_domain_name": "Default",
                 "auth_version": 3,
-                "auth_address": endpoints.keystone_internal(region),
+                "auth_address": endpoints.keystone_internal(cloud, region),
             }
             yield File(
                 SWIFT_ACCOUNT,

@@ -78,7 +78,7 @@ class Horizon(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         region = cloud.region_of(host)
-        urls = [f"http://{host.address}:{PORT}"]
+        urls = [endpoints.backend(cloud, host, PORT)]
         if host == cloud.hosts_of(self.name, host.region)[0]:
             urls.append(endpoints.public(region, PUBLIC_PORT))
         for url in urls:
@@ -103,8 +103,9 @@ def _settings(cloud: Cloud, host: Host) -> str:
             *(str(a) for a in (region.vips.public, region.vips.internal, host.address)),
         ],
         "SECRET_KEY": cloud.secrets.get("horizon.secret_key"),
-        "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(region),
+        "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(cloud, region),
         "OPENSTACK_ENDPOINT_TYPE": "internalURL",
+        "OPENSTACK_SSL_CACERT": tls.CA if tls.apis(cloud) else None,
         "OPENSTACK_KEYSTONE_DEFAULT_ROLE": "member",
         # TLS ends at the load balancer, which says so, and takes the header from nobody else.
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),

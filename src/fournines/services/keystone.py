@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, fernet, memcached, openstack, units
+from fournines.services import endpoints, fernet, memcached, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
@@ -67,18 +67,18 @@ class Keystone(Service):
             yield from _state(cloud, region)
         yield from units.wsgi(cloud, host, api)
         if first:
-            yield from registration(cloud, region, f"http://{host.address}:{PORT}/v3")
+            yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        vips = cloud.region_of(host).vips
+        region = cloud.region_of(host)
         issue = (
             "[ \"$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json'"
             f" -d @{AUTH_REQUEST} "
         )
-        through = {"itself": f"http://{host.address}:{PORT}"}
+        through = {"itself": endpoints.backend(cloud, host, PORT)}
         if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
-            through["the internal VIP"] = f"http://{vips.internal}:{PORT}"
-            through["the public VIP"] = endpoints.public(cloud.region_of(host), PORT)
+            through["the internal VIP"] = endpoints.internal(cloud, region, PORT)
+            through["the public VIP"] = endpoints.public(region, PORT)
         for name, url in through.items():
             yield Check(
                 f"a password buys a token through {name}",
@@ -166,7 +166,7 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
         user="keystone",
         sync="keystone-manage db_sync",
     )
-    internal, public = endpoints.keystone_internal(region), endpoints.keystone_public(region)
+    internal, public = endpoints.keystone_internal(cloud, region), endpoints.keystone_public(region)
     yield Task(
         name="keystone bootstrap",
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
@@ -188,6 +188,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
     internal one. `ca_path`: what verifies the public VIP; left out where every system trusts it. Holds the
     administrator's password."""
     trust = {} if system_trusts(cloud) else {"cacert": ca_path}
+    inside = {"cacert": ca_path} if tls.apis(cloud) else {}
     clouds: dict[str, Any] = {}
     for region in cloud.regions.values():
         name = cloud.name if len(cloud.regions) == 1 else f"{cloud.name}-{region.name}"
@@ -200,7 +201,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
         }
         for suffix, url, extra in (
             ("", endpoints.keystone_public(region), {"interface": "public", **trust}),
-            ("-internal", endpoints.keystone_internal(region), {"interface": "internal"}),
+            ("-internal", endpoints.keystone_internal(cloud, region), {"interface": "internal", **inside}),
         ):
             clouds[name + suffix] = {
                 "auth": {"auth_url": url, **auth},

@@ -137,12 +137,13 @@ def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
     """How `account` (a `capabilities.Account`) buys a token: for any section that keystoneauth reads."""
     return {
         "auth_type": "password",
-        "auth_url": endpoints.keystone_internal(region),
+        "auth_url": endpoints.keystone_internal(cloud, region),
         "username": account,
         "password": cloud.secrets.get(f"{account}.keystone"),
         "user_domain_name": "Default",
         "project_name": "service",
         "project_domain_name": "Default",
+        **tls.cafile(cloud),
     }
 
 

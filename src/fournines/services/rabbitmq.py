@@ -89,11 +89,9 @@ class Rabbitmq(Service):
                 member=tls.member_pem(cloud, host, self.name),
                 members=tls.member_ca(cloud, host.region, self.name),
             )
+            text = template("rabbitmq/distribution.config.j2", directory=CERTIFICATES)
+            yield File(DISTRIBUTION, text, triggers=restart)
         yield _step(cloud)
-        if tls.required(cloud):
-            yield File(
-                DISTRIBUTION, template("rabbitmq/distribution.config.j2", directory=CERTIFICATES), triggers=restart
-            )
         yield File(ENVIRONMENT, _environment(cloud, host), triggers=restart)
         yield File(
             CONFIG,

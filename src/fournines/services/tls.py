@@ -24,6 +24,8 @@ from fournines.services.resource import Directory, File, Resource
 DIRECTORY = "/etc/fournines/tls"
 #: What services inside check one another's certificates against: the cloud's CA alone.
 CA = f"{DIRECTORY}/ca.crt"
+#: What clients of either VIP check with: that, and what the operator's own certificate of the public VIP ends in.
+TRUSTED = "/etc/fournines/ca.crt"
 
 
 def encrypted(cloud: Cloud) -> bool:
@@ -34,6 +36,22 @@ def encrypted(cloud: Cloud) -> bool:
 def required(cloud: Cloud) -> bool:
     """Whether servers inside refuse what is not TLS."""
     return cloud.tls.internal == "required"
+
+
+def apis(cloud: Cloud) -> bool:
+    """Whether the APIs speak TLS to the load balancers, and these to clients inside. In the middle of a change the load
+    balancers take both, on both sides; the APIs and their clients change over with its last step."""
+    return required(cloud)
+
+
+def scheme(cloud: Cloud) -> str:
+    """Of an API's address inside."""
+    return "https" if apis(cloud) else "http"
+
+
+def cafile(cloud: Cloud) -> dict[str, str]:
+    """For a section that keystoneauth reads."""
+    return {"cafile": CA} if apis(cloud) else {}
 
 
 def ca_certificate(cloud: Cloud) -> str:

@@ -68,6 +68,6 @@ def test_a_daemon_s_processes_follow_the_host_unless_the_operator_says(tmp_path:
 def test_a_gate_asks_the_host_s_own_api_and_the_first_asks_the_vips(cloud: Cloud) -> None:
     first, second = (next(iter(registry()["placement"].checks(cloud, host))).script for host in cloud.hosts[:2])
     assert "198.18.0.11:8778" in first
-    assert "http://198.18.0.100:8778" in first
+    assert "https://198.18.0.100:8778" in first
     assert "https://198.18.1.100:8778" in first
     assert "100" not in second

@@ -29,7 +29,7 @@
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
       "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …},
       "memcached": {"port": 11211, "unit": "memcached.service"},
-      "keystone":  {"port": 5000, "unit": "keystone.service"},
+      "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service"},
       "openstack": {"nova": 20, "neutron": 20}      beside galera: database -> Timers.service_down or agent_down
     }
 
@@ -105,6 +105,7 @@ class Memcached:
 @dataclass(frozen=True)
 class Keystone:
     port: int = 5000
+    cafile: str = ""
     unit: str = "keystone.service"
 
 

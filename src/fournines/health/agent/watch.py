@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from .clock import now
-from .config import Config, Haproxy, Rabbitmq
+from .config import Config, Haproxy, Keystone, Rabbitmq
 
 Found = dict[str, dict[str, Any]]
 
@@ -131,8 +131,8 @@ async def memcached_state(address: str, port: int) -> dict[str, Any]:
     return {"version": line.split()[1].decode()}
 
 
-async def keystone_state(address: str, port: int) -> dict[str, Any]:
-    status, _ = await http_get(address, port, "/healthcheck", 2.0)
+async def keystone_state(address: str, keystone: Keystone) -> dict[str, Any]:
+    status, _ = await http_get(address, keystone.port, "/healthcheck", 2.0, cafile=keystone.cafile)
     if status != 200:
         raise OSError(f"answers {status}")
     return {}
@@ -165,5 +165,5 @@ def watchers(config: Config) -> list[Watcher]:
     if (memcached := config.memcached) is not None:
         found.append(Watcher("memcached", 2.0, lambda: memcached_state(config.address, memcached.port)))
     if (keystone := config.keystone) is not None:
-        found.append(Watcher("keystone", 2.0, lambda: keystone_state(config.address, keystone.port)))
+        found.append(Watcher("keystone", 2.0, lambda: keystone_state(config.address, keystone)))
     return found
