@@ -33,6 +33,8 @@ KEYS = "/etc/keystone/fernet-keys"
 CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
+#: What Keystone stores of a password takes 0.3 s to compare with, so the host remembers which one it has set.
+ADMIN_MARK = "/var/lib/fournines/keystone-admin"
 TOKEN_LIFETIME = 3600  # seconds; keystone's default, stated because the rotation of keys depends on it
 EXPIRED_WINDOW = 172800  # seconds that a service may still use a token it got before it expired; keystone's default
 
@@ -158,7 +160,7 @@ def _auth_request(cloud: Cloud) -> str:
 
 def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
     """Tables, and the first region, endpoints and administrator: once, from one host, before any API answers."""
-    yield File(STATE_SCRIPT, template("keystone/state.py.j2"), mode=0o755)
+    yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
     yield from schema(
         "keystone",
         config=CONFIG,
@@ -167,16 +169,19 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
         sync="keystone-manage db_sync",
     )
     internal, public = endpoints.keystone_internal(cloud, region), endpoints.keystone_public(region)
+    mark = cloud.secrets.mark("keystone.admin")
     yield Task(
         name="keystone bootstrap",
-        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
+        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public} {mark}",
         python=True,
+        # It sets the administrator's password where that is another one.
         script=(
             "read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"
             f" --bootstrap-project-name admin --bootstrap-role-name admin --bootstrap-service-name keystone"
             f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal}"
-            f" --bootstrap-public-url {public} --bootstrap-admin-url {internal}"
+            f" --bootstrap-public-url {public} --bootstrap-admin-url {internal}\n"
+            f"echo {mark} > {ADMIN_MARK}"
         ),
         stdin=cloud.secrets.get("keystone.admin") + "\n",
         timeout=300,
