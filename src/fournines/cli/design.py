@@ -10,7 +10,7 @@ import click
 
 from fournines.cli import design_limits
 from fournines.cli.design_common import CLOUD, JSON, print_json
-from fournines.cloud.values import span
+from fournines.cloud.values import mttf, mttr
 from fournines.errors import FourninesError
 from fournines.services import load
 
@@ -281,6 +281,6 @@ def _maintenance(text: str | None) -> tuple[float, float] | None:
         return None
     every, _, lasts = text.partition("/")
     try:
-        return span(every), span(lasts)
+        return mttf(every), mttr(lasts)
     except ValueError as error:
         raise click.BadParameter(f"{error}; write 30d/2h", param_hint="--maintenance") from None

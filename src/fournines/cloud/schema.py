@@ -24,6 +24,7 @@ from fournines.cloud.values import (
     Name,
     Option,
     Percent,
+    Repair,
     Scalar,
     Share,
     Span,
@@ -100,7 +101,7 @@ class Network(Part):
 
     cidr: Cidr = Field(description="such as 198.18.0.0/24")
     interface: Interface | None = Field(
-        default=None, description="device on every attached host; default: the network's name"
+        default=None, description="device on every attached host, unless a host says otherwise; default: its name"
     )
 
 
@@ -128,7 +129,11 @@ class Host(Part):
     roles: list[str] = Field(min_length=1, description="shipped roles, or your own")
     addresses: dict[str, MaybeAddress] = Field(
         default_factory=dict[str, Start | None],
-        description="network → address; default: the offset that `address` has in `management`; null: not attached",
+        description="network → address; default: the offset that `address` has in `management` (none on `external`); "
+        "null: not attached",
+    )
+    interfaces: dict[str, Interface] = Field(
+        default_factory=dict[str, str], description="network → its device on this host; default: the network's"
     )
     projects: list[Name] = Field(
         default_factory=list[str],
@@ -189,7 +194,7 @@ class Failures(Part):
     """How often something fails and how long it stays down; what is left out keeps its default."""
 
     mttf: Span | None = Field(default=None, description="mean time to failure, such as 90d or 12y; `never`")
-    mttr: Span | None = Field(default=None, description="mean time to repair, such as 30s or 4h")
+    mttr: Repair | None = Field(default=None, description="mean time to repair, such as 30s or 4h")
 
 
 class Design(Part):
@@ -204,12 +209,12 @@ class Design(Part):
         description="`region`, `network`, `power`, `switch`, `zone`, `host`, `process`, or a service's name for its "
         "process → how often it fails",
     )
-    failover: dict[str, Span] = Field(
+    failover: dict[str, Repair] = Field(
         default_factory=dict[str, Any],
         description="service → how long clients wait for its next copy; default: measured, else by the timers",
     )
     coverage: Share = Field(default=0.99, description="share of failovers that work without a person; default 0.99")
-    manual: Span = Field(default=1800.0, description="how long the others take; default 30m")
+    manual: Repair = Field(default=1800.0, description="how long the others take; default 30m")
 
 
 class CloudFile(Part):

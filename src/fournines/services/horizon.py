@@ -8,6 +8,7 @@ application without rendering a page: a login page, asked for four times a secon
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -91,7 +92,8 @@ class Horizon(Service):
             )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API, public_port=PUBLIC_PORT),)
+        # An image may be uploaded through it.
+        return (replace(units.frontend(cloud, API, public_port=PUBLIC_PORT), body=0),)
 
 
 def _settings(cloud: Cloud, host: Host) -> str:
@@ -117,7 +119,7 @@ def _settings(cloud: Cloud, host: Host) -> str:
         "CACHES": {"default": _cache(cloud, region)},
     }
     theirs = cloud.options("horizon", "local_settings.py").get("", {})
-    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items() if value is not None)
+    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items())
     return HEADER + "".join(lines)
 
 

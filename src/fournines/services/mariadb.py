@@ -2,7 +2,7 @@
 
 Why one writer: with several, Galera's optimistic certification makes APIs see deadlocks on commit, and Jepsen found
 stale reads and lost updates with no fault at all. The writer is a row in the database itself, so that Galera's total
-order makes every load balancer agree (`health.agent`); a node that is not Primary and Synced is never it.
+order makes every load balancer agree (`agent.observer`); a node that is not Primary and Synced is never it.
 
 Why flush at every commit: with 0 (what two peers ship) a coordinated crash loses acknowledged transactions.
 
@@ -12,7 +12,7 @@ The account is Debian's `mysql@localhost` by unix_socket, so no password lies in
 Members know one another by certificates of an authority that signs for them alone, for replication and for state
 transfer; and by address. Clients check the certificate of the node that they reach by the VIP.
 
-Nodes are started in any order, together: `galera-start` asks the peers' agents which of them bootstraps.
+Nodes are started in any order, together: `galera-start` asks the peers' observers which of them bootstraps.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import tls
-from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
+from fournines.services import quoting, tls
+from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
+from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
@@ -51,6 +54,21 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    #: Groups that MariaDB and MySQL read in other files.
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
@@ -86,13 +104,12 @@ class Mariadb(Service):
             yield _accounts(cloud, host.region, network)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        members = len(cloud.hosts_of(self.name, host.region))
+        nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
         yield Check(
             "Galera is Primary and Synced with all members",
             host.name,
-            "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
-            " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -qx "
-            f"'{members} Primary Synced '",
+            # An arbitrator joins after the nodes that it arbitrates.
+            primary_of(*range(nodes, members_all + 1)),
             within=180,
             unit=UNIT,
         )
@@ -124,9 +141,28 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def primary_of(*sizes: int) -> str:
+    """Holds where the local node is Primary and Synced in a group of one of these sizes."""
+    wanted = "|".join(map(str, sizes))
+    return (
+        "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
+        " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -Eqx "
+        f"'({wanted}) Primary Synced '"
+    )
+
+
+def group_name(cloud: Cloud, region: str) -> str:
+    return f"{cloud.name}-{region}"
+
+
+def group_options(cloud: Cloud, host: Host, certificates: str) -> str:
+    """What every member of the group must have alike, an arbitrator too. `certificates`: its folder of them."""
+    return _joined(_group_communication(timers(cloud), host) | _replication_tls(cloud, certificates))
+
+
 def _config(cloud: Cloud, host: Host) -> str:
     region = cloud.region_of(host)
-    members = cloud.hosts_of("mariadb", host.region)
+    nodes = cloud.hosts_of("mariadb", host.region)
     server: dict[str, Any] = {
         "bind_address": host.address,
         "port": PORT,
@@ -145,19 +181,19 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(cloud, host)}"',
-        "wsrep_cluster_name": f"{cloud.name}-{region.name}",
-        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in members),
+        "wsrep_cluster_name": group_name(cloud, region.name),
+        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
         # The first member is the usual writer: asked last. The comma at the end allows any other.
-        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
-        "wsrep_allowlist": ",".join(str(m.address) for m in members),
+        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
+        "wsrep_allowlist": ",".join(str(m.address) for m in members(cloud, host.region, "mariadb")),
         **_server_tls(cloud),
     }
-    return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
+    return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
 def _server_tls(cloud: Cloud) -> dict[str, Any]:
@@ -207,9 +243,8 @@ def _step(cloud: Cloud) -> Task:
     )
 
 
-def _provider_options(cloud: Cloud, host: Host) -> str:
-    t = timers(cloud)
-    options = {
+def _group_communication(t: Timers, host: Host) -> dict[str, str]:
+    return {
         "evs.keepalive_period": _iso(t.evs_keepalive),
         "evs.inactive_check_period": _iso(t.evs_keepalive / 2),
         "evs.suspect_timeout": _iso(t.evs_suspect),
@@ -218,26 +253,36 @@ def _provider_options(cloud: Cloud, host: Host) -> str:
         # A new view waits for the slowest member's join message; repeated once a second only, one lost costs a second.
         "evs.join_retrans_period": _iso(t.evs_keepalive),
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
+    }
+
+
+def _provider_options(cloud: Cloud, host: Host) -> str:
+    options = {
+        **_group_communication(timers(cloud), host),
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
-        **_replication_tls(cloud),
+        **_replication_tls(cloud, CERTIFICATES),
     }
+    return _joined(options)
+
+
+def _joined(options: Mapping[str, str]) -> str:
     return ";".join(f"{name}={value}" for name, value in options.items())
 
 
-def _replication_tls(cloud: Cloud) -> dict[str, str]:
+def _replication_tls(cloud: Cloud, certificates: str) -> dict[str, str]:
     """Of replication and incremental state transfer. Galera asks the other side for its certificate, both ways. A
     member with `socket.dynamic` speaks both."""
     if not tls.encrypted(cloud):
         return {}
     return {
         **({"socket.ssl": "yes"} if tls.required(cloud) else {"socket.dynamic": "yes"}),
-        "socket.ssl_ca": f"{CERTIFICATES}/members.pem",
-        "socket.ssl_cert": f"{CERTIFICATES}/member.pem",
-        "socket.ssl_key": f"{CERTIFICATES}/member.pem",
+        "socket.ssl_ca": f"{certificates}/members.pem",
+        "socket.ssl_cert": f"{certificates}/member.pem",
+        "socket.ssl_key": f"{certificates}/member.pem",
     }
 
 
@@ -289,5 +334,5 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
     # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
     trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
     query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
-    password = cloud.secrets.get(f"{name}.database")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

@@ -19,6 +19,7 @@ from fournines.services import nova, openstack, units
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 
 CONFIG = "/etc/nova/nova-compute.conf"
 IDENTITY = "/var/lib/nova/compute_id"
@@ -37,6 +38,7 @@ class NovaCompute(Service):
     after: ClassVar[tuple[str, ...]] = ("neutron_l2",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova-compute.conf": nova.TIMED}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

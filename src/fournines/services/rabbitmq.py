@@ -14,17 +14,19 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import tls
+from fournines.services import quoting, tls
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -50,6 +52,9 @@ class Rabbitmq(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "rabbitmq.conf": (Timed("", "net_ticktime", "net_ticktime"), Timed("", "heartbeat", "amqp_heartbeat"))
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(TLS_PORT, "tcp", "every host", "AMQP over TLS"),
         Port(PORT, "tcp", "every host", "AMQP, where `tls.internal` is not `required`"),
@@ -171,7 +176,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console": True,
         "log.console.level": "warning",
     }
-    return flat(settings, cloud.options("rabbitmq", "rabbitmq.conf"))
+    return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
 
 
 def _listeners(cloud: Cloud, host: Host) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from fournines.cloud.model import Cloud, Host
 from fournines.services import endpoints, tls
 from fournines.services.capabilities import Frontend
+from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check
@@ -24,6 +25,9 @@ WORKERS = "/usr/lib/fournines/workers"
 GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
+
+#: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
+BODY = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +111,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         inter=_inter(cloud, api),
         repeatable=repeatable,
         encrypts=True,
+        body=BODY,
         settings={"http-check disable-on-404": True},
     )
 
@@ -247,11 +252,9 @@ def _bus_environment(name: str) -> dict[str, str]:
 
 def _socket(cloud: Cloud, host: Host, api: Wsgi) -> dict[str, str]:
     address = f"{host.address}:{api.port}"
-    return (
-        {"https-socket": f"{address},{api.certificate},{api.certificate}"}
-        if tls.apis(cloud)
-        else {"http-socket": address}
-    )
+    if tls.apis(cloud):
+        return {"https-socket": f"{address},{api.certificate},{api.certificate}"}
+    return {"http-socket": address}
 
 
 def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
@@ -287,4 +290,4 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "route-if": f"exists:{api.drain_file} break:404 Not Found",
         "route-label": "serve",
     }
-    return ini({"uwsgi": settings}, cloud.options(api.service, api.options))
+    return ini({"uwsgi": settings}, operators(cloud, api.service, api.options))

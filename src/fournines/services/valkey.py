@@ -16,17 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import UsesCoordination, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
 
 SERVER = "valkey-server.service"
@@ -45,6 +48,9 @@ class Valkey(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
+    }
 
     def failover(self, cloud: Cloud) -> float:
         """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""
@@ -61,7 +67,7 @@ class Valkey(Service):
             ("sentinel", SENTINEL, _sentinel(cloud, host)),
         ):
             restart = (f"restart:{unit}",)
-            text = flat(settings, cloud.options(self.name, f"{kind}.conf"), separator=" ")
+            text = flat(settings, operators(cloud, self.name, f"{kind}.conf"), separator=" ", encode=quoting.valkey)
             yield File(f"/etc/valkey/fournines-{kind}.conf", text, mode=0o600, secret=True, triggers=restart)
             yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
             yield Unit(unit)
@@ -88,7 +94,9 @@ def url(cloud: Cloud, region: Region, account: str, **options: Any) -> str:
         ("socket_keepalive", "true"),
         *options.items(),
     ]
-    return f"redis://{account}:{cloud.secrets.get(f'{account}.valkey')}@{first}?{urlencode(query, safe=':')}"
+    # Neither tooz nor Gnocchi decodes it.
+    password = quoting.unreserved(cloud.secrets.get(f"{account}.valkey"), "the readers of its address decode nothing")
+    return f"redis://{account}:{password}@{first}?{urlencode(query, safe=':')}"
 
 
 def coordination(cloud: Cloud, region: Region, account: str) -> str:

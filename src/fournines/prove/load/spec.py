@@ -77,7 +77,7 @@ class LoadSpec:
     """`epoch`: the campaign's zero on CLOCK_MONOTONIC, which all processes of a machine share. `timeout`: of a request.
 
     `prefix` begins every value that is written, so that no two faults' writes can be confused. `services`: None where
-    only the core is probed.
+    only the core is probed. `pace`: by how much the probes' intervals are longer than in a campaign with faults.
     """
 
     epoch: float
@@ -89,6 +89,7 @@ class LoadSpec:
     database: Database
     broker: Broker
     services: Services | None = None
+    pace: float = 1.0
 
 
 _DOCUMENT = TypeAdapter(LoadSpec)
