@@ -29,6 +29,7 @@ CENTRAL = units.Daemon(
     service="ceilometer",
     description="OpenStack Ceilometer central agent",
     user="ceilometer",
+    nice=10,
     command=f"/usr/bin/ceilometer-polling --polling-namespaces central --config-file {CONFIG}",
     # Swift's client is called without any word of a CA.
     environment={"REQUESTS_CA_BUNDLE": tls.TRUSTED},
@@ -38,6 +39,7 @@ NOTIFICATION = units.Daemon(
     service="ceilometer",
     description="OpenStack Ceilometer notification agent",
     user="ceilometer",
+    nice=10,
     command=f"/usr/bin/ceilometer-agent-notification --config-file {CONFIG}",
     config="ceilometer.conf",
     workers=(("notification", "workers"),),
