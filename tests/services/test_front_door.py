@@ -143,7 +143,7 @@ print(json.dumps(found))
 
 @cache
 def _seen(directory: Path) -> dict[str, Any]:
-    case = cases.read(cases.ROOT / "tests/services/haproxy/lan.yaml")
+    case = cases.read(cases.ROOT / "tests/services/haproxy/off.yaml")
     tree, layer = directory / "tree", directory / "layer"
     layer.mkdir()
     for file in (r for r in case.resources(case.cloud(directory)) if isinstance(r, File)):
