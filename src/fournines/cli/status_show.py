@@ -125,6 +125,7 @@ def _hosts(states: dict[str, HostState]) -> Table:
         "memcached",
         "agent",
         "units",
+        "clock",
         "certificate",
         "fernet key",
     )
@@ -141,6 +142,7 @@ def _hosts(states: dict[str, HostState]) -> Table:
             _probe(s.memcached),
             _mark(s.age <= 10, f"{s.age:.0f} s"),
             _mark(not down, f"{len(s.units) - len(down)}/{len(s.units)}"),
+            f"{s.clock[0]:+.2f} s" if s.clock else "",
             "" if ends is None else f"{(ends - time.time()) / 86400:.0f} days",
             "" if s.fernet_age is None else _ago(s.fernet_age),
         )

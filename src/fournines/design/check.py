@@ -20,6 +20,7 @@ from fournines.design import (
     repeats,
     targets,
     timers,
+    undone,
 )
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
@@ -48,6 +49,8 @@ FILE_RULES = (
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
 )
 DESIGN_RULES = (
+    Rule("undone-pattern", "options that the cloud does not work with", undone.broken, acceptable=False),
+    Rule("weakened-pattern", "options that take away what the design rests on", undone.weakened),
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
     Rule("volume-backend", "back ends of Cinder without a section or a driver", placement.volumes, acceptable=False),

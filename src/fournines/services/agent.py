@@ -22,7 +22,7 @@ import fournines.agent
 from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
+from fournines.services import galera_tls, haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
 from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
@@ -61,7 +61,7 @@ class Agent(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield from _code()
-        yield from mariadb.transfer(cloud, host)
+        yield from galera_tls.transfer(cloud, host)
         yield _settings(OBSERVER_FILE, OBSERVER, _observer(cloud, host))
         guarded = host in guards(cloud, host.region)
         if guarded:

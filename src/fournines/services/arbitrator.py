@@ -36,7 +36,7 @@ class Arbitrator(Service):
         text = template(
             "arbitrator/fournines-arbitrator.service.j2",
             nodes=nodes,
-            group=mariadb.group_name(cloud, host.region),
+            group=mariadb.group_name(cloud, cloud.region_of(host)),
             # systemd hands the files of the folder to the unit's own user.
             options=mariadb.group_options(cloud, host, f"/run/credentials/{UNIT}"),
             certificates=CERTIFICATES if tls.encrypted(cloud) else "",

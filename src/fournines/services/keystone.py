@@ -13,12 +13,14 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, fernet, memcached, openstack, quoting, tls, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
+from fournines.services.guard import Guard, below, is_set, unless, when
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
@@ -35,6 +37,7 @@ PORT = endpoints.KEYSTONE_PORT
 CONFIG = "/etc/keystone/keystone.conf"
 KEYS = "/etc/keystone/fernet-keys"
 CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
+APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
 #: What Keystone stores of a password takes 0.3 s to compare with, so the host remembers which one it has set.
@@ -59,6 +62,85 @@ class Keystone(Service):
             Timed("cache", "memcache_dead_retry", "memcache_dead_retry"),
         )
     }
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("keystone.conf"),
+        Guard(
+            "keystone.conf",
+            "token",
+            "provider",
+            unless("fernet"),
+            "its keys are not on the hosts: no host could read another's tokens",
+            "fernet",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "fernet_*",
+            "key_repository",
+            is_set,
+            "the keys that all hosts share are elsewhere: each would make its own, and refuse the others' tokens",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "credential",
+            "key_repository",
+            is_set,
+            "the keys that all hosts share are elsewhere",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "fernet_tokens",
+            "max_active_keys",
+            below(3),
+            "a rotation drops the key of tokens that are still in use",
+            "at least 3",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "backend",
+            unless("oslo_cache.memcache_pool"),
+            "other clients of memcached ignore their timeouts: a cache that froze froze every Keystone for 67 s",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "enabled",
+            when("false"),
+            "every validation of a token reads the database",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "memcache_pool_flush_on_reconnect",
+            when("false"),
+            "a cache that was away answers with what it knew before, a revoked token for instance",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "DEFAULT",
+            "insecure_debug",
+            when("true"),
+            "errors tell strangers why they were refused",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "DEFAULT",
+            "admin_token",
+            is_set,
+            "who has it is administrator, without an account",
+            "remove it",
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("authenticate", "gets a token"),
         Function("list_projects", "lists projects"),
@@ -77,6 +159,8 @@ class Keystone(Service):
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
             yield from _state(cloud, region)
+        program = files("fournines.services").joinpath("scripts/keystone_application.py").read_text(encoding="utf-8")
+        yield File(APPLICATION, program, triggers=(f"restart:{UNIT}",))
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
@@ -134,7 +218,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         description="OpenStack Keystone API",
         user="keystone",
         port=PORT,
-        application={"wsgi-file": "/usr/bin/keystone-wsgi-public"},
+        application={"wsgi-file": APPLICATION},
         workers=2,
         inter=timers(cloud).check_inter,
     )

@@ -25,9 +25,10 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting, tls
+from fournines.services import front_door, galera_tls, quoting, tls
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
@@ -39,8 +40,9 @@ from fournines.timing.timers import Timers
 UNIT = "mariadb.service"
 PORT = 3306
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
-TRANSFER = "/etc/mysql/mariadb.conf.d/98-fournines-transfer.cnf"
-CERTIFICATES = "/etc/mysql/fournines"
+LONGEST_GROUP = 32
+#: Of one controller of a whole cloud, at rest.
+LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
 #: incremental transfer.
 GCACHE = "512M"
@@ -69,6 +71,93 @@ class Mariadb(Service):
             )
         )
     }
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        Guard("my.cnf", "mariadbd", *rest[:-1], fatal=rest[-1])
+        for rest in (
+            (
+                "wsrep_cluster_address",
+                is_set,
+                "without the other members' addresses a node that starts makes a database of "
+                "its own: two that both take writes",
+                "remove it: the addresses are those of the hosts",
+                True,
+            ),
+            ("wsrep_on", when("false"), "nothing is replicated: each node is a database of its own", "remove it", True),
+            ("wsrep_provider", is_set, "it is Galera's library; without, nothing is replicated", "remove it", True),
+            (
+                "wsrep_provider_options",
+                is_set,
+                "it replaces all timers, addresses and the size of the cache that fournines writes there",
+                "the single variable: wsrep_provider_NAME, or timing.overrides",
+                True,
+            ),
+            (
+                "wsrep_provider_pc_ignore_*",
+                when("true", "ON"),
+                "both halves of a partition stay Primary and take writes",
+                "remove it",
+                True,
+            ),
+            ("wsrep_provider_pc_bootstrap", is_set, "a node that starts declares itself Primary", "remove it", True),
+            ("wsrep_cluster_name", is_set, "a node of another name cannot join", "remove it", True),
+            ("wsrep_node_*", per_host, "each node has its own", "remove it", True),
+            ("bind_address", per_host, "each node has its own", "remove it", True),
+            ("port", unless("3306"), "the load balancer and every service look at 3306", "remove it", True),
+            ("skip_networking", when("true"), "nobody reaches it", "remove it", True),
+            ("skip_grant_tables", when("true"), "everybody on the network is its administrator", "remove it", True),
+            ("default_storage_engine", unless("InnoDB"), "Galera replicates InnoDB only", "remove it", True),
+            ("binlog_format", unless("ROW", "2"), "Galera replicates rows", "remove it", True),
+            ("innodb_autoinc_lock_mode", unless("2"), "Galera's appliers deadlock", "remove it", True),
+            ("read_only", when("true"), "no service can write", "remove it", True),
+            ("super_read_only", when("true"), "no service can write", "remove it", True),
+            ("innodb_force_recovery", unless("0"), "it takes no writes", "remove it", True),
+            ("innodb_read_only", when("true"), "it takes no writes", "remove it", True),
+            (
+                "wsrep_desync",
+                when("true"),
+                "the node falls behind, and the others no longer wait for it",
+                "remove it",
+                True,
+            ),
+            ("wsrep_reject_queries", unless("NONE"), "it refuses its clients", "remove it", True),
+            (
+                "innodb_flush_log_at_trx_commit",
+                unless("1"),
+                "a power failure of all nodes loses commits that were acknowledged: up to a second of them",
+                "1",
+                False,
+            ),
+            (
+                "innodb_doublewrite",
+                when("false"),
+                "a power failure in the middle of a page's write damages the database",
+                "remove it",
+                False,
+            ),
+            (
+                "wsrep_sst_method",
+                unless("mariabackup"),
+                "the donor's tables are locked while it copies, and the donor may be the writer",
+                "mariabackup",
+                False,
+            ),
+            ("wsrep_osu_method", unless("TOI"), "an upgrade of tables reaches one node only", "remove it", False),
+            (
+                "max_connections",
+                below(LEAST_CONNECTIONS),
+                f"the pools of one host's services hold up to {LEAST_CONNECTIONS} connections: the others are refused",
+                f"at least {LEAST_CONNECTIONS} a controller",
+                False,
+            ),
+            (
+                "max_connect_errors",
+                below(1000),
+                "a load balancer whose checks break off is locked out after so many",
+                "remove it",
+                False,
+            ),
+        )
+    )
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
@@ -84,16 +173,8 @@ class Mariadb(Service):
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
             yield Package(package)
-        if tls.encrypted(cloud):
-            yield from tls.files(
-                CERTIFICATES,
-                "mysql",
-                restart,
-                server=tls.database_pem(cloud, host),
-                member=tls.member_pem(cloud, host, self.name),
-                members=tls.member_ca(cloud, host.region, self.name),
-            )
-        yield _step(cloud)
+        yield from galera_tls.certificates(cloud, host, restart)
+        yield galera_tls.step(cloud, CONFIG, UNIT)
         yield File(CONFIG, _config(cloud, host), triggers=restart)
         yield INSTALLED
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
@@ -127,9 +208,23 @@ class Mariadb(Service):
                 check="/database/writer" if agent else "",
                 check_port=9200 if agent else 0,
                 standby=not agent,
-                settings={"timeout client": idle, "timeout server": idle},
+                settings={
+                    "timeout client": idle,
+                    "timeout server": idle,
+                    "maxconn": max(front_door.MAX_PER_FRONTEND, _connections(cloud, region.name)),
+                },
             ),
         )
+
+
+def group_name(cloud: Cloud, region: Region) -> str:
+    """Galera's name of the cluster, of 32 bytes at most (gcomm's String<32>): beyond, joiners fail without saying why.
+    Long names are cut, and told apart by their digest."""
+    name = f"{cloud.name}-{region.name}"
+    if len(name) <= LONGEST_GROUP:
+        return name
+    digest = hashlib.sha256(f"{cloud.name}/{region.name}".encode()).hexdigest()[:10]
+    return f"{name[: LONGEST_GROUP - 11]}-{digest}"
 
 
 def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
@@ -151,13 +246,9 @@ def primary_of(*sizes: int) -> str:
     )
 
 
-def group_name(cloud: Cloud, region: str) -> str:
-    return f"{cloud.name}-{region}"
-
-
 def group_options(cloud: Cloud, host: Host, certificates: str) -> str:
     """What every member of the group must have alike, an arbitrator too. `certificates`: its folder of them."""
-    return _joined(_group_communication(timers(cloud), host) | _replication_tls(cloud, certificates))
+    return _joined(_group_communication(timers(cloud), host) | galera_tls.replication(cloud, certificates))
 
 
 def _config(cloud: Cloud, host: Host) -> str:
@@ -169,7 +260,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "skip_name_resolve": "ON",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_general_ci",
-        "max_connections": 2000,
+        "max_connections": _connections(cloud, region.name),
         "max_connect_errors": 1000000,
         "default_storage_engine": "InnoDB",
         "innodb_autoinc_lock_mode": 2,
@@ -181,7 +272,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(cloud, host)}"',
-        "wsrep_cluster_name": group_name(cloud, region.name),
+        "wsrep_cluster_name": group_name(cloud, region),
         "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
@@ -191,56 +282,15 @@ def _config(cloud: Cloud, host: Host) -> str:
         # The first member is the usual writer: asked last. The comma at the end allows any other.
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
         "wsrep_allowlist": ",".join(str(m.address) for m in members(cloud, host.region, "mariadb")),
-        **_server_tls(cloud),
+        **galera_tls.server(cloud),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
-def _server_tls(cloud: Cloud) -> dict[str, Any]:
-    """Of clients. The agent and other root programs of the host use the local socket, which counts as secure."""
-    if not tls.encrypted(cloud):
-        return {"ssl": False}  # by default 11.4 and newer make a certificate that nobody can check
-    return {
-        "ssl_ca": tls.CA,
-        "ssl_cert": f"{CERTIFICATES}/server.pem",
-        "ssl_key": f"{CERTIFICATES}/server.pem",
-        "require_secure_transport": tls.required(cloud),
-    }
+def _connections(cloud: Cloud, region: str) -> int:
+    from fournines.services.rendered import connections  # it renders the services that import this module
 
-
-def transfer(cloud: Cloud, host: Host) -> Iterable[Resource]:
-    """What both ends of a state transfer read when it begins: a member that restarts has one, however little it missed.
-    They must agree, so this changes in the agent's stage, on all hosts at once, before the first member restarts. That
-    is the last step of a change: the certificates came with the one before."""
-    if "mariadb" not in host.services:
-        return
-    member = f"{CERTIFICATES}/member.pem"
-    encryption = {
-        "encrypt": 3,
-        "ssl-mode": "VERIFY_CA",
-        "tca": f"{CERTIFICATES}/members.pem",
-        "tcert": member,
-        "tkey": member,
-    }
-    yield File(TRANSFER, ini({"sst": encryption if tls.required(cloud) else {"encrypt": 0}}, {}))
-
-
-def _step(cloud: Cloud) -> Task:
-    """Refuses a change that would leave the members unable to speak to one another while it rolls."""
-    other = {"required": "off", "off": "required"}.get(cloud.tls.internal, "none")
-    return Task(
-        name="the members can change over one by one",
-        check=(
-            f"[ -e {CONFIG} ] && systemctl -q is-active {UNIT} || {{ echo ok; exit 0; }}\n"
-            f"case $(grep ^wsrep_provider_options {CONFIG}) in\n"
-            "*socket.ssl=yes*) now=required ;; *socket.dynamic=yes*) now=optional ;; *) now=off ;;\nesac\n"
-            f'[ $now = {other} ] && echo "$now: needs tls.internal optional first" || echo ok'
-        ),
-        script=(
-            f"echo 'Galera cannot go from tls.internal {other} to {cloud.tls.internal} one member after another:"
-            " apply with `tls: {internal: optional}` first, then with this one' >&2\nexit 1"
-        ),
-    )
+    return connections(cloud, region)
 
 
 def _group_communication(t: Timers, host: Host) -> dict[str, str]:
@@ -264,26 +314,13 @@ def _provider_options(cloud: Cloud, host: Host) -> str:
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
-        **_replication_tls(cloud, CERTIFICATES),
+        **galera_tls.replication(cloud, galera_tls.CERTIFICATES),
     }
     return _joined(options)
 
 
 def _joined(options: Mapping[str, str]) -> str:
     return ";".join(f"{name}={value}" for name, value in options.items())
-
-
-def _replication_tls(cloud: Cloud, certificates: str) -> dict[str, str]:
-    """Of replication and incremental state transfer. Galera asks the other side for its certificate, both ways. A
-    member with `socket.dynamic` speaks both."""
-    if not tls.encrypted(cloud):
-        return {}
-    return {
-        **({"socket.ssl": "yes"} if tls.required(cloud) else {"socket.dynamic": "yes"}),
-        "socket.ssl_ca": f"{certificates}/members.pem",
-        "socket.ssl_cert": f"{certificates}/member.pem",
-        "socket.ssl_key": f"{certificates}/member.pem",
-    }
 
 
 def _iso(seconds: float) -> str:

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, swift_rings, units
+from fournines.services import memcached, openstack, swift_rings, units
+from fournines.services.guard import Guard, is_set
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
@@ -49,6 +50,32 @@ class SwiftStorage(Service):
         *(_daemon(kind, what) for kind, daemons in DAEMONS.items() for what in daemons),
         RSYNC,
         *(f"swift-{kind}-{what}.timer" for kind, whats in ROUNDS.items() for what in whats),
+    )
+
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        guard
+        for kind in swift_rings.PORTS
+        for guard in (
+            *openstack.each_host(f"{kind}-server.conf", "DEFAULT", "bind_ip"),
+            Guard(
+                f"{kind}-server.conf",
+                "DEFAULT",
+                "bind_port",
+                is_set,
+                "the rings say where it is",
+                "remove it",
+                fatal=True,
+            ),
+            Guard(
+                f"{kind}-server.conf",
+                "DEFAULT",
+                "devices",
+                is_set,
+                "the folders are made at /srv/node",
+                "remove it",
+                fatal=True,
+            ),
+        )
     )
 
     def write_quorum(self, cloud: Cloud, region: Region) -> int:

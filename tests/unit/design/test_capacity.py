@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from fournines.cli.main import cli
 from fournines.design.capacity import BUS_CONNECTIONS, SIZE, Capacity, Limit, capacity
-from fournines.design.rendered import Rendered, Size, in_bytes, rendered
 from fournines.errors import UsageError
 from fournines.services import load, registry
+from fournines.services.rendered import Rendered, Size, in_bytes, rendered
 from fournines.services.resource import File
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -24,7 +24,7 @@ def _rows(cloud: Cloud, region: Region) -> Iterator[tuple[str, ...]]:
     for service, f in balanced:
         protocol = "tcp, TLS" if f.public else "tcp"
         if f.public:
-            yield "users", "public VIP", str(region.vips.public), protocol, str(f.port), service.name
+            yield "users", "public VIP", str(region.vips.public), protocol, str(f.public_port or f.port), service.name
         yield "every host", "internal VIP", str(region.vips.internal), "tcp", str(f.port), service.name
     for service, f in balanced:
         ports = ", ".join(dict.fromkeys(str(p) for p in (f.port, f.check_port) if p))
