@@ -71,7 +71,7 @@ def test_strikes_are_seen_and_cuts_have_their_length(cloud_file: Path, cloud: Cl
     audits = [{finding["name"]: finding["detail"] for finding in fault["audit"]} for fault in faults]
     assert [fault["not_measured"] for fault in faults] == [None] * 4
     assert all("the strike was seen from outside" in audit for audit in audits)
-    length = float(re.search(r"cut for ([\d.]+) s", audits[0]["what it was until its heal"])[1])  # type: ignore[index]
+    length = float(re.search(r"cut for ([\d.]+) s", audits[0]["the strike was seen from outside"])[1])  # type: ignore[index]
     assert 0.5 <= length < 0.6
     assert not any(lab.isolated(cloud.name, host.name) or lab.is_frozen(cloud.name, host.name) for host in cloud.hosts)
 

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fournines.cli.voters_show import voters_lines
 from fournines.health.cluster import Cluster, RegionState
 from fournines.health.snapshot import HostState, Openstack, Probe
 from fournines.services.capabilities import voting
@@ -79,6 +80,8 @@ def _whole(seen: Cluster) -> RenderableType:
     for warning in seen.warnings:
         parts.append(Text.assemble("\n", ("! ", WARN), (f"{warning.where}: ", "bold"), warning.what))
         parts.append(Text(f"  next: {warning.next}", style=DIM))
+    if lines := voters_lines(seen.cloud):
+        parts.append(Text("\n" + "\n".join(lines), style=DIM))
     for region in seen.regions:
         if len(seen.regions) > 1:
             parts.append(Text(f"\nregion {region.region.name}", style="bold"))

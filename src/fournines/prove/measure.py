@@ -163,24 +163,18 @@ class Trial:
             self._event("injecting" if first else "injecting again")
             await injection.strike()
             self._event("injected" if first else "injected again")
-            self._seen("the strike was seen from outside", await injection.verify())
+            self._event("seen", what=await injection.verify())
             seen = True
-            self._seen("what it was until its heal", await injection.hold())
+            if held := await injection.hold():
+                site.reporter.phase("; ".join(held))
+                self._event("seen", what=held)
         except FourninesError as error:
             # Once it was seen, what clients had to bear was real.
-            if seen:
-                self._event("finding", name="the fault lasted until its heal", ok=None, detail=_line(error))
-            else:
-                self._event("not_measured", why=_line(error))
+            self._event("hold_failed" if seen else "not_measured", why=_line(error))
         finally:
             unhealed = await asyncio.shield(injection.heal())
             self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
         return seen
-
-    def _seen(self, name: str, lines: tuple[str, ...]) -> None:
-        if lines:
-            self._site.reporter.phase("; ".join(lines))
-            self._event("finding", name=name, ok=True, detail="; ".join(lines))
 
     async def _standing(self, holders: Holders) -> Standing:
         """Who is what now, seen from outside. The queue's leader is only asked for where it matters."""

@@ -21,7 +21,7 @@ def table(campaign: Campaign) -> str:
     heads += [f"{name}: {which}" for name in COLUMNS.values() for which in ("median", "worst")]
     if campaign.baseline:
         theirs = f"under {campaign.baseline} timers"
-        heads += [f"{name} {theirs}: median" for name in COLUMNS.values()] + ["ratio"]
+        heads += [f"{name} {theirs}: {which}" for name in COLUMNS.values() for which in ("median", "worst")] + ["ratio"]
     heads += ["redundant again: median", "worst", "acknowledged", "lost"]
     rows = [_row(f, baseline=bool(campaign.baseline)) for f in shown.faults]
     absent = [[code(str(r.fault)), "0", inline(f"not measured: {r.not_measured}")] for r in shown.not_measured]
@@ -42,7 +42,8 @@ def _row(fault: FaultView, *, baseline: bool) -> list[str]:
     for figure in COLUMNS:
         cells += _median_and_worst(fault.spreads[figure], text.seconds)
     if baseline:
-        cells += [_median_and_worst(fault.theirs[figure], text.seconds)[0] for figure in COLUMNS]
+        for figure in COLUMNS:
+            cells += _median_and_worst(fault.theirs[figure], text.seconds)
         cells.append(_ratio(fault))
     cells += _median_and_worst(fault.spreads["redundant_again_s"], text.seconds)
     return [*cells, text.count(fault.acknowledged), text.count(fault.lost)]

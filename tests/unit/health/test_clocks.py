@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,42 @@ def test_the_clock_of_the_machine_that_asks_does_not_matter(ours: float) -> None
 def test_an_answer_that_took_long_says_less() -> None:
     assert said((0.0, 0.01), (CLOCK_OFF + 0.5, 0.6), (0.0, 0.01)) == []
     assert said((0.0, 0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("container", "active", "synchronised", "chrony", "said", "good"),
+    [
+        (1, 3, "no", 1, "no time daemon runs", False),
+        (1, 0, "no", 1, "ok", False),
+        (1, 0, "yes", 1, "ok", False),  # chrony is off by more than half a second
+        (1, 0, "yes", 0, "ok", True),
+        (0, 3, "no", 1, "ok", True),  # a container has its machine's clock
+    ],
+)
+def test_what_is_asked_of_a_host(
+    tmp_path: Path, container: int, active: int, synchronised: str, chrony: int, said: str, good: bool
+) -> None:
+    programs = {
+        "systemd-detect-virt": f"exit {container}",
+        "systemctl": f"exit {active}",
+        "timedatectl": f"echo {synchronised}",
+        "chronyc": f"exit {chrony}",
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+
+    def run(script: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+
+    base, host = registry()["base"], CLOUD.hosts[0]
+    (task,) = (r for r in base.desired(CLOUD, host) if r.key == "task:time synchronisation")
+    assert run(task.check).stdout == f"{said}\n"  # type: ignore[attr-defined]
+    (check,) = (c for c in base.checks(CLOUD, host) if c.name == "its clock is synchronised")
+    done = run(check.script)
+    assert (done.returncode == 0) is good
+    assert ("container" in done.stdout) is (container == 0)
 
 
 def test_a_time_daemon_is_installed_unless_told_not_to(tmp_path: Path) -> None:
