@@ -184,6 +184,7 @@ class Rabbitmq(Service):
                 CERTIFICATES,
                 "rabbitmq",
                 restart,
+                ca=tls.internal_ca(cloud),
                 server=tls.broker_pem(cloud, host),
                 member=tls.member_pem(cloud, host, self.name),
                 members=tls.member_ca(cloud, host.region, self.name),
@@ -295,7 +296,11 @@ def _management(cloud: Cloud, host: Host) -> dict[str, Any]:
 
 def _certificate(prefix: str) -> dict[str, Any]:
     server = f"{CERTIFICATES}/server.pem"
-    return {f"{prefix}.cacertfile": tls.CA, f"{prefix}.certfile": server, f"{prefix}.keyfile": server}
+    return {
+        f"{prefix}.cacertfile": f"{CERTIFICATES}/ca.pem",
+        f"{prefix}.certfile": server,
+        f"{prefix}.keyfile": server,
+    }
 
 
 def _environment(cloud: Cloud, host: Host) -> str:
