@@ -92,8 +92,9 @@ version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 say "installing Python packages into .venv ($("$python" --version))"
 good_python .venv/bin/python || { rm -rf .venv; "$python" -m venv .venv; }
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --editable .
+# Nothing is installed that is not, byte for byte, what requirements.lock names; what builds the package is in it too.
+.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 cp requirements.lock "$stamp"
 [ "${1:-}" != tests ] || touch .venv/.tests
 # Under sudo, what lies in the working tree stays its owner's.

@@ -96,6 +96,8 @@ def oslo(root: Path, service: ReadsOsloConfig) -> Options:
             if "auth_type" in options:
                 options.update(dict.fromkeys(set(auth) - set(options), ""))
         found[file] = sections
+        if "service_credentials" in sections:  # registered by the code alone, as options of a session
+            sections["service_credentials"].setdefault("cafile", "")
     return found
 
 

@@ -24,7 +24,7 @@ INSIDE = cases.ROOT / "tests/samples/front_door_inside.py"
 
 @cache
 def _seen(directory: Path) -> dict[str, Any]:
-    case = cases.read(cases.ROOT / "tests/services/haproxy/lan.yaml")
+    case = cases.read(cases.ROOT / "tests/services/haproxy/off.yaml")
     tree, layer = directory / "tree", directory / "layer"
     layer.mkdir()
     for file in (r for r in case.resources(case.cloud(directory)) if isinstance(r, File)):

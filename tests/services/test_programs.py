@@ -18,7 +18,7 @@ from samples import cases
 pytestmark = pytest.mark.lab
 
 #: Of the way in which accounts sign in; the validator does not know them, `known` does.
-_AUTH = "auth_url|username|password|user_domain_name|project_name|project_domain_name"
+_AUTH = "auth_url|username|password|user_domain_name|project_name|project_domain_name|cafile"
 #: Sections that the operator or fournines names, or where accounts sign in: `known` has them, the validator has not.
 _NAMED = {
     "cinder": ("nova", "service_user"),

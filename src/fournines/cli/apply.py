@@ -140,12 +140,12 @@ async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: boo
 def _write_access(cloud: Cloud) -> None:
     """What a client needs, beside the cloud's other state."""
     from fournines.services.keystone import clouds_yaml
-    from fournines.services.tls import ca_certificate
+    from fournines.services.tls import trusted
 
     if "keystone.admin" not in cloud.secrets.names():
         return
     authority = cloud.state_dir / "ca.pem"
-    authority.write_text(ca_certificate(cloud))
+    authority.write_text(trusted(cloud))
     access = cloud.state_dir / "clouds.yaml"
     write_private(access, clouds_yaml(cloud, str(authority)))
     click.echo(f"credentials: {access}", err=True)

@@ -82,7 +82,7 @@ Examples:
 @_CLOUD
 def clouds_yaml(cloud: Path) -> None:
     from fournines.services.keystone import clouds_yaml as render
-    from fournines.services.tls import ca_certificate
+    from fournines.services.tls import trusted
 
     made = load(cloud)
     if "keystone.admin" not in made.secrets.names():
@@ -94,7 +94,7 @@ def clouds_yaml(cloud: Path) -> None:
     authority = made.state_dir / "ca.pem"
     try:
         authority.parent.mkdir(parents=True, exist_ok=True)
-        authority.write_text(ca_certificate(made))
+        authority.write_text(trusted(made))
     except OSError as error:
         raise FourninesError(f"{authority} cannot be written", why=error.strerror or str(error)) from None
     click.echo(render(made, str(authority)), nl=False)

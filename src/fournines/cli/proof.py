@@ -37,7 +37,7 @@ from fournines.prove.run import Order, analyse_again, run
 from fournines.prove.site import Lengths, Reporter, Site
 from fournines.prove.versions import versions
 from fournines.services import registry
-from fournines.services.tls import ca_certificate
+from fournines.services.tls import trusted
 
 SSH = SshOptions()
 T = TypeVar("T")
@@ -142,7 +142,7 @@ async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish
         return await connect_host(cloud.host_by_name[name], SSH)
 
     cafile = cloud.state_dir / "ca.pem"
-    cafile.write_text(ca_certificate(cloud))
+    cafile.write_text(trusted(cloud))
     reach, epoch = Reach(open_host), time.monotonic()
     try:
         powers = powers_of(cloud, region, reach)

@@ -150,11 +150,13 @@ FAILURE_KINDS = ("region", "network", "power", "switch", "zone", "host", "proces
 
 @dataclass(frozen=True)
 class Tls:
-    """Operator's own certificate for the public VIP; None: fournines' CA issues one."""
+    """Operator's own certificate for the public VIP; None: fournines' CA issues one. internal: of what services say to
+    one another."""
 
     certificate: FilePath | None = None
     key: FilePath | None = None
     ca: FilePath | None = None
+    internal: Literal["required", "optional", "off"] = "required"
 
 
 @dataclass(frozen=True, eq=False)

@@ -171,7 +171,7 @@ class _Resolver:
         for one, other in (("certificate", "key"), ("key", "certificate"), ("ca", "certificate")):
             if getattr(tls, one) and not getattr(tls, other) and ("tls", other) not in self.problems.places:
                 self.problems.wrong(("tls", one), f"a {one} without a {other}", f"add {other}: FILE", key=True)
-        return model.Tls(*(self._file(f) for f in (tls.certificate, tls.key, tls.ca)))
+        return model.Tls(*(self._file(f) for f in (tls.certificate, tls.key, tls.ca)), internal=tls.internal)
 
     def _file(self, name: str | None) -> FilePath | None:
         """`~` is the home directory; relative paths begin at the cloud file's."""

@@ -175,18 +175,23 @@ class Service(Part):
 
 
 class Tls(Part):
-    """Your own certificate on the public VIP; without it fournines makes a CA and issues one."""
+    """Certificates: of the public VIP, and of what services say to one another."""
 
     certificate: str | None = Field(
         default=None,
         min_length=1,
-        description="PEM: the certificate for the regions' `public_name` (or public VIP), then its chain",
+        description="PEM of your own: the certificate for the regions' `public_name` (or public VIP), then its chain",
     )
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
         default=None,
         min_length=1,
         description="PEM, what clients verify with; needed unless this machine trusts the issuer, or it is self-signed",
+    )
+    internal: Literal["required", "optional", "off"] = Field(
+        default="required",
+        description="TLS between services, under a CA of the cloud's own; `optional`: servers also take what is not"
+        " encrypted, for the time of a change; `off`: nothing inside is encrypted",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import hmac
 import os
 import re
 import secrets as random
@@ -81,6 +82,12 @@ class Secrets:
         if name not in self._values:
             self._values[name] = generate()
         return Secret(self._values[name], name, str(self._path or ""))
+
+    def mark(self, name: str) -> str:
+        """Changes when the secret `name` does, and says nothing about it, however easily that is guessed: keyed by a
+        secret of its own. What was last applied is remembered by it."""
+        key = self.get("marks")
+        return hmac.new(key.encode(), f"{name}\0{self.get(name)}".encode(), "sha256").hexdigest()
 
     def set(self, name: str, value: str) -> None:
         self._values[name] = value

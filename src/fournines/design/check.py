@@ -10,7 +10,18 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, certificates, options, placement, quorum, repeats, targets, timers, undone
+from fournines.design import (
+    addresses,
+    certificates,
+    encryption,
+    options,
+    placement,
+    quorum,
+    repeats,
+    targets,
+    timers,
+    undone,
+)
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -63,6 +74,7 @@ DESIGN_RULES = (
         addresses.partly_attached,
     ),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
+    Rule("not-encrypted", "services inside that take connections without TLS", encryption.not_required),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )
 RULES = (*FILE_RULES, *DESIGN_RULES)

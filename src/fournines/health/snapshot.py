@@ -215,13 +215,18 @@ def _guard(said: Mapping[str, Any]) -> GuardState:
 
 
 def _backends(said: Mapping[str, Any]) -> list[Backend]:
+    """One a proxy and host. While TLS is introduced a host has two, `HOST` and `HOST-tls`: one of them is up."""
     proxies: Mapping[str, Mapping[str, Mapping[str, str]]] = said.get("proxies") or {}
-    return [
-        Backend(proxy, server, fields["status"], fields["check_desc"] or fields["check_status"])
-        for proxy, servers in proxies.items()
-        for server, fields in servers.items()
-        if server not in ("FRONTEND", "BACKEND") and fields["status"] != "no check"
-    ]
+    found: dict[tuple[str, str], Backend] = {}
+    for proxy, servers in proxies.items():
+        for server, fields in servers.items():
+            if server in ("FRONTEND", "BACKEND") or fields["status"] == "no check":
+                continue
+            host = server.removesuffix("-tls") if server.removesuffix("-tls") in servers else server
+            backend = Backend(proxy, host, fields["status"], fields["check_desc"] or fields["check_status"])
+            if backend.up or (proxy, host) not in found:
+                found[proxy, host] = backend
+    return list(found.values())
 
 
 def _galera(said: Mapping[str, Any]) -> Galera:

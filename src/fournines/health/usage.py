@@ -23,14 +23,14 @@ ANSWER = 60.0
 async def usage(cloud: Cloud, hosts: Mapping[str, Transport]) -> tuple[Usage, ...]:
     """Of those of the cloud's hosts that are in `hosts`. Raises HostError when one does not answer as it should."""
     script = files("fournines.health").joinpath("usage_script.py").read_text(encoding="utf-8")
-    asked = (_ask(host, hosts[host.name], script) for host in cloud.hosts if host.name in hosts)
+    asked = (_ask(cloud, host, hosts[host.name], script) for host in cloud.hosts if host.name in hosts)
     return tuple(await asyncio.gather(*asked))
 
 
-async def _ask(host: Host, transport: Transport, script: str) -> Usage:
+async def _ask(cloud: Cloud, host: Host, transport: Transport, script: str) -> Usage:
     question = {
         "services": sorted(host.services),
-        "amqp": rabbitmq.PORT,
+        "amqp": rabbitmq.port(cloud),
         "haproxy": haproxy.SOCKET,
         "proxy": mariadb.Mariadb.name,
     }

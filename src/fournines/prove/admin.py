@@ -69,11 +69,12 @@ class Keystone:
 class Management:
     """The queues of one vhost, through the first management API that answers. Raises ProveError."""
 
-    def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str) -> None:
+    def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str, cafile: str) -> None:
         self._session = session
         self._auth = aiohttp.encode_basic_auth(rabbitmq.ADMIN, cloud.secrets.get("rabbitmq.admin"))
         hosts = cloud.hosts_of("rabbitmq", region.name)
-        self._urls = [f"http://{h.address}:{rabbitmq.MANAGEMENT_PORT}/api/queues/{vhost}" for h in hosts]
+        self._urls = [f"{rabbitmq.management_url(cloud, h)}/queues/{vhost}" for h in hosts]
+        self._tls = ssl.create_default_context(cafile=cafile or None)
 
     async def remove_queues(self) -> None:
         for queue in await self._call("GET", "") or ():
@@ -89,7 +90,7 @@ class Management:
         for url in self._urls:
             try:
                 headers = {"Authorization": self._auth}
-                async with self._session.request(method, url + path, headers=headers) as answer:
+                async with self._session.request(method, url + path, headers=headers, ssl=self._tls) as answer:
                     if answer.status in (204, 404):
                         return None
                     await _must_be(answer, 200)

@@ -21,9 +21,10 @@ import pymysql
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
+from fournines.prove.load.http import trusting
 from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import endpoints, mariadb, rabbitmq
+from fournines.services import endpoints, mariadb, rabbitmq, tls
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -49,8 +50,9 @@ _Refusals = (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """`cafile`: PEM that the public VIP's certificate is checked against. `domain`: id of the campaign's own. `timers`:
-    of the campaign's own clients, which are the same under a baseline: what is compared is the cloud, not who asks."""
+    """`cafile`: PEM that the certificates of the VIPs and of the nodes are checked against. `domain`: id of the
+    campaign's own. `timers`: of the campaign's own clients, the same under a baseline: what is compared is the cloud,
+    not who asks."""
 
     cafile: str
     domain: str
@@ -71,13 +73,14 @@ class Grounds:
             schema=ACCOUNT,
             connect_timeout=t.db_connect_timeout,
             read_timeout=t.db_read_timeout,
+            cafile=self.cafile if tls.encrypted(cloud) else "",
         )
 
     def broker(self, cloud: Cloud, region: Region, queue: str) -> Broker:
         t = self.timers
         return Broker(
             nodes=tuple(str(h.address) for h in cloud.hosts_of("rabbitmq", region.name)),
-            port=rabbitmq.PORT,
+            port=rabbitmq.port(cloud),
             vhost=ACCOUNT,
             user=ACCOUNT,
             password=cloud.secrets.get(f"{ACCOUNT}.messaging"),
@@ -85,6 +88,7 @@ class Grounds:
             heartbeat=t.amqp_heartbeat,
             reconnect_delay=t.amqp_reconnect_delay,
             user_timeout=t.tcp_user_timeout,
+            cafile=self.cafile if tls.encrypted(cloud) else "",
         )
 
 
@@ -93,7 +97,7 @@ async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[G
     """Makes them, and removes them however the campaign ends. Raises ProveError when the cloud does not let it."""
     timeout = aiohttp.ClientTimeout(total=30)
     async with aiohttp.ClientSession(connector=connector(region.public_hosts), timeout=timeout) as session:
-        admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT)
+        admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT, cafile)
         try:
             made = await _make(cloud, admin, manager)
             await _sql(made.database(cloud, region), _CREATE_SQL)
@@ -137,6 +141,7 @@ async def _sql(database: Database, statements: tuple[str, ...]) -> None:
         db=database.schema,
         connect_timeout=10,
         autocommit=True,
+        ssl=trusting(database.cafile),
     )
     try:
         async with asyncio.timeout(STATEMENTS_S):

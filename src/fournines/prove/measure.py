@@ -181,7 +181,8 @@ class Trial:
         site, leader = self._site, ""
         if any(f.target == "leader" for f in self._fault.singles):
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-                leader = await Management(site.cloud, site.region, session, ACCOUNT).leader(self._queue)
+                queues = Management(site.cloud, site.region, session, ACCOUNT, site.grounds.cafile)
+                leader = await queues.leader(self._queue)
         return await outside.standing(site, holders, leader)
 
     async def _await_redundancy(self) -> None:

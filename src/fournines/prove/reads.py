@@ -11,10 +11,12 @@ import aiohttp
 from fournines.errors import FourninesError, HostError
 from fournines.prove.admin import Keystone
 from fournines.prove.history import Event
+from fournines.prove.load.http import trusting
 from fournines.prove.project import PREFIX
 from fournines.prove.reach import Reach
 from fournines.prove.site import Site
 from fournines.prove.written import KINDS, LISTS, LISTS_QUERY, Listing
+from fournines.services import endpoints
 
 #: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
@@ -71,7 +73,7 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
             continue
         if kind.listing:
             for host in site.cloud.hosts_of(kind.listing.service, region.name):
-                url = f"http://{host.address}:{kind.listing.port}{kind.listing.path.format(**ids)}"
+                url = endpoints.backend(site.cloud, host, kind.listing.port, kind.listing.path.format(**ids))
                 read = names_of_backend(session, admin, url, kind.listing, prefix)
                 yield (kind.name, f"{kind.listing.service} on {host.name}"), read
         if kind.query:
@@ -84,11 +86,12 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
 
 
 def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, listing: Listing, prefix: str) -> Read:
-    """Through one backend, past the load balancer: `url` such as http://198.18.0.11:5000/v3/projects."""
+    """Through one backend, past the load balancer: `url` such as https://198.18.0.11:5000/v3/projects."""
+    tls = trusting(admin.cafile) or True
 
     async def read() -> list[str]:
         headers = {"X-Auth-Token": await admin.logged_in()}
-        async with session.get(url, headers=headers, raise_for_status=True) as answer:
+        async with session.get(url, headers=headers, ssl=tls, raise_for_status=True) as answer:
             body: dict[str, Any] = await answer.json()
             names = [str(one[listing.name] or "") for one in body[listing.field]]
             return [name for name in names if name.startswith(prefix)]

@@ -22,7 +22,7 @@ import fournines.agent
 from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
+from fournines.services import galera_tls, haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
 from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -62,6 +62,7 @@ class Agent(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _FORMER
         yield from _code()
+        yield from galera_tls.transfer(cloud, host)
         yield _settings(OBSERVER_FILE, OBSERVER, _observer(cloud, host))
         guarded = host in guards(cloud, host.region)
         if guarded:
@@ -264,14 +265,19 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "writer_proxy": mariadb.Mariadb.name,
         },
         "rabbitmq": {
-            "port": rabbitmq.PORT,
-            "management_port": rabbitmq.MANAGEMENT_PORT,
+            "port": rabbitmq.port(cloud),
+            "management_port": rabbitmq.management_port(cloud),
+            "cafile": tls.CA if tls.encrypted(cloud) else "",
             "user": rabbitmq.ADMIN,
             "password": cloud.secrets.get("rabbitmq.admin"),
             "unit": rabbitmq.UNIT,
         },
         "memcached": {"port": memcached.PORT, "unit": memcached.UNIT},
-        "keystone": {"port": keystone.PORT, "unit": keystone.UNIT},
+        "keystone": {
+            "port": keystone.PORT,
+            "cafile": tls.CA if tls.apis(cloud) else "",
+            "unit": keystone.UNIT,
+        },
     }
 
 

@@ -11,13 +11,14 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import mariadb
+from fournines.services import mariadb, tls
 from fournines.services.capabilities import Port, members
 from fournines.services.render import template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "fournines-arbitrator.service"
+CERTIFICATES = f"{tls.DIRECTORY}/arbitrator"
 
 
 class Arbitrator(Service):
@@ -36,10 +37,21 @@ class Arbitrator(Service):
             "arbitrator/fournines-arbitrator.service.j2",
             nodes=nodes,
             group=mariadb.group_name(cloud, cloud.region_of(host)),
-            options=mariadb.group_options(cloud, host),
+            # systemd hands the files of the folder to the unit's own user.
+            options=mariadb.group_options(cloud, host, f"/run/credentials/{UNIT}"),
+            certificates=CERTIFICATES if tls.encrypted(cloud) else "",
         )
+        restart = (f"restart:{UNIT}",)
         yield Package("galera-arbitrator-4")
-        yield File(f"/etc/systemd/system/{UNIT}", text, triggers=(f"restart:{UNIT}",))
+        if tls.encrypted(cloud):
+            yield from tls.files(
+                CERTIFICATES,
+                "root",
+                restart,
+                member=tls.member_pem(cloud, host, self.arbitrates),
+                members=tls.member_ca(cloud, host.region, self.arbitrates),
+            )
+        yield File(f"/etc/systemd/system/{UNIT}", text, triggers=restart)
         yield Unit(UNIT)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:

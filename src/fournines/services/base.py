@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
+from fournines.services import tls
 from fournines.services.capabilities import control_plane
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
@@ -20,7 +21,6 @@ from fournines.services.safeguard import Safeguard, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
 from fournines.services.timed import Timed
-from fournines.services.tls import ca_certificate
 from fournines.timing import timers
 
 BEGIN, END = "# BEGIN fournines", "# END fournines"
@@ -144,7 +144,9 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         Directory("/var/lib/fournines", mode=0o700),
         File("/etc/tmpfiles.d/fournines.conf", "d /run/fournines 0755 root root -\n"),
         Directory("/run/fournines"),
-        File("/etc/fournines/ca.crt", ca_certificate(cloud)),
+        File(tls.TRUSTED, tls.trusted(cloud)),
+        Directory(tls.DIRECTORY),
+        File(tls.CA, tls.internal_ca(cloud)),
         *sysctl("60-fournines.conf", kernel, operators(cloud, "base", "sysctl.conf")),
         _names(cloud, region),
     )

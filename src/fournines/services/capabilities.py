@@ -113,6 +113,7 @@ class Frontend:
     passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
     asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
+    encrypts: its backends speak TLS, where the cloud does inside.
     """
 
     name: str
@@ -125,6 +126,7 @@ class Frontend:
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""
+    encrypts: bool = False
     body: int = 0
     issues_tokens: bool = False
     behind_proxy: bool = False

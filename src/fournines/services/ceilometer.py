@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import openstack, units, valkey
+from fournines.services import openstack, tls, units, valkey
 from fournines.services.capabilities import Account, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -32,6 +32,8 @@ CENTRAL = units.Daemon(
     user="ceilometer",
     nice=10,
     command=f"/usr/bin/ceilometer-polling --polling-namespaces central --config-file {CONFIG}",
+    # Swift's client is called without any word of a CA.
+    environment={"REQUESTS_CA_BUNDLE": tls.TRUSTED},
 )
 NOTIFICATION = units.Daemon(
     unit="ceilometer-agent-notification.service",

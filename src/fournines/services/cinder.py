@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units, valkey
+from fournines.services import endpoints, openstack, tls, units, valkey
 from fournines.services.capabilities import (
     UWSGI,
     Account,
@@ -157,6 +157,7 @@ def _own(cloud: Cloud, host: Host) -> Sections:
         "project_domain_name",
         "region_name",
         "timeout",
+        "cafile",
     )
     timeout = math.ceil(t.api_timeout)
     return {
@@ -164,7 +165,8 @@ def _own(cloud: Cloud, host: Host) -> Sections:
             "host": host.name,
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
-            "glance_api_servers": endpoints.internal(region, GLANCE_PORT),
+            "glance_api_servers": endpoints.internal(cloud, region, GLANCE_PORT),
+            "glance_ca_certificates_file": tls.CA if tls.apis(cloud) else None,
             "glance_num_retries": 0,
             "glance_request_timeout": timeout or None,
             "report_interval": math.ceil(t.report_interval),
@@ -173,5 +175,5 @@ def _own(cloud: Cloud, host: Host) -> Sections:
             "allow_availability_zone_fallback": True,
         },
         "coordination": {"backend_url": valkey.coordination(cloud, region, "cinder")},
-        "nova": {**{name: nova[name] for name in known}, "interface": "internal"},
+        "nova": {**{name: nova[name] for name in known if name in nova}, "interface": "internal"},
     }

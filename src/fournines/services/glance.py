@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
-from fournines.services import endpoints, openstack, quoting, units
+from fournines.services import endpoints, openstack, quoting, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration, Single
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
@@ -40,6 +40,7 @@ API = units.Wsgi(
     port=9292,
     application={"wsgi-file": "/usr/bin/glance-wsgi-api", "pyargv": f"--config-file {CONFIG}"},
     threads=8,  # an upload holds one for as long as it takes
+    environment={"REQUESTS_CA_BUNDLE": tls.TRUSTED},  # for what it sends to another host's
 )
 
 
@@ -174,6 +175,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
             "swift_store_container": CONTAINER,
             "swift_store_endpoint_type": "internalURL",
             "swift_store_region": host.region,
+            "swift_store_cacert": tls.CA if tls.apis(cloud) else None,
             # A part that was interrupted is sent again from the disk, a download goes on where it broke off.
             "swift_buffer_on_upload": True,
             "swift_upload_buffer_dir": "/var/lib/glance/upload",
@@ -186,7 +188,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
         "DEFAULT": {
             "enabled_backends": f"{chosen}:{kind}",
             # Images that are being imported lie on one host: the others send requests for them there.
-            "worker_self_reference_url": f"http://{host.address}:{API.port}",
+            "worker_self_reference_url": endpoints.backend(cloud, host, API.port),
         },
         "glance_store": {"default_backend": chosen},
         chosen: options[kind],
@@ -221,7 +223,7 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
                 "user_domain_name": "Default",
                 "project_domain_name": "Default",
                 "auth_version": 3,
-                "auth_address": endpoints.keystone_internal(region),
+                "auth_address": endpoints.keystone_internal(cloud, region),
             }
             yield File(
                 SWIFT_ACCOUNT,

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units, valkey
+from fournines.services import endpoints, openstack, tls, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.mariadb import database_url
 from fournines.services.render import Sections
@@ -170,13 +170,14 @@ def _own(cloud: Cloud, region: Region) -> Sections:
         "storage": {
             "driver": "swift",
             "swift_auth_version": 3,
-            "swift_authurl": endpoints.keystone_internal(region),
+            "swift_authurl": endpoints.keystone_internal(cloud, region),
             "swift_user": "gnocchi",
             "swift_key": cloud.secrets.get("gnocchi.keystone"),
             "swift_user_domain_name": "Default",
             "swift_project_name": "service",
             "swift_project_domain_name": "Default",
             "swift_region": region.name,
+            "swift_cacert": tls.CA if tls.apis(cloud) else None,
             "swift_endpoint_type": "internalURL",
             "swift_timeout": math.ceil(t.api_timeout) or None,
         },

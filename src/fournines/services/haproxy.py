@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door
+from fournines.services import front_door, tls
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -24,7 +24,6 @@ from fournines.services.safeguard import Safeguard, Setting, below, is_set, unle
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
 from fournines.services.timed import Timed, haproxy, seconds
-from fournines.services.tls import server_pem
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -32,6 +31,8 @@ UNIT = "haproxy.service"
 MONITOR_PORT = 9300
 SOCKET = "/run/haproxy/admin.sock"
 CERTIFICATE = "/etc/haproxy/public.pem"
+INTERNAL_CERTIFICATE = "/etc/haproxy/internal.pem"
+CA = "/etc/haproxy/ca.crt"
 
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
@@ -213,7 +214,10 @@ class Haproxy(Service):
         reload = (f"reload:{UNIT}",)
         yield Package("haproxy")
         yield from sysctl("61-fournines-haproxy.conf", {"net.ipv4.ip_nonlocal_bind": 1}, {})
-        yield File(CERTIFICATE, server_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
+        yield File(CERTIFICATE, tls.server_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
+        if tls.encrypted(cloud):
+            yield File(INTERNAL_CERTIFICATE, tls.internal_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
+            yield File(CA, tls.internal_ca(cloud), triggers=reload)
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
         yield from drop_in(UNIT)
         yield Unit(UNIT)
@@ -258,7 +262,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         },
     }
     for service, frontend in frontends(cloud, region):
-        sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
+        sections |= _sections(cloud, region, service, frontend)
     return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))
 
 
@@ -288,13 +292,47 @@ def _defaults(t: Timers) -> dict[str, Any]:
     }
 
 
+def _sections(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield f"listen {frontend.name}", _listen(cloud, region, service, frontend)
+    if not _takes_both(cloud, frontend):
+        return
+    # In the middle of a change: which of the two a client speaks is in its first bytes.
+    yield (
+        f"frontend {frontend.name}-either",
+        {
+            "mode": "tcp",
+            "bind": f"{region.vips.internal}:{frontend.port}",
+            "tcp-request": ["inspect-delay 3s", "content accept if { req.ssl_hello_type 1 } or HTTP"],
+            "use_backend": f"{frontend.name}-tls if {{ req.ssl_hello_type 1 }}",
+            "default_backend": f"{frontend.name}-plain",
+        },
+    )
+    for kind in ("tls", "plain"):
+        name = f"{frontend.name}-{kind}"
+        yield f"backend {name}", {"mode": "tcp", "server": f"{kind} abns@{name} send-proxy-v2"}
+
+
+def _takes_both(cloud: Cloud, frontend: Frontend) -> bool:
+    return frontend.mode == "http" and tls.encrypted(cloud) and not tls.required(cloud)
+
+
+def _binds(cloud: Cloud, region: Region, frontend: Frontend) -> Iterator[str]:
+    internal, secure = f"{region.vips.internal}:{frontend.port}", f"ssl crt {INTERNAL_CERTIFICATE}"
+    if _takes_both(cloud, frontend):
+        yield f"abns@{frontend.name}-plain accept-proxy"
+        yield f"abns@{frontend.name}-tls accept-proxy {secure}"
+    elif frontend.mode == "http" and tls.apis(cloud):
+        yield f"{internal} {secure}"
+    else:
+        yield internal
+    if frontend.public:
+        public = f"{region.vips.public}:{frontend.public_port or frontend.port}"
+        yield f"{public} ssl crt {CERTIFICATE} alpn h2,http/1.1"
+
+
 def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> dict[str, Any]:
     t = timers(cloud)
-    binds = [f"{region.vips.internal}:{frontend.port}"]
-    if frontend.public:
-        tls = f" ssl crt {CERTIFICATE} alpn h2,http/1.1"
-        binds.append(f"{region.vips.public}:{frontend.public_port or frontend.port}{tls}")
-    section: dict[str, Any] = {"mode": frontend.mode, "bind": binds}
+    section: dict[str, Any] = {"mode": frontend.mode, "bind": list(_binds(cloud, region, frontend))}
     if frontend.check:
         section["option httpchk"] = True
         section["http-check send"] = f"meth GET uri {frontend.check}"
@@ -311,17 +349,35 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         section |= _CLOSES_WHILE_CONNECTING
     section |= frontend.settings
     hosts = cloud.hosts_of(service, region.name)
-    section["server"] = [
-        f"{h.name} {h.address}:{frontend.port} check"
+    checked = (
+        " check"
         + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (" on-marked-down shutdown-sessions" if cut else "")
+    )
+    section["server"] = [
+        f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}"
         + (" backup" if frontend.standby and index else "")
         for index, h in enumerate(hosts)
     ]
+    if _takes_both(cloud, frontend) and frontend.encrypts:
+        # Checks tell which of the two a backend speaks.
+        section["server"] += [f"{h.name}-tls {h.address}:{frontend.port}{_verified(h)}{checked}" for h in hosts]
     if frontend.mode == "http" and t.last_resort:
         # All of a stateless API's backends failing their checks at once means load, not death: a 503 for everybody
         # would make a slow machine an outage. The same backends, unchecked, serve while no checked one is up.
         section["option allbackups"] = True
-        section["server"] += [f"{h.name}-unchecked {h.address}:{frontend.port} backup" for h in hosts]
+        section["server"] += [
+            f"{h.name}-unchecked {h.address}:{frontend.port}{_secured(cloud, frontend, h)} backup" for h in hosts
+        ]
     return section
+
+
+def _secured(cloud: Cloud, frontend: Frontend, host: Host) -> str:
+    return _verified(host) if frontend.encrypts and tls.apis(cloud) else ""
+
+
+def _verified(host: Host) -> str:
+    """TLS to a backend, which must be the host that it is taken for. In version 1.2: HAProxy 3.0 resumes no sessions
+    of 1.3 with uWSGI, and a handshake for each request and each check costs four times as much."""
+    return f" ssl verify required ca-file {CA} verifyhost {host.name} force-tlsv12"

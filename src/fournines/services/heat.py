@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units
+from fournines.services import endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -150,8 +150,12 @@ class Heat(Service):
 def _own(cloud: Cloud, region: Region) -> Sections:
     # Guests reach the public VIP, and sign in by themselves: not as a member of a project.
     cfn = endpoints.public(region, CFN.port)
-    trustee = {k: v for k, v in openstack.credentials(cloud, region, "heat").items() if not k.startswith("project_")}
-    keystone = endpoints.keystone_internal(region)
+    trustee = {
+        k: v
+        for k, v in openstack.credentials(cloud, region, "heat").items()
+        if not k.startswith("project_") and k != "cafile"
+    }
+    keystone = endpoints.keystone_internal(cloud, region)
     return {
         "DEFAULT": {
             "heat_metadata_server_url": cfn,
@@ -167,7 +171,11 @@ def _own(cloud: Cloud, region: Region) -> Sections:
             "auth_encryption_key": cloud.secrets.get("heat.encryption"),
         },
         "trustee": trustee,
-        "clients": {"endpoint_type": "internalURL"},
-        "clients_keystone": {"auth_uri": keystone, "endpoint_type": "internalURL"},
-        "ec2authtoken": {"auth_uri": keystone},
+        "clients": {"endpoint_type": "internalURL", **_ca(cloud)},
+        "clients_keystone": {"auth_uri": keystone, "endpoint_type": "internalURL", **_ca(cloud)},
+        "ec2authtoken": {"auth_uri": keystone, **_ca(cloud)},
     }
+
+
+def _ca(cloud: Cloud) -> dict[str, str]:
+    return {"ca_file": tls.CA} if tls.apis(cloud) else {}

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, mariadb, memcached, units
+from fournines.services import endpoints, mariadb, memcached, tls, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -111,7 +111,7 @@ class Horizon(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         region = cloud.region_of(host)
-        urls = [f"http://{host.address}:{PORT}"]
+        urls = [endpoints.backend(cloud, host, PORT)]
         if host == cloud.hosts_of(self.name, host.region)[0]:
             urls.append(endpoints.public(region, PUBLIC_PORT))
         for url in urls:
@@ -137,8 +137,9 @@ def _settings(cloud: Cloud, host: Host) -> str:
             *(str(a) for a in (region.vips.public, region.vips.internal, host.address)),
         ],
         "SECRET_KEY": cloud.secrets.get("horizon.secret_key"),
-        "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(region),
+        "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(cloud, region),
         "OPENSTACK_ENDPOINT_TYPE": "internalURL",
+        "OPENSTACK_SSL_CACERT": tls.CA if tls.apis(cloud) else None,
         "OPENSTACK_KEYSTONE_DEFAULT_ROLE": "member",
         # TLS ends at the load balancer, which says so, and takes the header from nobody else.
         "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
@@ -157,6 +158,12 @@ def _settings(cloud: Cloud, host: Host) -> str:
 def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
     t = timers(cloud)
     limits = {"connect_timeout": t.db_connect_timeout, "read_timeout": t.db_read_timeout}
+    options: dict[str, Any] = {
+        "charset": "utf8mb4",
+        **{name: round(seconds) for name, seconds in limits.items() if seconds},
+    }
+    if tls.encrypted(cloud):
+        options["ssl"] = {"ca": tls.CA}
     return {
         "ENGINE": "django.db.backends.mysql",  # on PyMySQL: see local_settings.py
         "HOST": str(region.vips.internal),
@@ -165,7 +172,7 @@ def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
         "USER": "horizon",
         "PASSWORD": cloud.secrets.get("horizon.database"),
         "CONN_MAX_AGE": 0,  # a connection that outlives its request may be one through a dead load balancer
-        "OPTIONS": {"charset": "utf8mb4", **{name: round(seconds) for name, seconds in limits.items() if seconds}},
+        "OPTIONS": options,
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, fernet, memcached, openstack, quoting, units
+from fournines.services import endpoints, fernet, memcached, openstack, quoting, tls, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
@@ -40,6 +40,8 @@ CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
 APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
+#: What Keystone stores of a password takes 0.3 s to compare with, so the host remembers which one it has set.
+ADMIN_MARK = "/var/lib/fournines/keystone-admin"
 TOKEN_LIFETIME = 3600  # seconds; keystone's default, stated because the rotation of keys depends on it
 EXPIRED_WINDOW = 172800  # seconds that a service may still use a token it got before it expired; keystone's default
 
@@ -161,18 +163,18 @@ class Keystone(Service):
         yield File(APPLICATION, program, triggers=(f"restart:{UNIT}",))
         yield from units.wsgi(cloud, host, api)
         if first:
-            yield from registration(cloud, region, f"http://{host.address}:{PORT}/v3")
+            yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        vips = cloud.region_of(host).vips
+        region = cloud.region_of(host)
         issue = (
             "[ \"$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json'"
             f" -d @{AUTH_REQUEST} "
         )
-        through = {"itself": f"http://{host.address}:{PORT}"}
+        through = {"itself": endpoints.backend(cloud, host, PORT)}
         if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
-            through["the internal VIP"] = f"http://{vips.internal}:{PORT}"
-            through["the public VIP"] = endpoints.public(cloud.region_of(host), PORT)
+            through["the internal VIP"] = endpoints.internal(cloud, region, PORT)
+            through["the public VIP"] = endpoints.public(region, PORT)
         for name, url in through.items():
             yield Check(
                 f"a password buys a token through {name}",
@@ -258,7 +260,7 @@ def _auth_request(cloud: Cloud) -> str:
 
 def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
     """Tables, and the first region, endpoints and administrator: once, from one host, before any API answers."""
-    yield File(STATE_SCRIPT, template("keystone/state.py.j2"), mode=0o755)
+    yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
     yield from schema(
         "keystone",
         config=CONFIG,
@@ -266,17 +268,20 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
         user="keystone",
         sync="keystone-manage db_sync",
     )
-    internal, public = endpoints.keystone_internal(region), endpoints.keystone_public(region)
+    internal, public = endpoints.keystone_internal(cloud, region), endpoints.keystone_public(region)
+    mark = cloud.secrets.mark("keystone.admin")
     yield Task(
         name="keystone bootstrap",
-        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
+        check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public} {mark}",
         python=True,
+        # It sets the administrator's password where that is another one.
         script=(
             "IFS= read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"
             f" --bootstrap-project-name admin --bootstrap-role-name admin --bootstrap-service-name keystone"
             f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal}"
-            f" --bootstrap-public-url {public} --bootstrap-admin-url {internal}"
+            f" --bootstrap-public-url {public} --bootstrap-admin-url {internal}\n"
+            f"echo {mark} > {ADMIN_MARK}"
         ),
         stdin=cloud.secrets.get("keystone.admin") + "\n",
         timeout=300,
@@ -288,6 +293,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
     internal one. `ca_path`: what verifies the public VIP; left out where every system trusts it. Holds the
     administrator's password."""
     trust = {} if system_trusts(cloud) else {"cacert": ca_path}
+    inside = {"cacert": ca_path} if tls.apis(cloud) else {}
     clouds: dict[str, Any] = {}
     for region in cloud.regions.values():
         name = cloud.name if len(cloud.regions) == 1 else f"{cloud.name}-{region.name}"
@@ -300,7 +306,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
         }
         for suffix, url, extra in (
             ("", endpoints.keystone_public(region), {"interface": "public", **trust}),
-            ("-internal", endpoints.keystone_internal(region), {"interface": "internal"}),
+            ("-internal", endpoints.keystone_internal(cloud, region), {"interface": "internal", **inside}),
         ):
             clouds[name + suffix] = {
                 "auth": {"auth_url": url, **auth},

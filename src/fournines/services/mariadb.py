@@ -9,6 +9,9 @@ Why flush at every commit: with 0 (what two peers ship) a coordinated crash lose
 Why mariabackup for state transfer: rsync locks the donor's tables for the whole copy, and the donor may be the writer.
 The account is Debian's `mysql@localhost` by unix_socket, so no password lies in a file.
 
+Members know one another by certificates of an authority that signs for them alone, for replication and for state
+transfer; and by address. Clients check the certificate of the node that they reach by the VIP.
+
 Nodes are started in any order, together: `galera-start` asks the peers' observers which of them bootstraps.
 """
 
@@ -22,7 +25,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, quoting
+from fournines.services import front_door, galera_tls, quoting, tls
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -36,6 +39,7 @@ from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
+CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
 LONGEST_GROUP = 32
 #: Of one controller of a whole cloud, at rest.
 LEAST_CONNECTIONS = 250
@@ -169,7 +173,9 @@ class Mariadb(Service):
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
             yield Package(package)
-        yield File("/etc/mysql/mariadb.conf.d/99-fournines.cnf", _config(cloud, host), triggers=restart)
+        yield from galera_tls.certificates(cloud, host, restart)
+        yield galera_tls.step(cloud, CONFIG, UNIT)
+        yield File(CONFIG, _config(cloud, host), triggers=restart)
         yield INSTALLED
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
@@ -240,9 +246,9 @@ def primary_of(*sizes: int) -> str:
     )
 
 
-def group_options(cloud: Cloud, host: Host) -> str:
-    """What every member of the group must have alike, an arbitrator too."""
-    return _joined(_group_communication(timers(cloud), host))
+def group_options(cloud: Cloud, host: Host, certificates: str) -> str:
+    """What every member of the group must have alike, an arbitrator too. `certificates`: its folder of them."""
+    return _joined(_group_communication(timers(cloud), host) | galera_tls.replication(cloud, certificates))
 
 
 def _config(cloud: Cloud, host: Host) -> str:
@@ -265,7 +271,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "plugin_load_add": "wsrep_info",  # who is in a component that is not Primary: only it tells
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
-        "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
+        "wsrep_provider_options": f'"{_provider_options(cloud, host)}"',
         "wsrep_cluster_name": group_name(cloud, region),
         "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
@@ -275,6 +281,8 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_sst_auth": "mysql:",
         # The first member is the usual writer: asked last. The comma at the end allows any other.
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
+        "wsrep_allowlist": ",".join(str(m.address) for m in members(cloud, host.region, "mariadb")),
+        **galera_tls.server(cloud),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
@@ -298,14 +306,15 @@ def _group_communication(t: Timers, host: Host) -> dict[str, str]:
     }
 
 
-def _provider_options(t: Timers, host: Host) -> str:
+def _provider_options(cloud: Cloud, host: Host) -> str:
     options = {
-        **_group_communication(t, host),
+        **_group_communication(timers(cloud), host),
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
+        **galera_tls.replication(cloud, galera_tls.CERTIFICATES),
     }
     return _joined(options)
 
@@ -359,6 +368,8 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
         "write_timeout": t.db_read_timeout,
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
+    # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
+    trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
+    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
     password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import neutron, nova, openstack, units
+from fournines.services import neutron, nova, openstack, tls, units
 from fournines.services.capabilities import Function
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -121,6 +121,7 @@ def metadata(cloud: Cloud, host: Host, service: str) -> Iterable[Resource]:
     own: dict[str, Any] = {
         "nova_metadata_host": cloud.region_of(host).vips.internal,
         "nova_metadata_port": nova.METADATA.port,
+        **({"nova_metadata_protocol": "https", "auth_ca_cert": tls.CA} if tls.apis(cloud) else {}),
         "metadata_proxy_shared_secret": nova.metadata_secret(cloud),
     }
     yield from _agent(cloud, host, service, "metadata", own, workers=(("DEFAULT", "metadata_workers"),))

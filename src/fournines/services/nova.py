@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units
+from fournines.services import endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -210,7 +210,7 @@ def shared(cloud: Cloud, host: Host) -> Sections:
             "report_interval": math.ceil(t.report_interval),
             "service_down_time": math.ceil(t.service_down),
         },
-        "glance": {**session, "num_retries": 0},
+        "glance": {**session, **tls.cafile(cloud), "num_retries": 0},
         "neutron": {**account, "http_retries": 0},
         "placement": account,
         "upgrade_levels": {"compute": "auto"},

@@ -67,8 +67,8 @@ def document(cloud: Cloud, region: Region) -> dict[str, Any]:
         for p in projects
     }
     return {
-        "identity": endpoints.keystone_internal(region),
-        "compute": endpoints.internal(region, nova.API.port, "/v2.1"),
+        "identity": endpoints.keystone_internal(cloud, region),
+        "compute": endpoints.internal(cloud, region, nova.API.port, "/v2.1"),
         "hosts": sorted(h.name for h in computes),
         "aggregates": aggregates,
     }

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import endpoints, memcached, quoting, rabbitmq
+from fournines.services import endpoints, memcached, quoting, rabbitmq, tls
 from fournines.services.mariadb import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
@@ -234,7 +234,7 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
 def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
     """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
     password = quoting.userinfo(cloud.secrets.get(f"{vhost}.messaging"))
-    nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.PORT}" for h in cloud.hosts_of("rabbitmq", region.name))
+    nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.port(cloud)}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 
 
@@ -272,8 +272,15 @@ def _rabbit(cloud: Cloud, name: str) -> Sections:
             "rabbit_retry_interval": 1,
             "rabbit_retry_backoff": 1,
             "rabbit_interval_max": 5,
+            **_rabbit_tls(cloud),
         },
     }
+
+
+def _rabbit_tls(cloud: Cloud) -> dict[str, Any]:
+    if not tls.encrypted(cloud):
+        return {}
+    return {"ssl": True, "ssl_ca_file": tls.CA, "ssl_enforce_hostname_verification": True}
 
 
 def notifications(cloud: Cloud, region: Region, name: str) -> Sections:
@@ -292,12 +299,13 @@ def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
     """How `account` (a `capabilities.Account`) buys a token: for any section that keystoneauth reads."""
     return {
         "auth_type": "password",
-        "auth_url": endpoints.keystone_internal(region),
+        "auth_url": endpoints.keystone_internal(cloud, region),
         "username": account,
         "password": cloud.secrets.get(f"{account}.keystone"),
         "user_domain_name": "Default",
         "project_name": "service",
         "project_domain_name": "Default",
+        **tls.cafile(cloud),
     }
 
 

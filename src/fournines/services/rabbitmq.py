@@ -17,9 +17,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import quoting
+from fournines.services import quoting, tls
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -34,6 +34,12 @@ from fournines.timing.timers import Timers
 UNIT = "rabbitmq-server.service"
 PORT = 5672
 MANAGEMENT_PORT = 15672
+TLS_PORT = 5671
+TLS_MANAGEMENT_PORT = 15671
+CONFIG = "/etc/rabbitmq/rabbitmq.conf"
+ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
+CERTIFICATES = "/etc/rabbitmq/fournines"
+DISTRIBUTION = "/etc/rabbitmq/distribution.config"
 ADMIN = "fournines"
 DEFINITIONS = "/etc/fournines/rabbitmq.json"
 SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
@@ -144,8 +150,10 @@ class Rabbitmq(Service):
         )
     )
     ports: ClassVar[tuple[Port, ...]] = (
-        Port(PORT, "tcp", "every host", "AMQP"),
-        Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),
+        Port(TLS_PORT, "tcp", "every host", "AMQP over TLS"),
+        Port(PORT, "tcp", "every host", "AMQP, where `tls.internal` is not `required`"),
+        Port(TLS_MANAGEMENT_PORT, "tcp", "its own members", "management API over TLS"),
+        Port(MANAGEMENT_PORT, "tcp", "its own members", "management API, where `tls.internal` is `off`"),
         Port(4369, "tcp", "its own members", "Erlang port mapper"),
         Port(25672, "tcp", "its own members", "Erlang distribution"),
     )
@@ -171,17 +179,29 @@ class Rabbitmq(Service):
             triggers=restart,
         )
         yield File("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", triggers=restart)
-        yield File("/etc/rabbitmq/rabbitmq-env.conf", f"NODENAME={node(host)}\n", triggers=restart)
+        if tls.encrypted(cloud):
+            yield from tls.files(
+                CERTIFICATES,
+                "rabbitmq",
+                restart,
+                ca=tls.internal_ca(cloud),
+                server=tls.broker_pem(cloud, host),
+                member=tls.member_pem(cloud, host, self.name),
+                members=tls.member_ca(cloud, host.region, self.name),
+            )
+            text = template("rabbitmq/distribution.config.j2", directory=CERTIFICATES)
+            yield File(DISTRIBUTION, text, triggers=restart)
+        yield _step(cloud)
+        yield File(ENVIRONMENT, _environment(cloud, host), triggers=restart)
         yield File(
-            "/etc/rabbitmq/rabbitmq.conf",
+            CONFIG,
             _config(cloud, host),
             mode=0o640,
             group="rabbitmq",
             secret=True,
             triggers=restart,
         )
-        erl_args = _distribution(timers(cloud))
-        yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, erl_args=erl_args)
+        yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart)
         yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, address=host.address)
         yield Unit(UNIT, block=False)
         if host == cloud.hosts_of(self.name, host.region)[0]:
@@ -207,10 +227,19 @@ def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
     return tuple(name for s in present(cloud, region) if isinstance(s, UsesMessaging) for name in s.vhosts)
 
 
-def urls(cloud: Cloud, region: Region, name: str) -> tuple[str, ...]:
-    """AMQP URLs of vhost `name`, one a node. They hold the password."""
-    password = quoting.userinfo(cloud.secrets.get(f"{name}.messaging"))
-    return tuple(f"amqp://{name}:{password}@{h.address}:{PORT}/{name}" for h in cloud.hosts_of("rabbitmq", region.name))
+def port(cloud: Cloud) -> int:
+    """Where clients connect."""
+    return TLS_PORT if tls.encrypted(cloud) else PORT
+
+
+def management_port(cloud: Cloud) -> int:
+    return TLS_MANAGEMENT_PORT if tls.encrypted(cloud) else MANAGEMENT_PORT
+
+
+def management_url(cloud: Cloud, host: Host) -> str:
+    """Base address of the management API of the broker on `host`."""
+    scheme = "https" if tls.encrypted(cloud) else "http"
+    return f"{scheme}://{host.address}:{management_port(cloud)}/api"
 
 
 def _config(cloud: Cloud, host: Host) -> str:
@@ -226,14 +255,13 @@ def _config(cloud: Cloud, host: Host) -> str:
         "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 24)),
         "default_queue_type": "quorum",
         "queue_leader_locator": "balanced",
-        "listeners.tcp.1": f"{host.address}:{PORT}",
+        **_listeners(cloud, host),
         "distribution.listener.interface": host.address,
         "tcp_listen_options.backlog": 4096,
         "tcp_listen_options.nodelay": True,
         "tcp_listen_options.keepalive": True,
         "heartbeat": math.ceil(t.amqp_heartbeat),
-        "management.tcp.ip": host.address,
-        "management.tcp.port": MANAGEMENT_PORT,
+        **_management(cloud, host),
         "management.rates_mode": "none",
         # The account that the first boot makes, instead of guest.
         "default_user": ADMIN,
@@ -244,6 +272,65 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console.level": "warning",
     }
     return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
+
+
+def _listeners(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """For AMQP. In the middle of a change both: clients move to the one with TLS one by one."""
+    plain = {"listeners.tcp": "none"} if tls.required(cloud) else {"listeners.tcp.1": f"{host.address}:{PORT}"}
+    if not tls.encrypted(cloud):
+        return plain
+    return {
+        **plain,
+        "listeners.ssl.1": f"{host.address}:{TLS_PORT}",
+        **_certificate("ssl_options"),
+        "ssl_options.verify": "verify_none",  # clients have passwords
+        "ssl_options.fail_if_no_peer_cert": False,
+    }
+
+
+def _management(cloud: Cloud, host: Host) -> dict[str, Any]:
+    kind = "management.ssl" if tls.encrypted(cloud) else "management.tcp"
+    where = {f"{kind}.ip": host.address, f"{kind}.port": management_port(cloud)}
+    return where | (_certificate(kind) if tls.encrypted(cloud) else {})
+
+
+def _certificate(prefix: str) -> dict[str, Any]:
+    server = f"{CERTIFICATES}/server.pem"
+    return {
+        f"{prefix}.cacertfile": f"{CERTIFICATES}/ca.pem",
+        f"{prefix}.certfile": server,
+        f"{prefix}.keyfile": server,
+    }
+
+
+def _environment(cloud: Cloud, host: Host) -> str:
+    """Shell: what the node and rabbitmqctl are started with. Between nodes, and from rabbitmqctl, TLS in which both
+    sides show the certificate of a member."""
+    secure = f"-proto_dist inet_tls -ssl_dist_optfile {DISTRIBUTION}" if tls.required(cloud) else ""
+    arguments = {
+        "NODENAME": node(host),
+        "SERVER_ADDITIONAL_ERL_ARGS": f"'{' '.join(filter(None, [secure, _distribution(timers(cloud))]))}'",
+        "CTL_ERL_ARGS": f"'{secure}'",
+    }
+    return "".join(f"{name}={value}\n" for name, value in arguments.items() if value != "''")
+
+
+def _step(cloud: Cloud) -> Task:
+    """Refuses what no node after another can do: nodes with TLS between them and nodes without never speak."""
+    other = "without" if tls.required(cloud) else "with"
+    words = {"with": "has TLS between its nodes", "without": "has no TLS between its nodes"}
+    return Task(
+        name="the nodes can change over one by one",
+        check=(
+            f"[ -e {CONFIG} ] && systemctl -q is-active {UNIT} || {{ echo ok; exit 0; }}\n"
+            f"grep -q inet_tls {ENVIRONMENT} && now=with || now=without\n"
+            f'[ $now = {other} ] && echo "{words[other]}: needs a full stop" || echo ok'
+        ),
+        script=(
+            f"echo 'RabbitMQ {words[other]}, and nodes with and without it do not speak with one another: stop all of"
+            f" them (systemctl stop {UNIT} on every host of the role messaging), then apply again' >&2\nexit 1"
+        ),
+    )
 
 
 def _distribution(t: Timers) -> str:
@@ -261,7 +348,8 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     would start an Erlang VM."""
     names = accounts(cloud, host.region)
     wanted: dict[str, Any] = {
-        "url": f"http://{host.address}:{MANAGEMENT_PORT}/api/definitions",
+        "url": f"{management_url(cloud, host)}/definitions",
+        "cafile": tls.CA if tls.encrypted(cloud) else None,
         "user": ADMIN,
         "password": cloud.secrets.get("rabbitmq.admin"),
         "definitions": {

@@ -61,7 +61,7 @@ def _document(cloud: Cloud, region: Region, own_url: str) -> dict[str, Any]:
                 "type": entry.type,
                 "name": entry.name,
                 "endpoints": {
-                    "internal": endpoints.internal(region, entry.port, entry.path),
+                    "internal": endpoints.internal(cloud, region, entry.port, entry.path),
                     "public": endpoints.public(region, entry.port, entry.path),
                 },
             }

@@ -1,35 +1,74 @@
-"""Certificates of a cloud: a CA of its own and one server certificate per region's public VIP, or the operator's own.
+"""Certificates of a cloud: for the public VIP (or the operator's own), and inside for every server and every member.
+
+Inside there are two kinds. A *server* shows its certificate to clients, who check it against the cloud's CA and by the
+address that they asked for. A *member* of a group that trusts whoever belongs to it (Galera, Erlang's distribution)
+shows its own in both directions, under an authority that signs for that group alone: with one authority for all, any
+host's certificate, a compute's as well, would open every group.
 
 Keys are made on first use and kept among the cloud's secrets; certificates too, so that rendering twice gives the same
-bytes. P-256: every client has it, and its handshake costs a tenth of RSA-2048's.
+bytes. One whose names no longer fit is signed anew for the same key.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
-from fournines.cloud.model import Cloud, Region
+from fournines.cloud.model import Cloud, Host, Region
 from fournines.errors import CloudFileError
 from fournines.services.certificate import Own, own
+from fournines.services.pki import Subject, fits, new_key, sign, sign_ca
+from fournines.services.resource import Directory, File, Resource
 
-CA_LIFETIME = timedelta(days=3650)
-SERVER_LIFETIME = timedelta(days=825)  # Apple's limit for a server certificate under a private CA
-CLOCK_SKEW = timedelta(hours=1)  # of hosts behind the machine that signs
+DIRECTORY = "/etc/fournines/tls"
+#: What services inside check one another's certificates against: the cloud's CA alone.
+CA = f"{DIRECTORY}/ca.crt"
+#: What clients of either VIP check with: that, and what the operator's own certificate of the public VIP ends in.
+TRUSTED = "/etc/fournines/ca.crt"
+
+
+def encrypted(cloud: Cloud) -> bool:
+    """Whether clients inside use TLS."""
+    return cloud.tls.internal != "off"
+
+
+def required(cloud: Cloud) -> bool:
+    """Whether servers inside refuse what is not TLS."""
+    return cloud.tls.internal == "required"
+
+
+def apis(cloud: Cloud) -> bool:
+    """Whether the APIs speak TLS to the load balancers, and these to clients inside. In the middle of a change the load
+    balancers take both, on both sides; the APIs and their clients change over with its last step."""
+    return required(cloud)
+
+
+def scheme(cloud: Cloud) -> str:
+    """Of an API's address inside."""
+    return "https" if apis(cloud) else "http"
+
+
+def cafile(cloud: Cloud) -> dict[str, str]:
+    """For a section that keystoneauth reads."""
+    return {"cafile": CA} if apis(cloud) else {}
 
 
 def ca_certificate(cloud: Cloud) -> str:
-    """PEM of what hosts and clients verify the public VIP with: the operator's `tls.ca`, or what their certificate's
-    chain ends in, else the cloud's own CA. Raises CloudFileError with the place of what is wrong with theirs."""
+    """PEM of what clients verify the public VIP with: the operator's `tls.ca`, or what their certificate's chain ends
+    in, else the cloud's own CA. Raises CloudFileError with the place of what is wrong with theirs."""
     theirs = _own(cloud)
-    if theirs:
-        return theirs.anchor
-    key = _ca_key(cloud)
-    return cloud.secrets.get("tls.ca.certificate", lambda: _sign_ca(cloud, key))
+    return theirs.anchor if theirs else internal_ca(cloud)
+
+
+def internal_ca(cloud: Cloud) -> str:
+    """PEM of the cloud's own CA."""
+    return _authority(cloud, "tls.ca", f"fournines CA of {cloud.name}")
+
+
+def trusted(cloud: Cloud) -> str:
+    """PEM of both, for a client of either VIP."""
+    return "".join(dict.fromkeys([ca_certificate(cloud), internal_ca(cloud)]))
 
 
 def system_trusts(cloud: Cloud) -> bool:
@@ -43,14 +82,88 @@ def server_pem(cloud: Cloud, region: Region) -> str:
     theirs = _own(cloud)
     if theirs:
         return theirs.server
-    # Another name or VIP is another certificate.
-    name = ".".join(
-        ("tls", region.name, *([region.public_name] if region.public_name else []), str(region.vips.public))
-    )
-    key = cloud.secrets.get(f"{name}.key", _new_key)
-    ca = ca_certificate(cloud)
-    certificate = cloud.secrets.get(f"{name}.certificate", lambda: _sign_server(cloud, region, key, ca))
+    name = f"tls.{region.name}.{region.vips.public}"  # a new VIP is a new key
+    return _issued(cloud, name, Subject(tuple(region.public_hosts), (region.vips.public,)), "tls.ca")
+
+
+def internal_pem(cloud: Cloud, region: Region) -> str:
+    """The same for the internal VIP. A secret."""
+    name = f"tls.{region.name}.internal"
+    return _issued(cloud, name, Subject((), (region.vips.internal,)), "tls.ca")
+
+
+def host_pem(cloud: Cloud, host: Host) -> str:
+    """Certificate and key of the servers on `host`: its name, and its addresses. A secret."""
+    return _issued(cloud, f"tls.host.{host.name}", Subject((host.name,), _addresses(host)), "tls.ca")
+
+
+def database_pem(cloud: Cloud, host: Host) -> str:
+    """The same for a database that clients reach by the internal VIP: with that, too. A secret."""
+    addresses = (*_addresses(host), cloud.region_of(host).vips.internal)
+    return _issued(cloud, f"tls.database.{host.name}", Subject((host.name,), addresses), "tls.ca")
+
+
+def broker_pem(cloud: Cloud, host: Host) -> str:
+    """The same for a message broker: with the addresses of all of its region, for a client that goes to the next one
+    goes on asking for the name of the first (kombu). A secret."""
+    brokers = (h.address for h in cloud.hosts_of("rabbitmq", host.region))
+    subject = Subject((host.name,), tuple(dict.fromkeys([*_addresses(host), *brokers])))
+    return _issued(cloud, f"tls.broker.{host.name}", subject, "tls.ca")
+
+
+def member_ca(cloud: Cloud, region: str, group: str) -> str:
+    """PEM of the authority that signs for the members of `group` (a service's name) in `region`, and nobody else."""
+    return _authority(cloud, _group(region, group), f"fournines {group} of {cloud.name} {region}")
+
+
+def member_pem(cloud: Cloud, host: Host, group: str) -> str:
+    """Certificate and key of `host` as a member of `group`. A secret."""
+    subject = Subject((host.name,), _addresses(host), client=True)
+    member_ca(cloud, host.region, group)
+    return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
+
+
+def files(directory: str, owner: str, triggers: tuple[str, ...], **pems: str) -> Iterable[Resource]:
+    """`directory` with NAME.pem for each of `pems`, for `owner` alone to read: public certificates beside keys."""
+    yield Directory(directory, mode=0o750, group=owner)
+    for name, pem in pems.items():
+        secret = "PRIVATE KEY" in pem
+        yield File(f"{directory}/{name}.pem", pem, mode=0o640, group=owner, secret=secret, triggers=triggers)
+
+
+def _addresses(host: Host) -> tuple[IPv4Address, ...]:
+    return tuple(dict.fromkeys([host.address, *host.addresses.values()]))
+
+
+def _group(region: str, group: str) -> str:
+    return f"tls.members.{region}.{group}"
+
+
+def _authority(cloud: Cloud, secret: str, name: str) -> str:
+    """Certificate of the authority `secret`.key."""
+    key = cloud.secrets.get(f"{secret}.key", new_key)
+    return cloud.secrets.get(f"{secret}.certificate", lambda: sign_ca(name, key))
+
+
+def _issued(cloud: Cloud, secret: str, subject: Subject, authority: str) -> str:
+    """Certificate and key of `subject` under `authority`."""
+    key = cloud.secrets.get(f"{secret}.key", new_key)
+    if authority == "tls.ca":
+        internal_ca(cloud)
+    ca = cloud.secrets.get(f"{authority}.certificate")
+
+    def signed() -> str:
+        return sign(subject, key, ca, cloud.secrets.get(f"{authority}.key"))
+
+    certificate = cloud.secrets.get(f"{secret}.certificate", signed)
+    if not _fits(certificate, subject, ca):
+        certificate = signed()
+        cloud.secrets.set(f"{secret}.certificate", certificate)
     return certificate + key
+
+
+#: A cloud is rendered several times a run.
+_fits = lru_cache(maxsize=4096)(fits)
 
 
 def _own(cloud: Cloud) -> Own | None:
@@ -61,84 +174,3 @@ def _own(cloud: Cloud) -> Own | None:
         problems = tuple(cloud.places.problem(w.path, w.what, w.change) for w in fatal)
         raise CloudFileError(f"the certificate of {file} cannot be used", problems, next=f"fournines check {file}")
     return found
-
-
-def _new_key() -> str:
-    key = ec.generate_private_key(ec.SECP256R1())
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode()
-
-
-def _load(pem: str) -> ec.EllipticCurvePrivateKey:
-    key = serialization.load_pem_private_key(pem.encode(), password=None)
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return key
-
-
-def _ca_key(cloud: Cloud) -> str:
-    return cloud.secrets.get("tls.ca.key", _new_key)
-
-
-def _name(common: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _builder(subject: x509.Name, issuer: x509.Name, lifetime: timedelta) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + lifetime)
-    )
-
-
-def _pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _sign_ca(cloud: Cloud, key_pem: str) -> str:
-    key = _load(key_pem)
-    name = _name(f"fournines CA of {cloud.name}")
-    return _pem(
-        _builder(name, name, CA_LIFETIME)
-        .public_key(key.public_key())
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _sign_server(cloud: Cloud, region: Region, key_pem: str, ca_pem: str) -> str:
-    key, ca_key = _load(key_pem), _load(_ca_key(cloud))
-    ca = x509.load_pem_x509_certificate(ca_pem.encode())
-    names = [*(x509.DNSName(name) for name in region.public_hosts), x509.IPAddress(region.vips.public)]
-    return _pem(
-        _builder(_name(region.public_host[:64]), ca.subject, SERVER_LIFETIME)
-        .public_key(key.public_key())
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-        .sign(ca_key, hashes.SHA256())
-    )

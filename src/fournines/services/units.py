@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import endpoints
+from fournines.services import endpoints, tls
 from fournines.services.capabilities import Frontend
 from fournines.services.options import operators
 from fournines.services.render import ini, template
@@ -65,6 +65,11 @@ class Wsgi:
         return f"/etc/fournines/uwsgi/{self.name}.ini"
 
     @property
+    def certificate(self) -> str:
+        """Of the host, for this API's user to read."""
+        return f"{tls.DIRECTORY}/{self.name}.pem"
+
+    @property
     def drain_file(self) -> str:
         return f"/run/{self.name}/drain"
 
@@ -75,6 +80,9 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
     yield Package("uwsgi-plugin-python3")
     yield from scripts()
     yield Directory("/etc/fournines/uwsgi")
+    if tls.apis(cloud):
+        pem = tls.host_pem(cloud, host)
+        yield File(api.certificate, pem, mode=0o640, group=api.user, secret=True, triggers=restart)
     yield File(api.ini, _uwsgi(cloud, host, api), triggers=restart)
     drain = math.ceil(_inter(cloud, api) + timers(cloud).check_timeout)
     environment = {
@@ -107,6 +115,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         public_port=public_port,
         inter=_inter(cloud, api),
         repeatable=repeatable,
+        encrypts=True,
         body=BODY,
         settings={"http-check disable-on-404": True},
     )
@@ -118,14 +127,23 @@ def answers(cloud: Cloud, host: Host, api: Wsgi, config: str, path: str, *, publ
 
 
 def asked(
-    cloud: Cloud, host: Host, service: str, *, unit: str, port: int, config: str, path: str, public: bool = True
+    cloud: Cloud,
+    host: Host,
+    service: str,
+    *,
+    unit: str,
+    port: int,
+    config: str,
+    path: str,
+    public: bool = True,
+    scheme: str = "",
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
     region = cloud.region_of(host)
-    urls = [f"http://{host.address}:{port}{path}"]
+    urls = [f"{scheme or tls.scheme(cloud)}://{host.address}:{port}{path}"]
     if host == cloud.hosts_of(service, host.region)[0]:
-        urls.append(endpoints.internal(region, port, path))
+        urls.append(endpoints.internal(cloud, region, port, path))
         urls += [endpoints.public(region, port, path)] if public else []
     quoted = " ".join(f"'{url}'" for url in urls)
     name = unit.removesuffix(".service")
@@ -238,9 +256,16 @@ def _bus_environment(name: str) -> dict[str, str]:
     return {"OS_OSLO_MESSAGING_RABBIT__PROCESSNAME": name}
 
 
+def _socket(cloud: Cloud, host: Host, api: Wsgi) -> dict[str, str]:
+    address = f"{host.address}:{api.port}"
+    if tls.apis(cloud):
+        return {"https-socket": f"{address},{api.certificate},{api.certificate}"}
+    return {"http-socket": address}
+
+
 def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
     settings: dict[str, Any] = {
-        "http-socket": f"{host.address}:{api.port}",
+        **_socket(cloud, host, api),
         "plugin": "python3",
         **api.application,
         "need-app": True,

@@ -17,7 +17,7 @@ def site(cloud: Cloud, region: Region, *, timeout: float = 180.0, project: str =
     import openstack  # takes a second, and a campaign that stays within the core does without
 
     ca = cloud.state_dir / "ca.pem"
-    ca.write_text(tls.ca_certificate(cloud))
+    ca.write_text(tls.trusted(cloud))
     connection: Any = cast(Any, openstack).connect(
         load_yaml_config=False,
         load_envvars=False,

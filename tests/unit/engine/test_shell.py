@@ -256,3 +256,18 @@ async def test_the_lock_is_free_again(run_directory: Path) -> None:
     for owner in ("ann", "bob"):
         async with LocalHost().lock(owner):
             pass
+
+
+#: On how many command lines a marker stands; that of `grep` itself is not among them.
+_SEEN = "grep -al 'MAR[K]ER-{}' /proc/[0-9]*/cmdline 2>/dev/null | wc -l"
+
+
+async def test_what_is_run_is_on_no_command_line() -> None:
+    """Any user of the host may read those; a check may hold the digest of a password."""
+    snippet = f": MARKER-probe; {_SEEN.format('probe')}"
+    replies = await LocalHost().probe([Fact("shell", snippet)])
+    assert replies[Fact("shell", snippet)] == "0"
+    script = f": MARKER-step; [ $({_SEEN.format('step')}) = 0 ]"
+    assert [done.status for done in await perform(Run(script))] == [0]
+    seen = await asyncio.create_subprocess_exec("sh", "-c", f": MARKER-seen; [ $({_SEEN.format('seen')}) != 0 ]")
+    assert await seen.wait() == 0, "a command line would be seen"

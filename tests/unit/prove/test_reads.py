@@ -56,7 +56,7 @@ async def test_one_backend_s_names_are_those_of_the_campaign_alone() -> None:
     async def token() -> str:
         return "t"
 
-    admin = cast(Keystone, SimpleNamespace(logged_in=token))
+    admin = cast(Keystone, SimpleNamespace(logged_in=token, cafile=""))
     async with aiohttp.ClientSession() as session:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/stacks"
         read = names_of_backend(session, admin, url, Listing("heat", 0, "/stacks", "stacks", "stack_name"), "x-")

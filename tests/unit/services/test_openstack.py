@@ -29,7 +29,7 @@ def test_a_schema_reads_its_own_state_from_what_the_host_says_of_all() -> None:
 
 def test_the_bus_is_all_nodes_and_the_service_s_own_vhost(cloud: Cloud) -> None:
     region = cloud.regions["phx"]
-    nodes = [f"nova:nova.messaging@198.18.0.1{n}:5672" for n in (1, 2, 3)]
+    nodes = [f"nova:nova.messaging@198.18.0.1{n}:5671" for n in (1, 2, 3)]
     assert openstack.transport_url(cloud, region, "nova") == f"rabbit://{','.join(nodes)}/nova"
 
 
@@ -68,6 +68,6 @@ def test_a_daemon_s_processes_follow_the_host_unless_the_operator_says(tmp_path:
 def test_a_gate_asks_the_host_s_own_api_and_the_first_asks_the_vips(cloud: Cloud) -> None:
     first, second = (next(iter(registry()["placement"].checks(cloud, host))).script for host in cloud.hosts[:2])
     assert "198.18.0.11:8778" in first
-    assert "http://198.18.0.100:8778" in first
+    assert "https://198.18.0.100:8778" in first
     assert "https://198.18.1.100:8778" in first
     assert "100" not in second

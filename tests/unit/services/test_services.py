@@ -35,7 +35,7 @@ def test_clouds_yaml_reaches_the_public_vip_with_the_ca(cloud: Cloud) -> None:
     assert clouds["acme"]["auth"]["auth_url"] == "https://198.18.1.100:5000/v3"
     assert clouds["acme"]["cacert"] == "/ca.pem"
     assert clouds["acme"]["auth"]["password"] == "keystone.admin"
-    assert clouds["acme-internal"]["auth"]["auth_url"] == "http://198.18.0.100:5000/v3"
+    assert clouds["acme-internal"]["auth"]["auth_url"] == "https://198.18.0.100:5000/v3"
 
 
 def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> None:
@@ -44,11 +44,6 @@ def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> No
     cloud = cases.Case(Path("none"), {"cloud": wish}).cloud(tmp_path)
     assert keystone.token_usable(cloud) == 60
     assert keystone.max_active_keys(cloud) == 9
-
-
-def test_bus_addresses_are_the_nodes_not_a_vip(cloud: Cloud) -> None:
-    urls = rabbitmq.urls(cloud, cloud.regions["phx"], "probe")
-    assert urls == tuple(f"amqp://probe:probe.messaging@198.18.0.1{n}:5672/probe" for n in (1, 2, 3))
 
 
 def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
@@ -114,6 +109,6 @@ def test_the_dashboard_is_where_browsers_look(tmp_path: Path) -> None:
     found = registry()["haproxy"].desired(cloud, cloud.hosts[0])
     text = next(r.content for r in found if isinstance(r, File) and r.path == "/etc/haproxy/haproxy.cfg")
     horizon = text.partition("listen horizon\n")[2].partition("\n\n")[0]
-    assert "bind 198.18.0.100:8880\n" in horizon
+    assert "bind 198.18.0.100:8880 ssl crt /etc/haproxy/internal.pem\n" in horizon
     assert "bind 198.18.1.100:443 ssl" in horizon
-    assert "server ctl1 198.18.0.11:8880 check" in horizon
+    assert "server ctl1 198.18.0.11:8880 ssl verify required" in horizon

@@ -22,9 +22,9 @@
       "galera":    {"members": ["ctl1", "ctl2", "ctl3"],              tie-break order; each is one of `peers`
                     "socket": "/run/mysqld/mysqld.sock", "user": "root", "password": "",   root by unix_socket
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
-      "rabbitmq":  {"port": 5672, "management_port": 15672, "user": "…", "password": "…", "unit": …},
+      "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …},
       "memcached": {"port": 11211, "unit": "memcached.service"},
-      "keystone":  {"port": 5000, "unit": "keystone.service"},
+      "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service"},
       "openstack": {"nova": 20, "neutron": 20}      beside galera: database -> Timers.service_down or agent_down
     }
 
@@ -72,6 +72,7 @@ class Rabbitmq:
     password: str = field(repr=False)
     port: int = 5672
     management_port: int = 15672
+    cafile: str = ""  # what the management API's certificate is checked against; "": it has none
     unit: str = "rabbitmq-server.service"
 
 
@@ -84,6 +85,7 @@ class Memcached:
 @dataclass(frozen=True)
 class Keystone:
     port: int = 5000
+    cafile: str = ""
     unit: str = "keystone.service"
 
 

@@ -6,20 +6,30 @@ import asyncio
 import base64
 import csv
 import json
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from ..clock import now
-from .config import Config, Haproxy, Rabbitmq
+from .config import Config, Haproxy, Keystone, Rabbitmq
 
 Found = dict[str, dict[str, Any]]
 
 
-async def http_get(address: str, port: int, path: str, timeout: float, authorization: str = "") -> tuple[int, bytes]:
+@cache
+def trusting(cafile: str) -> ssl.SSLContext | None:
+    """A client's context that trusts `cafile` alone; without one, no TLS."""
+    return ssl.create_default_context(cafile=cafile) if cafile else None
+
+
+async def http_get(
+    address: str, port: int, path: str, timeout: float, authorization: str = "", *, cafile: str = ""
+) -> tuple[int, bytes]:
     """(status, body). HTTP/1.0, so that the body is never chunked. OSError or TimeoutError when it fails."""
     async with asyncio.timeout(timeout):
-        reader, writer = await asyncio.open_connection(address, port)
+        reader, writer = await asyncio.open_connection(address, port, ssl=trusting(cafile))
         try:
             login = f"Authorization: Basic {authorization}\r\n" if authorization else ""
             writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n{login}\r\n".encode())
@@ -68,7 +78,7 @@ async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
     login = base64.b64encode(f"{rabbit.user}:{rabbit.password}".encode()).decode()
 
     async def ask(path: str) -> Any:
-        status, body = await http_get(address, rabbit.management_port, path, 4.0, login)
+        status, body = await http_get(address, rabbit.management_port, path, 4.0, login, cafile=rabbit.cafile)
         if status != 200:
             raise OSError(f"management API answers {status}")
         return json.loads(body)
@@ -92,8 +102,8 @@ async def memcached_state(address: str, port: int) -> dict[str, Any]:
     return {"version": line.split()[1].decode()}
 
 
-async def keystone_state(address: str, port: int) -> dict[str, Any]:
-    status, _ = await http_get(address, port, "/healthcheck", 2.0)
+async def keystone_state(address: str, keystone: Keystone) -> dict[str, Any]:
+    status, _ = await http_get(address, keystone.port, "/healthcheck", 2.0, cafile=keystone.cafile)
     if status != 200:
         raise OSError(f"answers {status}")
     return {}
@@ -126,5 +136,5 @@ def watchers(config: Config) -> list[Watcher]:
     if (memcached := config.memcached) is not None:
         found.append(Watcher("memcached", 3.0, lambda: memcached_state(config.address, memcached.port)))
     if (keystone := config.keystone) is not None:
-        found.append(Watcher("keystone", 3.0, lambda: keystone_state(config.address, keystone.port)))
+        found.append(Watcher("keystone", 3.0, lambda: keystone_state(config.address, keystone)))
     return found

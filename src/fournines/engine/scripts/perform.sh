@@ -52,7 +52,11 @@ while IFS=' ' read -r kind a b c d e; do
       script=${script%.}
       input=$(take "$c")
       input=${input%.}
-      said=$(printf %s "$input" | timeout -k 5 "$a" sh -ec "$script" 2>&1 8>&-)
+      said=$(
+        printf %s "$input" | timeout -k 5 "$a" sh -e /dev/fd/3 3<<SCRIPT 2>&1 8>&-
+$script
+SCRIPT
+      )
       status=$?
       [ "$status" -ne 124 ] || said="$said
 timed out after $a s"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,12 @@ import aiohttp
 from fournines.prove.load.attempt import Attempt, RefusedError
 from fournines.prove.load.pinned import connector
 from fournines.prove.model import Connection
+
+
+@cache
+def trusting(cafile: str) -> ssl.SSLContext | None:
+    """A client's context that trusts `cafile` alone and checks names; without one, no TLS."""
+    return ssl.create_default_context(cafile=cafile) if cafile else None
 
 
 class CutOffError(Exception):

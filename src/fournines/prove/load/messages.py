@@ -19,6 +19,7 @@ from yarl import URL
 
 from fournines.prove.deliveries import Delivery
 from fournines.prove.load.attempt import Attempt, RefusedError
+from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Broker
 
 Subscribe = Callable[[Any], Awaitable[None]]
@@ -42,10 +43,11 @@ class _Heard(asyncio.StreamReader):
 
 
 class _Wire(TransportFactory):
-    """TCP with the budget's TCP_USER_TIMEOUT, and a view of when the broker was last heard."""
+    """TCP, or TLS over it, with the budget's TCP_USER_TIMEOUT, and a view of when the broker was last heard."""
 
-    def __init__(self, user_timeout: float) -> None:
+    def __init__(self, user_timeout: float, cafile: str) -> None:
         self._user_timeout = user_timeout
+        self._trust = trusting(cafile)
         self.heard: _Heard | None = None
         self.transport: asyncio.Transport | None = None
 
@@ -53,7 +55,9 @@ class _Wire(TransportFactory):
         loop = asyncio.get_running_loop()
         self.heard = reader = _Heard(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _protocol = await loop.create_connection(lambda: protocol, url.host or "", url.port or 0)
+        transport, _protocol = await loop.create_connection(
+            lambda: protocol, url.host or "", url.port or 0, ssl=self._trust
+        )
         self.transport = transport
         raw: socket.socket = transport.get_extra_info("socket")
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._user_timeout * 1000))
@@ -104,7 +108,7 @@ class _Link:
 
     async def _serve(self, node: str) -> None:
         """Returns when the connection to `node` is over."""
-        wire = _Wire(self._broker.user_timeout)
+        wire = _Wire(self._broker.user_timeout, self._broker.cafile)
         who = self._broker
         url = URL.build(
             scheme="amqp", host=node, port=who.port, user=who.user, password=who.password, path=f"/{who.vhost}"

@@ -13,6 +13,7 @@ import pymysql
 
 from fournines.prove.anomalies import Append, Read, written
 from fournines.prove.load.attempt import Attempt, RefusedError
+from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Database
 
 _mysql: Any = aiomysql  # ships no types
@@ -139,4 +140,5 @@ class RowProbes:
             db=where.schema,
             connect_timeout=where.connect_timeout or None,
             autocommit=True,
+            ssl=trusting(where.cafile),
         )

@@ -42,7 +42,8 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """The writer's path: the internal VIP. Timeouts in seconds, as the cloud gives them to OpenStack; 0: none."""
+    """The writer's path: the internal VIP. Timeouts in seconds, as the cloud gives them to OpenStack; 0: none.
+    cafile: PEM that its certificate is checked against; empty: without TLS."""
 
     host: str
     port: int
@@ -51,11 +52,13 @@ class Database:
     schema: str
     connect_timeout: float
     read_timeout: float
+    cafile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The list of nodes, as OpenStack's clients have it. Timers in seconds, from the cloud's budget."""
+    """The list of nodes, as OpenStack's clients have it. Timers in seconds, from the cloud's budget. cafile: as of
+    `Database`."""
 
     nodes: tuple[str, ...]
     port: int
@@ -66,6 +69,7 @@ class Broker:
     heartbeat: float
     reconnect_delay: float
     user_timeout: float
+    cafile: str = ""
 
 
 @dataclass(frozen=True, slots=True)

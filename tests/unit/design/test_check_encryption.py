@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from samples.sound import Check, brief
+
+
+def test_what_is_not_encrypted_is_reported(check: Check) -> None:
+    for mode in ("off", "optional"):
+        found = check(after=f"tls: {{internal: {mode}}}\n")
+        assert [(rule, severity) for rule, severity, _ in brief(found)] == [("not-encrypted", "warning")]
+        assert found[0].path == "tls.internal"
+    assert check(after="tls: {internal: required}\n") == []
+
+
+def test_another_word_is_refused(check: Check) -> None:
+    assert [f.rule for f in check(after="tls: {internal: no}\n")] == ["file"]
