@@ -29,6 +29,7 @@ from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.timing import timers
 
+USER = "valkey"
 SERVER = "valkey-server.service"
 SENTINEL = "valkey-sentinel.service"
 PORT = 6379
@@ -54,7 +55,8 @@ class Valkey(Service):
         for package in ("valkey-server", "valkey-sentinel", "valkey-tools"):
             yield Package(package)
         values = _values(cloud, host)
-        yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o700, secret=True)
+        # Run by the daemons' own user: in a directory that this user owns, root would follow where it is led.
+        yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o750, group=USER, secret=True)
         yield File(HEALTH, template("valkey/health.sh.j2", **values), mode=0o700, secret=True)
         for kind, unit, settings in (
             ("server", SERVER, _server(cloud, host)),
@@ -62,7 +64,9 @@ class Valkey(Service):
         ):
             restart = (f"restart:{unit}",)
             text = flat(settings, cloud.options(self.name, f"{kind}.conf"), separator=" ")
-            yield File(f"/etc/valkey/fournines-{kind}.conf", text, mode=0o600, secret=True, triggers=restart)
+            yield File(
+                f"/etc/valkey/fournines-{kind}.conf", text, mode=0o640, group=USER, secret=True, triggers=restart
+            )
             yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
             yield Unit(unit)
 
