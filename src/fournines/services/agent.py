@@ -40,8 +40,8 @@ class Agent(Service):
     needs: ClassVar[tuple[str, ...]] = ("base",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     ports: ClassVar[tuple[Port, ...]] = (
-        Port(HTTP_PORT, "tcp", "every host", "state, and the writer check of the load balancers"),
-        Port(HEARTBEAT_PORT, "udp", "its own members", "heartbeats of those that vote"),
+        Port(HTTP_PORT, "tcp", "the load balancers", "state, and the writer check of the load balancers"),
+        Port(HEARTBEAT_PORT, "udp", "the voters", "heartbeats of those that vote"),
     )
     #: What `prove` writes to: apart from what the cloud itself needs.
     databases: ClassVar[tuple[str, ...]] = ("probe",)

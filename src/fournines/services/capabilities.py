@@ -85,6 +85,15 @@ class Registers(Protocol):
     def registration(self, cloud: Cloud, region: Region) -> Registration: ...
 
 
+#: Who comes: hosts of the region that are described so, or those that carry one of the named services; (): nobody.
+#: `the voters`: those of `quorum_group`, and only they are reached. `its network`: whoever is on the port's network.
+Source = (
+    Literal["every host", "its own members", "the load balancers", "the voters", "its network", "anyone"]
+    | Literal["database clients", "coordination clients"]
+    | tuple[str, ...]
+)
+
+
 @dataclass(frozen=True)
 class Frontend:
     """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one (there on
@@ -94,6 +103,7 @@ class Frontend:
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
     settings: HAProxy keywords of this section alone.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
+    source: who reaches it on the internal VIP; the public one is anyone's.
     """
 
     name: str
@@ -106,6 +116,7 @@ class Frontend:
     standby: bool = False
     inter: float = 0.0
     repeatable: str = ""
+    source: Source = "every host"
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -145,21 +156,24 @@ class Replicated(Protocol):
 
 @dataclass(frozen=True)
 class Port:
-    """What a host with the service must be reachable at on network `management`, beside its frontends' backends.
+    """What a host with the service listens on, beside its frontends' backends, and who is let in: for the firewall and
+    the architecture document.
 
-    number: 0 where the protocol has none. source: who comes, "every host", "its own members" or "the load balancers".
+    number: the first of them, 0 where the protocol has none. last: of a range. network: of the region; a host that is
+    not attached to it is reached on `management`. always: something listens there whenever the service runs.
     """
 
     number: int
     protocol: Literal["tcp", "udp", "vrrp"]
-    source: Literal["every host", "its own members", "the load balancers"]
+    source: Source
     what: str
+    network: str = "management"
+    last: int = 0
+    always: bool = True
 
 
 @runtime_checkable
 class Listens(Protocol):
-    """For the firewall table of the architecture document."""
-
     ports: ClassVar[tuple[Port, ...]]
 
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import cinder, lease, openstack, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.service import Check, HaPattern, Service
@@ -48,6 +49,11 @@ class CinderVolume(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("cinder",)
     units: ClassVar[tuple[str, ...]] = (VOLUME.unit,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(
+            3260, "tcp", ("nova_compute", "cinder_volume"), "iSCSI, of back ends on this host", "storage", always=False
+        ),
+    )
     databases: ClassVar[tuple[str, ...]] = (lease.DATABASE,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"cinder-volume.conf": ("cinder",)}
 

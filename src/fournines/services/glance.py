@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Port, Registration
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.schema import schema
@@ -49,6 +49,9 @@ class Glance(Service):
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("glance",)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(API.port, "tcp", "its own members", "an import that another node has begun"),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_images", "lists images"),
         Function("upload_image", "uploads an image", also=("swift",), writes=("swift_storage",)),

@@ -50,7 +50,7 @@ class Haproxy(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
+    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

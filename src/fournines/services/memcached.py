@@ -28,7 +28,7 @@ class Memcached(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
-    ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", "every host", "cache"),)
+    ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", ("keystone",), "cache of the Keystones"),)
     dispensable: ClassVar[str] = "a cache: without it every request reads the database"
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, neutron_agents, openstack, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -45,6 +46,10 @@ class NeutronL2(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("neutron",)
     units: ClassVar[tuple[str, ...]] = (AGENT.unit, SWITCH, BRIDGES)
+    ports: ClassVar[tuple[Port, ...]] = (
+        # Of the kernel's own: no process listens, and in userspace Open vSwitch takes the packets before the kernel.
+        Port(4789, "udp", "its network", "tunnels of projects' networks (VXLAN)", network="tenant", always=False),
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
         **neutron_agents.NAMESPACES,

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import nova, openstack, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -36,6 +37,9 @@ class NovaCompute(Service):
     needs: ClassVar[tuple[str, ...]] = ("nova",)
     after: ClassVar[tuple[str, ...]] = ("neutron_l2",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(5900, "tcp", ("nova",), "consoles of servers, for the console proxy", last=6899, always=False),
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -48,6 +48,7 @@ class Rabbitmq(Service):
         Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),
         Port(4369, "tcp", "its own members", "Erlang port mapper"),
         Port(25672, "tcp", "its own members", "Erlang distribution"),
+        Port(35672, "tcp", (), "rabbitmqctl, while it runs", last=35682, always=False),
     )
 
     def failover(self, cloud: Cloud) -> float:

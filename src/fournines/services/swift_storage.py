@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, swift_rings, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -47,6 +48,14 @@ class SwiftStorage(Service):
         *(_daemon(kind, what) for kind, daemons in DAEMONS.items() for what in daemons),
         RSYNC,
         *(f"swift-{kind}-{what}.timer" for kind, whats in ROUNDS.items() for what in whats),
+    )
+
+    ports: ClassVar[tuple[Port, ...]] = (
+        *(
+            Port(number, "tcp", ("swift", "swift_storage"), f"{kind} server", network="storage")
+            for kind, number in swift_rings.PORTS.items()
+        ),
+        Port(RSYNC_PORT, "tcp", "its own members", "rsync of the replicators", network="storage"),
     )
 
     def write_quorum(self, cloud: Cloud, region: Region) -> int:

@@ -22,7 +22,7 @@ from urllib.parse import urlencode
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import UsesCoordination, present
+from fournines.services.capabilities import Port, UsesCoordination, present
 from fournines.services.drop_in import drop_in
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
@@ -46,6 +46,12 @@ class Valkey(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(PORT, "tcp", "its own members", "replication"),
+        Port(PORT, "tcp", "coordination clients", "locks and measures"),
+        Port(SENTINEL_PORT, "tcp", "its own members", "Sentinels among themselves"),
+        Port(SENTINEL_PORT, "tcp", "coordination clients", "who is the master"),
+    )
 
     def failover(self, cloud: Cloud) -> float:
         """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""
