@@ -45,6 +45,7 @@ PROGRAMS = {
     " timeout 1 valkey-sentinel /tmp/sentinel.conf; test $? = 124",
     "/60-fournines.conf": "sysctl -p PATH",
     "/61-fournines-haproxy.conf": "sysctl -p PATH",
+    "/firewall.nft": "nft -c -f PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     "/nova-hosts": "python3 -m py_compile PATH",
     "/agent.json": "cd /usr/lib/fournines && python3 -c 'from agent.config import load; print(load())'",

@@ -10,7 +10,7 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, options, placement, quorum, targets, timers
+from fournines.design import addresses, firewall, options, placement, quorum, targets, timers
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -50,6 +50,7 @@ DESIGN_RULES = (
     Rule("vip-unreachable", "hosts that may hold the VIPs without being on network public", addresses.vip_unreachable),
     Rule("duplicate-address", "addresses that two hosts have", addresses.duplicate_address, acceptable=False),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
+    Rule("firewall", "rules of the hosts' firewalls that cannot be loaded, or no firewall", firewall.options),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )
 RULES = (*FILE_RULES, *DESIGN_RULES)
