@@ -19,6 +19,8 @@ from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "memcached.service"
 PORT = 11211
+#: Where what need not be shared is kept: nobody on the network reads or writes it.
+LOCAL = "127.0.0.1"
 
 
 class Memcached(Service):
@@ -33,7 +35,7 @@ class Memcached(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
-        settings = {"-l": host.address, "-p": PORT, "-U": 0, "-u": "memcache", "-m": 256, "-c": 8192}
+        settings = {"-l": f"{LOCAL},{host.address}", "-p": PORT, "-U": 0, "-u": "memcache", "-m": 256, "-c": 8192}
         yield Package("memcached")
         yield File(
             "/etc/memcached.conf",

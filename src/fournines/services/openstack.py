@@ -171,7 +171,7 @@ def authtoken(cloud: Cloud, host: Host, account: str) -> Sections:
             "http_request_max_retries": 3,
             "service_token_roles": "service",
             "service_token_roles_required": True,
-            "memcached_servers": f"{host.address}:{memcached.PORT}" if cached else None,
+            "memcached_servers": f"{memcached.LOCAL}:{memcached.PORT}" if cached else None,
             "memcache_security_strategy": "ENCRYPT" if cached else None,
             "memcache_secret_key": cloud.secrets.get("memcached.tokens") if cached else None,
             "memcache_pool_socket_timeout": 1,  # whole seconds; of the local one

@@ -86,7 +86,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
     )
     # What is known of tokens and accounts is kept in this host's memcached only: another's that is dead would be waited
     # for.
-    local = f"{host.address}:{memcached.PORT}" if "memcached" in host.services else None
+    local = f"{memcached.LOCAL}:{memcached.PORT}" if "memcached" in host.services else None
     account = openstack.authtoken(cloud, host, "swift")["keystone_authtoken"]
     plain: dict[str, dict[str, Any]] = {
         f"filter:{name}": {"use": f"egg:swift#{name.replace('-', '_')}"}

@@ -167,7 +167,7 @@ def _config(host: Host, kind: str) -> Sections:
 
 
 def _internal_client(host: Host) -> Sections:
-    local = f"{host.address}:{memcached.PORT}" if "memcached" in host.services else None
+    local = f"{memcached.LOCAL}:{memcached.PORT}" if "memcached" in host.services else None
     return {
         "DEFAULT": {"swift_dir": swift_rings.DIRECTORY, "user": "swift"},
         "pipeline:main": {"pipeline": "catch_errors proxy-logging cache symlink proxy-server"},
