@@ -1,14 +1,18 @@
 """Keystone's shared cache, sealed: what lies in memcached can be neither read nor made without the cloud's key.
 
-A proxy for oslo.cache (`[cache] proxies`). python-memcached unpickles whatever a server sends: who can write to one
-memcached could run code in every Keystone. Here only what was sealed with the key, for the name that it is asked by, is
-unpickled; anything else is as if it was not there.
+python-memcached unpickles whatever a server sends: who can write to one memcached could run code in every Keystone. Here
+only what was sealed with the key, for the name that it is asked by, is unpickled; anything else is as if it was not
+there.
+
+Named under `[cache] proxies` of oslo.cache, which imports it before anything is cached. It changes the classes of
+`oslo_cache.memcache_pool` and not one region's backend, for Keystone gives its invalidation region no proxies.
 """
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,24 @@ from dogpile.cache.api import NO_VALUE
 from dogpile.cache.proxy import ProxyBackend
 
 KEY = Path("/etc/keystone/cache.key")
+#: Before each name: a node that does not seal, as before an upgrade, neither finds nor breaks what others have sealed.
+PREFIX = "sealed:"
+
+
+class Sealed(ProxyBackend):
+    """Hands everything on. Raises OSError or ValueError without a key: Keystone does not start."""
+
+    def wrap(self, backend: Any) -> Any:
+        _seal_all()
+        return super().wrap(backend)
+
+
+@cache
+def _seal_all() -> None:
+    from oslo_cache import _memcache_pool  # only where Keystone is
+    from oslo_cache.backends.memcache_pool import PooledMemcachedBackend
+
+    seal(PooledMemcachedBackend, _memcache_pool._MemcacheClient, Fernet(KEY.read_text().strip()))
 
 
 class Refused:
@@ -29,36 +51,37 @@ class Refused:
         raise pickle.UnpicklingError("only what is sealed is unpickled")
 
 
-class Sealed(ProxyBackend):
-    """Around `oslo_cache.memcache_pool` only. OSError, ValueError: no key. AttributeError: another backend."""
+def seal(backend: Any, client: Any, box: Fernet) -> None:
+    """Every instance of these classes, made before or after."""
+    get, get_multi, put, put_multi = backend.get, backend.get_multi, backend.set, backend.set_multi
+    delete, delete_multi = backend.delete, backend.delete_multi
 
-    def wrap(self, backend: Any) -> Any:
-        self._box = Fernet(KEY.read_text().strip())
-        backend.client_pool._arguments["unpickler"] = Refused
-        return super().wrap(backend)
+    def sealed(key: str, value: Any) -> bytes:
+        return box.encrypt(pickle.dumps((key, value)))
 
-    def get(self, key: str) -> Any:
-        return self._opened(key, self.proxied.get(key))
-
-    def get_multi(self, keys: Iterable[str]) -> list[Any]:
-        asked = list(keys)
-        return [self._opened(key, sealed) for key, sealed in zip(asked, self.proxied.get_multi(asked), strict=True)]
-
-    def set(self, key: str, value: Any) -> None:
-        self.proxied.set(key, self._sealed(key, value))
-
-    def set_multi(self, mapping: Mapping[str, Any]) -> None:
-        self.proxied.set_multi({key: self._sealed(key, value) for key, value in mapping.items()})
-
-    def _sealed(self, key: str, value: Any) -> bytes:
-        return self._box.encrypt(pickle.dumps((key, value)))
-
-    def _opened(self, key: str, sealed: Any) -> Any:
-        if not isinstance(sealed, bytes):
+    def opened(key: str, found: Any) -> Any:
+        if not isinstance(found, bytes):
             return NO_VALUE
         try:
             # With the name inside: one that is copied to another, such as an administrator's token's, is not taken.
-            name, value = pickle.loads(self._box.decrypt(sealed))  # noqa: S301  made by who has the key
+            name, value = pickle.loads(box.decrypt(found))  # noqa: S301  made by who has the key
         except InvalidToken:
             return NO_VALUE
         return value if name == key else NO_VALUE
+
+    def sealed_get_multi(self: Any, keys: Iterable[str]) -> list[Any]:
+        asked = list(keys)
+        found = get_multi(self, [PREFIX + key for key in asked])
+        return [opened(key, value) for key, value in zip(asked, found, strict=True)]
+
+    def sealed_set_multi(self: Any, mapping: Mapping[str, Any]) -> None:
+        put_multi(self, {PREFIX + key: sealed(key, value) for key, value in mapping.items()})
+
+    backend.get = lambda self, key: opened(key, get(self, PREFIX + key))
+    backend.set = lambda self, key, value: put(self, PREFIX + key, sealed(key, value))
+    backend.delete = lambda self, key: delete(self, PREFIX + key)
+    backend.delete_multi = lambda self, keys: delete_multi(self, [PREFIX + key for key in keys])
+    backend.get_multi = sealed_get_multi
+    backend.set_multi = sealed_set_multi
+    # A client sets it on itself when it is made.
+    client.unpickler = property(lambda self: Refused, lambda self, value: None)

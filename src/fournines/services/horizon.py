@@ -2,8 +2,8 @@
 
 Sessions are rows in the database: each node knows every session, and a controller that goes away logs nobody out.
 Horizon keeps objects in them, so they are pickled; Django signs each row and unpickles none whose signature is wrong,
-which it would not do of a memcached's. The nodes share the key that signs. The health check asks the application without
-rendering a page: a login page, asked for four times a second by three load balancers, is a core.
+which it would not do of a memcached's. The nodes share the key that signs. The health check asks the application
+without rendering a page: a login page, asked for four times a second by three load balancers, is a core.
 """
 
 from __future__ import annotations
