@@ -1,8 +1,8 @@
 """Keystone's shared cache, sealed: what lies in memcached can be neither read nor made without the cloud's key.
 
-python-memcached unpickles whatever a server sends: who can write to one memcached could run code in every Keystone. Here
-only what was sealed with the key, for the name that it is asked by, is unpickled; anything else is as if it was not
-there.
+python-memcached unpickles whatever a server sends: who can write to one memcached could run code in every Keystone.
+Here only what was sealed with the key, for the name that it is asked by, is unpickled; anything else is as if it was
+not there.
 
 Named under `[cache] proxies` of oslo.cache, which imports it before anything is cached. It changes the classes of
 `oslo_cache.memcache_pool` and not one region's backend, for Keystone gives its invalidation region no proxies.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,8 @@ class Sealed(ProxyBackend):
 
 @cache
 def _seal_all() -> None:
-    from oslo_cache import _memcache_pool  # only where Keystone is
-    from oslo_cache.backends.memcache_pool import PooledMemcachedBackend
-
-    seal(PooledMemcachedBackend, _memcache_pool._MemcacheClient, Fernet(KEY.read_text().strip()))
+    pool, backend = (import_module(f"oslo_cache.{name}") for name in ("_memcache_pool", "backends.memcache_pool"))
+    seal(backend.PooledMemcachedBackend, pool._MemcacheClient, Fernet(KEY.read_text().strip()))
 
 
 class Refused:
@@ -69,19 +68,33 @@ def seal(backend: Any, client: Any, box: Fernet) -> None:
             return NO_VALUE
         return value if name == key else NO_VALUE
 
+    def sealed_get(self: Any, key: str) -> Any:
+        return opened(key, get(self, PREFIX + key))
+
     def sealed_get_multi(self: Any, keys: Iterable[str]) -> list[Any]:
         asked = list(keys)
         found = get_multi(self, [PREFIX + key for key in asked])
         return [opened(key, value) for key, value in zip(asked, found, strict=True)]
 
+    def sealed_set(self: Any, key: str, value: Any) -> None:
+        put(self, PREFIX + key, sealed(key, value))
+
     def sealed_set_multi(self: Any, mapping: Mapping[str, Any]) -> None:
         put_multi(self, {PREFIX + key: sealed(key, value) for key, value in mapping.items()})
 
-    backend.get = lambda self, key: opened(key, get(self, PREFIX + key))
-    backend.set = lambda self, key, value: put(self, PREFIX + key, sealed(key, value))
-    backend.delete = lambda self, key: delete(self, PREFIX + key)
-    backend.delete_multi = lambda self, keys: delete_multi(self, [PREFIX + key for key in keys])
-    backend.get_multi = sealed_get_multi
-    backend.set_multi = sealed_set_multi
-    # A client sets it on itself when it is made.
-    client.unpickler = property(lambda self: Refused, lambda self, value: None)
+    def sealed_delete(self: Any, key: str) -> None:
+        delete(self, PREFIX + key)
+
+    def sealed_delete_multi(self: Any, keys: Iterable[str]) -> None:
+        delete_multi(self, [PREFIX + key for key in keys])
+
+    def refused(_self: Any) -> type[Refused]:
+        return Refused
+
+    def keep_refusing(_self: Any, _other: Any) -> None:
+        """A client sets it on itself when it is made."""
+
+    backend.get, backend.get_multi = sealed_get, sealed_get_multi
+    backend.set, backend.set_multi = sealed_set, sealed_set_multi
+    backend.delete, backend.delete_multi = sealed_delete, sealed_delete_multi
+    client.unpickler = property(refused, keep_refusing)
