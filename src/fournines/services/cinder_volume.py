@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import cinder, lease, openstack, units
+from fournines.services import cinder, lease, openstack, sandbox, units
 from fournines.services.capabilities import Port
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -39,6 +39,7 @@ VOLUME = units.Daemon(
     description="OpenStack Cinder volume",
     user="cinder",
     command=f"/usr/bin/cinder-volume --config-file {cinder.CONFIG} --config-file {CONFIG}",
+    sandbox=sandbox.by_sudo("attaches volumes, and drives many back ends' tools, as root"),
 )
 
 

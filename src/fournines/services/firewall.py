@@ -25,6 +25,7 @@ from fournines.services.capabilities import Source
 from fournines.services.openings import Opening, address, openings, reached, sources
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "fournines-firewall.service"
@@ -32,6 +33,15 @@ PROGRAM = "/usr/lib/fournines/firewall"
 RULES = "/etc/fournines/firewall.nft"
 #: In the cloud file: sections `sources` (operators, ssh) and `accept` (`tcp 9300`: addresses).
 OPTIONS = "firewall.nft"
+
+
+#: /tmp is not there yet when it starts.
+_SANDBOX = Sandbox(
+    capabilities=("CAP_NET_ADMIN",),
+    families=("AF_UNIX", "AF_NETLINK"),
+    filters=("@system-service",),
+    allows=("PrivateTmp",),
+)
 
 
 class Firewall(Service):
@@ -53,7 +63,9 @@ class Firewall(Service):
         yield File(PROGRAM, _program(), mode=0o755)
         yield File("/etc/fournines/firewall.json", json.dumps(settings) + "\n")
         yield File(RULES, text)
-        yield File(f"/etc/systemd/system/{UNIT}", template("firewall/unit.service.j2", program=PROGRAM))
+        yield File(
+            f"/etc/systemd/system/{UNIT}", template("firewall/unit.service.j2", program=PROGRAM, sandbox=_SANDBOX.lines)
+        )
         yield Unit(UNIT)
         yield Task("firewall", check=f"{PROGRAM} check {digest}", script=f"{PROGRAM} apply {digest}", python=True)
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, mariadb, units
+from fournines.services import endpoints, mariadb, sandbox, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -35,6 +35,7 @@ API = units.Wsgi(
     port=PORT,
     application={"wsgi-file": APPLICATION, "static-map": f"/static={STATIC}"},
     threads=8,  # each page waits for several APIs
+    sandbox=sandbox.service("horizon", "/var/lib/openstack-dashboard"),
 )
 CLEAR = units.Round(
     name="horizon-sessions",

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import nova, openstack, units
+from fournines.services import nova, openstack, sandbox, units
 from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
@@ -82,6 +82,7 @@ def _daemon(cloud: Cloud) -> units.Daemon:
         config="nova-compute.conf",
         decided=(("libvirt", "virt_type", VIRT_TYPE),) if libvirt else (),
         after=(LIBVIRT, "openvswitch-switch.service") if libvirt else (),
+        sandbox=sandbox.by_sudo("makes servers' disks, mounts and devices as root") if libvirt else None,
     )
 
 

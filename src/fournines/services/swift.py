@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, swift_rings, units
+from fournines.services import memcached, openstack, sandbox, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
@@ -22,6 +22,8 @@ from fournines.timing import timers
 UNIT = "swift-proxy.service"
 PORT = 8080
 CONFIG = "/etc/swift/proxy-server.conf"
+#: Swift's daemons set their own user, priority and limits when they start.
+_FILTERS = ("@system-service",)
 DRAIN_FILE = "/run/swift-proxy/drain"
 
 
@@ -59,6 +61,7 @@ class Swift(Service):
                 user="swift",
                 command=f"/usr/bin/swift-proxy-server {CONFIG}",
                 before_stop=f"touch {DRAIN_FILE}; sleep {math.ceil(t.api_check_inter + t.check_timeout)}",
+                sandbox=sandbox.service("swift", filters=_FILTERS),
                 kill_signal="SIGHUP",  # finishes what it has, for up to a minute
             ),
         )

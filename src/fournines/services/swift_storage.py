@@ -15,13 +15,15 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, swift_rings, units
+from fournines.services import memcached, sandbox, swift_rings, units
 from fournines.services.capabilities import Port
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
 RSYNC_PORT = 8873
+#: Swift's daemons set their own user, priority and limits when they start.
+_SANDBOX = sandbox.service("swift", swift_rings.DEVICES, "/run/lock", filters=("@system-service",))
 #: Kind -> daemons beside its server; all read the kind's file.
 DAEMONS = {"account": ("replicator",), "container": ("replicator", "updater"), "object": ("replicator", "updater")}
 ROUNDS = {"account": ("auditor", "reaper"), "container": ("auditor",), "object": ("auditor", "expirer")}
@@ -117,6 +119,7 @@ def _of_kind(cloud: Cloud, host: Host, kind: str) -> Iterable[Resource]:
                 user="swift",
                 command=f"/usr/bin/swift-{kind}-{what} {path} once",
                 every="15min",
+                sandbox=_SANDBOX,
             )
         )
 
@@ -129,6 +132,7 @@ def _swift(unit: str, command: str) -> units.Daemon:
         description=f"OpenStack {name.capitalize()}",
         user="swift",
         command=f"/usr/bin/{command}",
+        sandbox=_SANDBOX,
         # Servers finish what they have and end; the others end.
         kill_signal="SIGHUP" if "-server " in command else "SIGTERM",
     )
