@@ -57,7 +57,8 @@ class CatalogueEntry:
 
 @dataclass(frozen=True)
 class Account:
-    """A service's user in Keystone; the password is secret `NAME.keystone`.
+    """A service's user in Keystone; the password is secret `NAME.keystone`. `admin` is for those whom 2025.1's policies
+    let do their work with nothing less (docs/security.md).
 
     It has `roles` on the project `service` of the default domain; in another domain, on all of that one.
     """

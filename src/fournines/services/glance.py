@@ -96,7 +96,7 @@ class Glance(Service):
         return (units.frontend(cloud, API),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
-        account = Account("glance", roles=("admin", "service", "swiftoperator"))
+        account = Account("glance", roles=("service", "reader", "swiftoperator"))
         return Registration((CatalogueEntry("image", "glance", API.port),), (account,))
 
 

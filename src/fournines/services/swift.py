@@ -78,7 +78,9 @@ class Swift(Service):
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("object-store", "swift", PORT, "/v1/AUTH_%(project_id)s")
-        return Registration((entry,), (Account("swift"),), roles=("swiftoperator", "ResellerAdmin"))
+        return Registration(
+            (entry,), (Account("swift", roles=("service", "swiftoperator")),), roles=("swiftoperator", "ResellerAdmin")
+        )
 
 
 def _config(cloud: Cloud, host: Host) -> Sections:
