@@ -5,8 +5,8 @@
 
 ROOT is a Debian tree with the packages of the services (an image of the lab; what HAProxy's and Keepalived's lists are
 read from, their documentation, an image leaves out). Each program is asked, or its own manual. Without names: every
-service. Shape: {file: {section: [options]}}, or {file: "CATALOGUE"} for another file of that folder; names may be
-patterns with `*`. Run again when the release changes.
+service. Shape: {file: {section: {option: kind}}}, or {file: "CATALOGUE"} for another file of that folder; names may be
+patterns with `*`, and kinds are those of `services.options`. Run again when the release changes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,51 @@ from fournines.services import openstack, registry
 from fournines.services.capabilities import UWSGI, ReadsOsloConfig
 
 KNOWN = Path(__file__).parent.parent / "src/fournines/services/known"
-Options = dict[str, dict[str, list[str]] | str]
+#: option -> kind
+Section = dict[str, str]
+Options = dict[str, dict[str, Section] | str]
 
 #: Options of the way in which every account here signs in; no service lists them.
 AUTH = "from keystoneauth1 import loading\nprint(*(o.dest for o in loading.get_auth_plugin_conf_options('password')))"
+
+#: Section -> option -> kind, of the namespaces in its arguments. Drivers' options that several give one name, with
+#: different kinds, take any text.
+DESCRIBE = """
+import json, sys
+from oslo_config import generator, types
+
+def bounds(type):
+    low, high = type.min, type.max
+    return "" if low is None and high is None else f" {'' if low is None else low}..{'' if high is None else high}"
+
+def kind(type):
+    choices = getattr(type, "choices", None)
+    if choices:
+        return "choice " + "|".join(str(c) for c in choices)
+    if isinstance(type, types.Boolean):
+        return "bool"
+    if isinstance(type, types.Integer):
+        return "int" + bounds(type)
+    if isinstance(type, types.Float):
+        return "float" + bounds(type)
+    if isinstance(type, types.List):
+        return ("list " + kind(type.item_type)).strip() if not type.bounds else "list"
+    if isinstance(type, types.Dict):
+        return "list"
+    if isinstance(type, types.IPAddress):
+        return "ip"
+    return ""
+
+found = {}
+for _, groups in generator._list_opts(sys.argv[1:]):
+    for group, opts in groups:
+        section = found.setdefault(getattr(group, "name", group) or "DEFAULT", {})
+        for opt in opts:
+            own = ("multi " if opt.multi else "") + kind(opt.type)
+            name = opt.dest.replace("-", "_")
+            section[name] = own.strip() if section.get(name, own.strip()) == own.strip() else ""
+print(json.dumps(found))
+"""
 
 
 def run(root: Path, *command: str) -> str:
@@ -39,25 +80,30 @@ def text(root: Path, path: str) -> str:
 
 
 def oslo(root: Path, service: ReadsOsloConfig) -> Options:
-    """What oslo.config's generator says of each file; of an API's uWSGI file, the list that all of them share."""
+    """What the libraries say of each file; of an API's uWSGI file, the list that all of them share."""
     auth = run(root, "python3", "-c", AUTH).split()
     found: Options = {}
     for file, own in service.namespaces.items():
         if own == UWSGI:
             found[file] = "uwsgi"
             continue
-        namespaces = [word for name in (*own, *openstack.NAMESPACES) for word in ("--namespace", name)]
-        described = json.loads(run(root, "oslo-config-generator", *namespaces, "--format", "json"))
-        sections = {
-            section: {option["name"].replace("-", "_") for option in group["opts"]}
-            for section, group in described["options"].items()
+        said = run(root, "python3", "-W", "ignore", "-c", DESCRIBE, *own, *openstack.NAMESPACES)
+        sections: dict[str, Section] = {
+            s: options for s, options in json.loads(said.splitlines()[-1]).items() if options
         }
-        signs_in = {section for section, names in sections.items() if "auth_type" in names}
-        found[file] = {s: sorted(names.union(auth if s in signs_in else ())) for s, names in sections.items()}
+        for options in sections.values():
+            if "auth_type" in options:
+                options.update(dict.fromkeys(set(auth) - set(options), ""))
+        found[file] = sections
     return found
 
 
-def _oslo_file(root: Path, name: str, file: str) -> tuple[Options, dict[str, list[str]]]:
+def untyped(names: Iterable[str]) -> Section:
+    """Options of which only the names are known."""
+    return dict.fromkeys(names, "")
+
+
+def _oslo_file(root: Path, name: str, file: str) -> tuple[Options, dict[str, Section]]:
     """`oslo` of a service, and of it the sections of one file, to be added to."""
     service = registry()[name]
     assert isinstance(service, ReadsOsloConfig)
@@ -79,7 +125,7 @@ def _samples(root: Path, *names: str) -> Options:
             elif option := re.match(r"#? ?(?:set )?([a-z][\w.]*) ?=", line):
                 sections.setdefault(section, set()).add(option[1])
         everywhere = sections["DEFAULT"]
-        found[name] = {s: sorted(own | everywhere) for s, own in sections.items()}
+        found[name] = {s: untyped(own | everywhere) for s, own in sections.items()}
     return found
 
 
@@ -90,7 +136,7 @@ def swift(root: Path) -> Options:
 def swift_storage(root: Path) -> Options:
     servers = (f"{kind}-server.conf" for kind in ("account", "container", "object"))
     files = _samples(root, *servers, "internal-client.conf")
-    return {**files, "rings": {"devices": ["*"], "ring": ["part_power"]}}
+    return {**files, "rings": {"devices": {"*": "float 0.."}, "ring": {"part_power": "int 1..32"}}}
 
 
 def glance(root: Path) -> Options:
@@ -104,23 +150,24 @@ def glance(root: Path) -> Options:
     mount = ("What", "Where", "Type", "Options", "SloppyOptions", "LazyUnmount", "TimeoutSec", "DirectoryMode")
     return {
         **found,
-        "glance-swift.conf": {"*": list(account)},
-        "images.mount": {"Mount": list(mount), "Unit": ["*"]},
-        "ceph.conf": {"*": ["*"]},
+        "glance-swift.conf": {"*": untyped(account)},
+        "images.mount": {"Mount": untyped(mount), "Unit": {"*": "multi"}},
+        "ceph.conf": {"*": {"*": "list"}},
     }
 
 
 def cinder(root: Path) -> Options:
     """How `service_user` signs in is listed but for the choice itself."""
     found, sections = _oslo_file(root, "cinder", "cinder.conf")
-    sections["service_user"] = sorted({*sections["service_user"], "auth_type", "auth_section"})
+    sections["service_user"] |= untyped({"auth_type", "auth_section"} - set(sections["service_user"]))
     return found
 
 
 def cinder_volume(root: Path) -> Options:
     """A back end has a section of any name."""
     found, sections = _oslo_file(root, "cinder_volume", "cinder-volume.conf")
-    sections["*"] = sorted({*sections["backend"], *sections["backend_defaults"], "volume_driver", "backend_host"})
+    named = {"volume_driver": "", "backend_host": ""}
+    sections["*"] = {**named, **sections["backend"], **sections["backend_defaults"]}
     return found
 
 
@@ -135,35 +182,76 @@ print(*sorted({n for m in (global_settings, dashboard, auth, horizon) for n in d
 
 
 def horizon(root: Path) -> Options:
-    return {"local_settings.py": {"": run(root, "python3", "-c", SETTINGS).split()}, "uwsgi.ini": "uwsgi"}
+    names = run(root, "python3", "-c", SETTINGS).split()
+    return {"local_settings.py": {"": dict.fromkeys(names, "python")}, "uwsgi.ini": "uwsgi"}
 
 
 def uwsgi(root: Path) -> Options:
     options = re.findall(r"--([a-z0-9][a-z0-9-]+)", run(root, "uwsgi_python3", "--help"))
-    return {"uwsgi.ini": {"uwsgi": sorted(set(options))}}
+    return {"uwsgi.ini": {"uwsgi": dict.fromkeys(options, "multi")}}
+
+
+#: Of a server on an empty directory, which answers nobody else: a type has its bounds or its words.
+VARIABLES = """
+select lower(variable_name), variable_type, coalesce(numeric_min_value, ''), coalesce(numeric_max_value, ''),
+  coalesce(enum_value_list, '') from information_schema.system_variables
+"""
+SERVER = """
+mkdir /tmp/data && chown mysql /tmp/data && cd /tmp
+mariadb-install-db --user=mysql --datadir=/tmp/data --auth-root-authentication-method=socket > /dev/null 2>&1
+mariadbd --no-defaults --user=mysql --datadir=/tmp/data --skip-networking --socket=/tmp/s > /dev/null 2>&1 &
+for i in $(seq 60); do mariadb -S /tmp/s -N -B -e "$0" 2> /dev/null && break; sleep 1; done
+mariadb-admin -S /tmp/s shutdown
+"""
+
+
+def _variable(kind: str, low: str, high: str, words: str) -> str:
+    """A size may have a unit (`256M`), and what is switched on and off may have a third word."""
+    if kind == "BOOLEAN":
+        return "choice ON|OFF|1|0|true|false"
+    if kind in ("ENUM", "FLAGSET"):
+        return f"choice {words.replace(',', '|')}|0|1|2|3" if kind == "ENUM" else "list"
+    return f"size {low}..{high}" if kind.startswith(("INT", "BIGINT")) and not low.startswith("-") else ""
 
 
 def mariadb(root: Path) -> Options:
     table = run(root, "mariadbd", "--no-defaults", "--verbose", "--help").partition("\n-----")[2]
     names = re.findall(r"^([a-z][a-z0-9-]+) ", table, re.MULTILINE)
+    inside = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0/tmp"; exec chroot "$0" sh -c "$1" "$2"']
+    said = subprocess.run([*inside, str(root), SERVER, VARIABLES], capture_output=True, text=True, check=True).stdout
+    kinds = {name: _variable(*rest) for name, *rest in (line.split("\t") for line in said.splitlines())}
+    several = ("plugin_load_add", "binlog_do_db", "binlog_ignore_db", "replicate_")
+    options = {
+        name: "multi" if name.startswith(several) else kinds.get(name, "")
+        for name in (name.replace("-", "_") for name in names)
+    }
     # Galera's own, which exist only once the provider is loaded.
-    options = {*(name.replace("-", "_") for name in names), "wsrep_provider_*"}
-    return {"my.cnf": {"mariadbd": sorted(options)}}
+    return {"my.cnf": {"mariadbd": {**options, "wsrep_provider_*": ""}}}
+
+
+def _datatype(mapping: str) -> str:
+    """Of cuttlefish: several types are alternatives."""
+    if re.search(r"\{datatype, *\[?integer\]?\}", mapping):
+        return "int"
+    if words := re.search(r"\{datatype, *\[?\{enum, *\[([^\]]*)\]\}\]?\}", mapping):
+        return "choice " + "|".join(word.strip() for word in words[1].replace("'", "").split(","))
+    return ""
 
 
 def rabbitmq(root: Path) -> Options:
     plugins = root / "usr/lib/rabbitmq/lib"
-    names: set[str] = set()
+    kinds: Section = {}
     for plugin in ("rabbit", "rabbitmq_management", "rabbitmq_management_agent", "rabbitmq_web_dispatch"):
         for schema in plugins.glob(f"*/plugins/{plugin}-*/priv/schema/*.schema"):
-            names |= set(re.findall(r'^\{mapping,\s*"([^"]+)"', schema.read_text(), re.MULTILINE))
-    return {"rabbitmq.conf": {"": sorted(re.sub(r"\$\w+", "*", name) for name in names)}}
+            text = re.sub(r"^ *%.*$", "", schema.read_text(), flags=re.MULTILINE)
+            for name, mapping in re.findall(r'^\{mapping,\s*"([^"]+)"(.*?)\}\.\s*$', text, re.MULTILINE | re.DOTALL):
+                kinds[re.sub(r"\$\w+", "*", name)] = _datatype(mapping)
+    return {"rabbitmq.conf": {"": kinds}}
 
 
 def memcached(root: Path) -> Options:
-    return {
-        "memcached.conf": {"": sorted(set(re.findall(r"^(-\w|--[\w-]+)", run(root, "memcached", "-h"), re.MULTILINE)))}
-    }
+    flags = re.findall(r"^(-\w|--[\w-]+)", run(root, "memcached", "-h"), re.MULTILINE)
+    return {"memcached.conf": {"": untyped(flags)}}
 
 
 def valkey(root: Path) -> Options:
@@ -173,12 +261,14 @@ def valkey(root: Path) -> Options:
         " valkey-cli shutdown nosave"
     )
     inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up; exec chroot "$1" sh -c "$2"', "sh", str(root), asked]
-    said = subprocess.run(inside, capture_output=True, text=True, check=True).stdout
-    names = {*said.splitlines()[::2], "user"}
+    said = subprocess.run(inside, capture_output=True, text=True, check=True).stdout.splitlines()
+    switches = {name for name, value in zip(said[::2], said[1::2], strict=False) if value in ("yes", "no")}
+    several = dict.fromkeys(("user", "save", "rename-command", "loadmodule", "include"), "multi")
+    server = {**untyped(said[::2]), **dict.fromkeys(switches, "choice yes|no"), **several}
     documented = (root / "etc/valkey/sentinel.conf").read_text()
     own = set(re.findall(r"^(?:# )?(sentinel [a-z-]+)", documented, re.MULTILINE))
     sentinel = {"bind", "port", "dir", "requirepass", "loglevel", "logfile", *own, *(f"{name} *" for name in own)}
-    return {"server.conf": {"": sorted(names)}, "sentinel.conf": {"": sorted(sentinel)}}
+    return {"server.conf": {"": server}, "sentinel.conf": {"": untyped(sentinel)}}
 
 
 def haproxy(root: Path) -> Options:
@@ -199,7 +289,8 @@ def haproxy(root: Path) -> Options:
             # `http-request set-header`, `stats socket`: the keyword's own first arguments may be part of the name.
             found[section] |= {row[1], f"{row[1]} *"} if mark == "X" else set()
     words = re.findall(r"^   - (\S+)", chapters["3. Global parameters"], re.MULTILINE)
-    return {"haproxy.cfg": {"global": sorted({*words, "stats *", "log"}), **{k: sorted(v) for k, v in found.items()}}}
+    sections = {"global": {*words, "stats *", "log"}, **found}
+    return {"haproxy.cfg": {section: dict.fromkeys(names, "multi") for section, names in sections.items()}}
 
 
 def keepalived(root: Path) -> Options:
@@ -213,7 +304,7 @@ def keepalived(root: Path) -> Options:
         "track_file *",
         "track_process *",
     )
-    return {"keepalived.conf": {section: sorted(words) for section in sections}}
+    return {"keepalived.conf": {section: dict.fromkeys(words, "block") for section in sections}}
 
 
 def base(_root: Path) -> Options:
@@ -221,12 +312,12 @@ def base(_root: Path) -> Options:
     per_device = re.compile(r"(net\.ipv[46]\.(?:conf|neigh))\.(?!all\b|default\b)[^.]+(?:\.\d+)?\.")
     # Of modules that need not be loaded where this runs.
     modules = {"net.netfilter.*", "net.bridge.*"}
-    return {"sysctl.conf": {"": sorted({per_device.sub(r"\1.*.", name) for name in names} | modules)}}
+    return {"sysctl.conf": {"": dict.fromkeys({per_device.sub(r"\1.*.", name) for name in names} | modules, "words")}}
 
 
 def write(service: str, options: Options) -> None:
     path = KNOWN / f"{service}.json"
-    path.write_text(json.dumps(options, indent=1, sort_keys=True) + "\n")
+    path.write_text(json.dumps(options, indent=0, sort_keys=True, separators=(",", ":")) + "\n")
     counted = {file: s if isinstance(s, str) else sum(map(len, s.values())) for file, s in options.items()}
     print(f"{path.name}: {counted}")
 

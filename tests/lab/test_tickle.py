@@ -23,8 +23,8 @@ from typing import TypeVar
 
 import pytest
 
-from fournines.health.agent import sever
-from fournines.health.agent.tickle import Tickle
+from fournines.agent.observer import sever
+from fournines.agent.observer.tickle import Tickle
 
 VIP, PORT = "198.19.250.100", 5000
 HOSTS = {"client": "198.19.250.1", "old": "198.19.250.11", "new": "198.19.250.12"}

@@ -13,10 +13,12 @@ from fournines.prove.model import (
     Finding,
     FunctionFigures,
     Pressure,
+    RequestFigures,
     Series,
     Sighting,
     Writes,
 )
+from fournines.prove.probes import PROBES
 
 WIDTH = 0.1
 FUNCTIONS = (  # name, kind, idempotent, usual latency in ms, interval in s
@@ -71,25 +73,45 @@ def _series(shape: Shape, name: str, kind: str, usual: float, interval: float, d
     return Series(name, 0.0, WIDTH, tuple(ok), tuple(fail), tuple(unknown), tuple(ms), tuple(spans), gap)
 
 
+def _requests(series: Series, usual: float, interval: float, kinds: int) -> RequestFigures:
+    """As seen over one of `kinds` connections; a fraction of the counts each."""
+    start, end = series.gap
+    spans = tuple((math.floor(a), math.ceil(b)) for a, b in series.outages)
+    total = sum(series.ok) + sum(series.fail) + sum(series.unknown)
+    bad = sum(series.fail) + sum(series.unknown)
+    return RequestFigures(
+        ok=sum(series.ok) // kinds,
+        fail=sum(series.fail) // kinds,
+        unknown=sum(series.unknown) // kinds,
+        answered_within_1s=1 - bad / total,
+        degraded_s=float(sum(b - a for a, b in spans)),
+        worst_wait_s=max(series.max_ms) / 1000,
+        longest_gap_s=max(end - start, interval * kinds + usual / 1000),
+        gap_returning_s=interval * kinds + 0.04,
+        period_s=interval * kinds,
+        degraded=spans,
+        worst=(start, start + max(series.max_ms) / 1000),
+        gap=series.gap,
+    )
+
+
 def _figures(series: Series, kind: str, idempotent: bool, usual: float, interval: float) -> FunctionFigures:
     outage = sum(b - a for a, b in series.outages)
-    longest = series.gap[1] - series.gap[0]
+    connections = PROBES[series.function].connections
     return FunctionFigures(
         function=series.function,
         interval_s=interval,
-        longest_gap_s=max(longest, interval + usual / 1000),
+        whole=_requests(series, usual, interval, 1),
+        by_connection={c: _requests(series, usual, interval, len(connections)) for c in connections},
         unavailable_s=outage,
-        ok=sum(series.ok),
-        fail=sum(series.fail),
-        unknown=sum(series.unknown),
         p50_ms=(usual, usual * 1.4, usual * 1.02),
         p99_ms=(usual * 2.2, max(usual * 3, 600 * outage), usual * 2.4),
         downtime_s=outage * 0.9,
         mttr_s=outage * 1.3,
         kind="read" if kind == "read" else "write",
         idempotent=idempotent,
-        gap_returning_s=interval + 0.04,
-        gap_by_connection={"fresh": 0.8 * longest, "kept": max(longest, interval + usual / 1000)},
+        on_writer=PROBES[series.function].database,
+        answered_before=1.0,
     )
 
 
@@ -150,6 +172,8 @@ def _result(shape: Shape, profile: str, scale: float, seed: int) -> FaultResult:
         ),
         pressure=Pressure(0.03 if bad else 0.46, 0.61 if bad else 0.12, 0.02, 0.0),
         pressure_returning=Pressure(0.21, 0.3, 0.04, 0.0),
+        candidates=3,
+        expected=tuple(name for name, *_ in FUNCTIONS),
         verdict="fail" if bad else "pass",
         reasons=("not redundant again within 60 s", "audit: queue q-3 has 2 of 3 members") if bad else (),
         series=series,

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from fournines.health.agent.galera_files import View
-from fournines.health.agent.primary import Choice, Kind, Report
+from fournines.agent.observer.galera_files import View
+from fournines.agent.observer.primary import Choice, Kind, Report
 
 Choose = Callable[[tuple[str, ...], Mapping[str, Report]], Choice]
 

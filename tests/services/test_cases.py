@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fournines.design.options import known
 from fournines.services import registry
 from fournines.services.capabilities import ReadsOsloConfig
+from fournines.services.options import known
 from fournines.services.resource import File
 from samples import cases
 

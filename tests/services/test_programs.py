@@ -22,7 +22,7 @@ _AUTH = "auth_url|username|password|user_domain_name|project_name|project_domain
 #: Sections that the operator or fournines names, or where accounts sign in: `known` has them, the validator has not.
 _NAMED = {
     "cinder": ("nova", "service_user"),
-    "cinder_volume": ("fake", "fast", "slow"),
+    "cinder_volume": ("fake", "fast", "slow", "ceph", "nfs", "lvm"),
     "glance": ("swift", "ceph", "nfs", "os_glance_staging_store", "os_glance_tasks_store"),
 }
 _CUTTLEFISH = """\

@@ -147,3 +147,11 @@ def test_the_readme_compares_what_the_profiles_say() -> None:
 
 def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")] if line.startswith("|") else []
+
+
+def test_the_table_of_faults_is_the_catalogue() -> None:
+    from fournines.prove.faults.catalogue import CATALOGUE
+
+    page = (ROOT / "docs" / "faults-and-method.md").read_text()
+    rows = [line for line in page.splitlines() if re.match(r"\| `\w+\.\w+` \|", line) and line.count("|") == 5]
+    assert rows == [f"| `{k.name}` | {k.what} | {k.until} | {k.seen} |" for k in CATALOGUE.values()]

@@ -10,7 +10,7 @@ import click
 
 from fournines.cli import design_limits
 from fournines.cli.design_common import CLOUD, JSON, print_json
-from fournines.cloud.values import span
+from fournines.cloud.values import mttf, mttr
 from fournines.errors import FourninesError
 from fournines.services import load
 
@@ -246,11 +246,11 @@ Examples:
 @JSON
 def solve(model: Path, order: int, as_json: bool) -> None:
     from fournines.cli.design_show import show_solutions, show_system
-    from fournines.design import faulttree, groups_file
+    from fournines.design import faulttree, faulttree_file, groups_file
 
     text = _bytes(model)
     if text.lstrip().startswith(b"<"):
-        tree = faulttree.parse(text, str(model))
+        tree = faulttree_file.parse(text, str(model))
         solutions = [faulttree.solve(tree, top, order) for top in tree.tops()]
         if as_json:
             print_json({"file": str(model), "solutions": [dataclasses.asdict(s) for s in solutions]})
@@ -281,6 +281,6 @@ def _maintenance(text: str | None) -> tuple[float, float] | None:
         return None
     every, _, lasts = text.partition("/")
     try:
-        return span(every), span(lasts)
+        return mttf(every), mttr(lasts)
     except ValueError as error:
         raise click.BadParameter(f"{error}; write 30d/2h", param_hint="--maintenance") from None

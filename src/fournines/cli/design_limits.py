@@ -76,10 +76,10 @@ Examples:
 def observe(cloud: Path, as_json: bool, **options: Any) -> None:
     from fournines.cli.design_show import show_observed
     from fournines.design.usage import compared
-    from fournines.services.capabilities import quorum_group
+    from fournines.services.capabilities import control_plane
 
     made, reach = load_cloud(cloud), reach_of(options)
-    carriers = {h.name for region in made.regions for h in quorum_group(made, region)}
+    carriers = {h.name for region in made.regions for h in control_plane(made, region)}
     found = compared(made, asyncio.run(_usage(made, [h for h in reach.hosts(made) if h.name in carriers], reach)))
     if as_json:
         print_json({"cloud": made.name, "rows": [{**dataclasses.asdict(c), "holds": c.holds} for c in found]})

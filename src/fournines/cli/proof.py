@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import click
 
 from fournines import lab
 from fournines.cli.proof_show import reporting
+from fournines.cli.prove_powers import powers_of
 from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
@@ -25,11 +26,10 @@ from fournines.engine.transport import Transport
 from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
-from fournines.prove.faults import parse, seconds
+from fournines.prove.faults.injection import heal_leftovers
+from fournines.prove.faults.text import parse, seconds
 from fournines.prove.functions import chosen
 from fournines.prove.grounds import grounds
-from fournines.prove.inject import Injectors, NoNetwork, NoPower, UnitSignals
-from fournines.prove.measure import heal_leftovers
 from fournines.prove.model import Campaign, Fault
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
@@ -40,6 +40,7 @@ from fournines.services import registry
 from fournines.services.tls import ca_certificate
 
 SSH = SshOptions()
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Wish:
     duration: str | None
     baseline: str | None
     busy: bool
+    repeat: int
     before: float
     after: float
     redundant_within: float
@@ -74,11 +76,16 @@ def prove(cloud: Cloud, wish: Wish) -> Campaign:
     region = region_of(cloud, wish.region)
     faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
+    return alone(cloud, wish, lambda: _campaign(cloud, region, faults, functions, wish))
+
+
+def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Runs `work` with the cloud's lock, and its owner's consent. Raises ProveError, UsageError, LockedError."""
     if "keystone.admin" not in cloud.secrets.names():
         raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
     _consent(cloud, wish)
     with local_lock(cloud.state_dir):
-        return _interruptible(_campaign(cloud, region, faults, functions, wish))
+        return _interruptible(work())
 
 
 def _consent(cloud: Cloud, wish: Wish) -> None:
@@ -94,13 +101,14 @@ def _consent(cloud: Cloud, wish: Wish) -> None:
         raise ProveError("that is not this cloud's name, so nothing was done", where=cloud.name)
 
 
-def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
-    """SIGTERM ends it as Ctrl-C does: what was struck is healed first."""
+def _interruptible(work: Coroutine[Any, Any, T]) -> T:
+    """SIGTERM, and SIGHUP of a terminal that is closed, end it as Ctrl-C does: what was struck is healed first."""
 
-    async def main() -> Campaign:
+    async def main() -> T:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        for sign in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(sign, task.cancel)
         return await work
 
     try:
@@ -112,6 +120,24 @@ def _interruptible(work: Coroutine[Any, Any, Campaign]) -> Campaign:
 async def _campaign(
     cloud: Cloud, region: Region, faults: tuple[Fault, ...], functions: tuple[str, ...], wish: Wish
 ) -> Campaign:
+    async with site_of(cloud, region, functions, wish) as site:
+        order = Order(
+            faults=faults,
+            profile=site.profile,
+            baseline=wish.baseline or "",
+            force=wish.force,
+            command=wish.command,
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions=await versions(site.reach, cloud, region),
+            repeat=wish.repeat,
+        )
+        return await run(order, site, lambda: _under(site, order.baseline))
+
+
+@asynccontextmanager
+async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish) -> AsyncGenerator[Site, None]:
+    """What a campaign needs of the world; what an earlier one left struck is healed first. Raises ProveError."""
+
     async def open_host(name: str) -> Transport:
         return await connect_host(cloud.host_by_name[name], SSH)
 
@@ -119,17 +145,17 @@ async def _campaign(
     cafile.write_text(ca_certificate(cloud))
     reach, epoch = Reach(open_host), time.monotonic()
     try:
-        injectors = _injectors(cloud, reach)
-        healed = await heal_leftovers(injectors, cloud.state_dir)
+        powers = powers_of(cloud, region, reach)
+        healed = await heal_leftovers(powers, cloud.state_dir)
         if healed:
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
             async with grounds(cloud, region, str(cafile)) as ground, project(cloud, region, functions) as own:
-                site = Site(
+                yield Site(
                     cloud=cloud,
                     region=region,
                     profile=cloud.timing.profile,
-                    injectors=injectors,
+                    powers=powers,
                     health=ClusterHealth(cloud, region, SSH),
                     grounds=ground,
                     reach=reach,
@@ -141,25 +167,8 @@ async def _campaign(
                     project=own,
                     busy=wish.busy,
                 )
-                order = Order(
-                    faults=faults,
-                    profile=site.profile,
-                    baseline=wish.baseline or "",
-                    force=wish.force,
-                    command=wish.command,
-                    started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-                    versions=await versions(reach, cloud, region),
-                )
-                return await run(order, site, lambda: _under(site, order.baseline))
     finally:
         await reach.close()
-
-
-def _injectors(cloud: Cloud, reach: Reach) -> Injectors:
-    units = {name: service.units[0] for name, service in registry().items() if service.units}
-    if lab.exists(cloud.name):
-        return Injectors(UnitSignals(reach), units, LabPower(cloud.name), LabNetwork(cloud.name))
-    return Injectors(UnitSignals(reach), units, NoPower(), NoNetwork())
 
 
 @asynccontextmanager
@@ -197,31 +206,3 @@ async def _retime(reporter: Reporter, cloud: Cloud) -> None:
                     reporter.phase(f"applies timing profile {cloud.timing.profile}: {event.stage}")
 
             await apply(found.plan, hosts, report)
-
-
-class LabPower:
-    def __init__(self, cloud: str) -> None:
-        self._cloud = cloud
-
-    async def off(self, host: str) -> None:
-        await self._press(host, "off")
-
-    async def on(self, host: str) -> None:
-        await self._press(host, "on")
-
-    async def reset(self, host: str) -> None:
-        await self._press(host, "reset")
-
-    async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
-        await asyncio.to_thread(lab.power, self._cloud, host, action)
-
-
-class LabNetwork:
-    def __init__(self, cloud: str) -> None:
-        self._cloud = cloud
-
-    async def isolate(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.isolate, self._cloud, host, network)
-
-    async def heal(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.heal, self._cloud, host, network)

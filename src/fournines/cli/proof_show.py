@@ -14,14 +14,20 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.prove.load.control import Progress
-from fournines.prove.model import Campaign, Fault, FaultResult, FunctionFigures, Verdict
+from fournines.prove.mark_summary import State, state, summary
+from fournines.prove.model import Campaign, Fault, FaultResult, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
-from fournines.prove.report_text import amount, limit, milliseconds, ratio, seconds
+from fournines.prove.repeats import FIGURES, comparisons, repeated
+from fournines.prove.report_text import amount, fine_share, limit, milliseconds, ratio, seconds
 from fournines.prove.site import Reporter
 from fournines.prove.verdict import baseline_of
 
 STYLE: dict[Verdict, str] = {"pass": "green", "fail": "red", "unknown": "yellow"}
-MARK = {True: Text("reached", "green"), False: Text("missed", "red"), None: Text("unknown", "yellow")}
+MARK: dict[State, Text] = {
+    "pass": Text("reached", "green"),
+    "fail": Text("missed", "red"),
+    "unknown": Text("unknown", "yellow"),
+}
 
 
 @contextmanager
@@ -99,48 +105,92 @@ def show(campaign: Campaign) -> None:
     for result in campaign.results:
         if result.profile == campaign.profile:
             _show_fault(console, result, baseline_of(campaign, result))
+    _show_repeats(console, campaign)
     console.print(Text.assemble("verdict: ", (campaign.verdict, f"bold {STYLE[campaign.verdict]}")))
 
 
 def _show_fault(console: Console, result: FaultResult, baseline: FaultResult | None) -> None:
+    run = f", run {result.run}" if result.run > 1 else ""
     where = f" on {', '.join(result.hosts)}" if result.hosts else ""
     was = f" ({' and '.join(result.roles)})" if result.roles else ""
-    console.print(Text.assemble((str(result.fault), "bold"), where, was, ": ", (result.verdict, STYLE[result.verdict])))
+    told = (result.verdict, STYLE[result.verdict])
+    console.print(Text.assemble((str(result.fault), "bold"), run, where, was, ": ", told))
     for reason in result.reasons:
         console.print(f"  {reason}")
     if result.functions:
-        console.print(_functions(result.functions, baseline))
+        console.print(_functions(result, baseline))
         console.print(_marks(pass_marks(result, baseline)))
     console.print()
 
 
-def _functions(figures: Iterable[FunctionFigures], baseline: FaultResult | None) -> Table:
-    theirs = {f.function: f.longest_gap_s for f in baseline.functions} if baseline else {}
+def _functions(result: FaultResult, baseline: FaultResult | None) -> Table:
+    """A row a function, and one for each kind of connection."""
+    theirs = {f.function: dict(f.connections()) for f in baseline.functions} if baseline else {}
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("  function")
-    times = ("every", "longest gap", "on return", "unavailable")
-    for column in (*times, "fail", "unknown", "p99 ms before", "during", "after"):
+    waits = ("every", "worst wait", "degraded", "within 1 s", "longest gap", "on return")
+    for column in (*waits, "fail", "unknown", "p99 ms before", "during", "after"):
         table.add_column(column, justify="right")
     if baseline:
-        table.add_column(baseline.profile, justify="right")
-        table.add_column("ratio", justify="right")
-    for f in figures:
-        cells = [
-            f"  {f.function.replace('_', ' ')}",
-            limit(f.interval_s, "s"),
-            *map(seconds, (f.longest_gap_s, f.gap_returning_s, f.unavailable_s)),
-        ]
-        cells += [str(f.fail), str(f.unknown), *(milliseconds(ms) for ms in f.p99_ms)]
-        if baseline:
-            gap = theirs.get(f.function)
-            cells += [seconds(gap), ratio(gap / f.longest_gap_s if gap and f.longest_gap_s else None)]
-        table.add_row(*cells)
+        table.add_column(f"{baseline.profile} timers: worst wait", justify="right")
+        table.add_column("degraded", justify="right")
+    for f in result.functions:
+        for connection, seen in f.connections():
+            name = f"    {connection}" if connection else f"  {f.function.replace('_', ' ')}"
+            latency = ["", "", ""] if connection else [milliseconds(ms) for ms in f.p99_ms]
+            beside = theirs.get(f.function, {}).get(connection)
+            table.add_row(
+                name,
+                "" if connection else limit(f.interval_s, "s"),
+                seconds(seen.worst_wait_s),
+                seconds(seen.degraded_s),
+                fine_share(seen.answered_within_1s),
+                seconds(seen.longest_gap_s),
+                seconds(seen.gap_returning_s),
+                str(seen.fail),
+                str(seen.unknown),
+                *latency,
+                *((seconds(beside.worst_wait_s), seconds(beside.degraded_s)) if beside else ()),
+            )
     return table
 
 
 def _marks(marks: Iterable[PassMark]) -> Table:
+    """The worst of each kind."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for mark in marks:
+    for mark in summary(marks):
         bound = f"{mark.bound} {limit(mark.limit, mark.unit)}"
-        table.add_row(f"  {mark.what}", amount(mark.measured, mark.unit), bound, MARK[mark.reached])
+        whose = f" ({mark.whose})" if mark.whose else ""
+        table.add_row(f"  {mark.what}{whose}", amount(mark.measured, mark.unit), bound, MARK[state(mark)])
     return table
+
+
+def _show_repeats(console: Console, campaign: Campaign) -> None:
+    """Of faults that were measured more than once: medians, worst values, and what was left out."""
+    groups = [g for g in repeated(campaign) if len(g.runs) + len(g.excluded) > 1]
+    if not groups:
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), title="Median / worst of all runs", title_justify="left")
+    table.add_column("fault")
+    for column in ("timing", "runs", *(name.removesuffix("_s").replace("_", " ") for name in FIGURES)):
+        table.add_column(column, justify="right")
+    for group in groups:
+        spreads = [group.spread(figure) for figure in FIGURES.values()]
+        cells = [f"{seconds(s.median)} / {seconds(s.worst)}" if s else seconds(None) for s in spreads]
+        table.add_row(str(group.fault), group.profile, str(len(group.runs)), *cells)
+    console.print(table)
+    for group in groups:
+        for result, why in group.excluded:
+            console.print(f"left out: {result.fault} under {result.profile}, run {result.run}: {why}")
+    for compared in comparisons(campaign):
+        between = compared.ratio
+        interval = f", {ratio(between.low)} to {ratio(between.high)}" if between and between.low is not None else ""
+        mark = compared.mark
+        told = MARK[state(mark)]
+        console.print(
+            Text.assemble(
+                f"{compared.fault}: {mark.what}: {ratio(between.median if between else None)}{interval}, "
+                f"{mark.bound} {limit(mark.limit, mark.unit)}: ",
+                told,
+            )
+        )

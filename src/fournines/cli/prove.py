@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from fournines.errors import UsageError
+
+if TYPE_CHECKING:
+    from fournines.cli.proof import Wish
+    from fournines.cloud.model import Cloud
+
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
 
-FAULTS is a comma-separated list: NAME@TARGET for host and network faults, NAME@SERVICE or NAME@SERVICE+TARGET for
-services, each with an optional /DURATION; or `each` (every fault once, where it hurts most), or `all`.
+FAULTS is a comma-separated list: NAME@TARGET for hosts and networks, NAME@SERVICE or NAME@SERVICE+TARGET for
+services, each with an optional /DURATION; two as 'FAULT and FAULT' (at once) or 'FAULT then FAULT' (the second strikes
+while what the first one struck comes back); `each` (every fault once, where it hurts most), or `all`. `--list` says
+what each does.
 
 \b
-  host.power_off   host.reset   network.isolate   service.kill   service.freeze
-  targets: vip, writer, one, leader, minority, majority, all, a host, a zone
-  services: keystone, haproxy, mariadb, rabbitmq, memcached, keepalived
+  targets: vip, writer, one, leader, minority, half, majority, all, a host, a zone
+  services: any of the cloud, such as keystone; or one unit, such as nova-conductor, guard, observer
+
+With --calm nothing is injected: for so long clients ask gently, and VIP moves, lost leases, changes of Galera's view,
+writer elections, restarted daemons and failed requests are counted. Each must be 0.
 
 FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
@@ -31,21 +41,47 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@vip,service.freeze@keystone
   sudo fournines prove cloud.yaml --faults service.kill@mariadb+all --json
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
+  sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
+  sudo fournines prove cloud.yaml --calm 30m --busy
+  sudo fournines prove cloud.yaml --calm 10m --without ctl3
   fournines prove cloud.yaml --analyse latest
 """
 DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
 EXIT = {"pass": 0, "fail": 1, "unknown": 2}
 
 
+def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    from fournines.prove.faults.catalogue import CATALOGUE
+
+    for kind in CATALOGUE.values():
+        subject = "SERVICE[+TARGET]" if kind.subject == "service" else "TARGET"
+        click.echo(f"{kind.name}@{subject}\n    {kind.what}\n    until: {kind.until}\n    seen:  {kind.seen}")
+    context.exit()
+
+
 @click.command(help=HELP)
 @click.argument("cloud", type=click.Path(path_type=Path))
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
+)
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
 @click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
 @click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
 @click.option("--busy", is_flag=True, help="Keep every core busy meanwhile: figures are recorded, not judged.")
+@click.option("--calm", metavar="DURATION", help="Inject nothing, count what happens all the same, such as 30m.")
+@click.option("--without", default="", metavar="HOST", help="With --calm: this host is off meanwhile.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Measure every fault so often, a baseline's runs interleaved.",
+)
 @click.option("--before", default=10.0, show_default=True, help="Seconds of quiet before each fault.")
 @click.option("--after", default=5.0, show_default=True, help="Seconds of load after full redundancy.")
 @click.option("--redundant-within", default=120.0, show_default=True, help="Seconds that full redundancy may take.")
@@ -55,7 +91,7 @@ EXIT = {"pass": 0, "fail": 1, "unknown": 2}
 @click.option("--yes", is_flag=True, help="Needed on hosts that are not a lab's, beside the cloud's typed name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
-def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> None:
+def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
     from fournines.cli.proof import Wish, again, prove
     from fournines.cli.proof_show import show
@@ -64,6 +100,12 @@ def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> 
     from fournines.prove.document import document
 
     loaded = load_cloud(cloud)
+    if calm:
+        _prove_calm(loaded, Wish(**options, command=_repeat()), calm, without, as_json)
+    if without:
+        raise UsageError(
+            "--without goes with --calm", next="--calm 10m --without HOST, or --faults host.power_off@HOST"
+        )
     campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()))
     if as_json:
         click.echo(document(campaign))
@@ -74,6 +116,21 @@ def command(cloud: Path, as_json: bool, analyse: str | None, **options: Any) -> 
         report.write(campaign, run / report.NAME)
         click.echo(f"report: {run / report.NAME}", err=True)
     sys.exit(EXIT[campaign.verdict])
+
+
+def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: bool) -> NoReturn:
+    from fournines.cli.calm import document, prove_calm, show
+
+    context = click.get_current_context()
+    for name in ("faults", "baseline", "duration"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--calm injects nothing: it does not go with --{name}", next=f"leave out --{name}")
+    done = prove_calm(cloud, wish, lasts, without)
+    if as_json:
+        click.echo(document(done))
+    else:
+        show(done)
+    sys.exit(EXIT[done.verdict])
 
 
 def _repeat() -> str:

@@ -9,8 +9,8 @@ from fournines.cli.markdown import markdown
 from fournines.cloud import json_schema
 from fournines.cloud.roles import shipped
 from fournines.design.check import RULES
-from fournines.design.options import known
 from fournines.services import catalogue
+from fournines.services.options import known
 from fournines.timing import NAMES, Timers, profile
 
 #: Parts in the order in which the file has them.

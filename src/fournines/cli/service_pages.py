@@ -9,7 +9,6 @@ from typing import Any
 from fournines.cli.markdown import markdown
 from fournines.cloud.model import Cloud, Region
 from fournines.cloud.roles import EVERY_HOST
-from fournines.design.options import known
 from fournines.services import registry
 from fournines.services.capabilities import (
     Balanced,
@@ -20,6 +19,7 @@ from fournines.services.capabilities import (
     UsesDatabase,
     UsesMessaging,
 )
+from fournines.services.options import known
 from fournines.services.service import Service
 
 

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from fournines.health.cluster import Cluster, RegionState
 from fournines.health.snapshot import HostState, Openstack, Probe
+from fournines.services.capabilities import voting
 
-GOOD, BAD, DIM = "green", "red", "dim"
+GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
 #: Routers on the screen; those that are not active on one host come first.
 SHOWN = 20
 
@@ -54,10 +55,12 @@ def document(seen: Cluster) -> dict[str, Any]:
         "healthy": seen.healthy,
         "sentence": seen.sentence(),
         "problems": [dataclasses.asdict(p) for p in seen.problems],
+        "warnings": [dataclasses.asdict(w) for w in seen.warnings],
         "regions": {
             r.region.name: {
                 "vip_holders": r.vip_holders,
                 "writers": r.writers,
+                "voters": voting(seen.cloud, r.region.name),
                 "not_served": r.served(),
                 "hosts": {name: dataclasses.asdict(state) for name, state in r.states.items()},
                 "unknown": [dataclasses.asdict(u) for u in r.unknown],
@@ -73,6 +76,9 @@ def _whole(seen: Cluster) -> RenderableType:
         where = f"{problem.where}: " if problem.where and not problem.what.startswith(problem.where) else ""
         parts.append(Text.assemble("\n", ("✗ ", BAD), (where, "bold"), problem.what))
         parts.append(Text(f"  next: {problem.next}", style=DIM))
+    for warning in seen.warnings:
+        parts.append(Text.assemble("\n", ("! ", WARN), (f"{warning.where}: ", "bold"), warning.what))
+        parts.append(Text(f"  next: {warning.next}", style=DIM))
     for region in seen.regions:
         if len(seen.regions) > 1:
             parts.append(Text(f"\nregion {region.region.name}", style="bold"))
@@ -109,13 +115,27 @@ def _table(*columns: str) -> Table:
 
 
 def _hosts(states: dict[str, HostState]) -> Table:
-    table = _table("host", "VIPs", "HAProxy", "keystone", "memcached", "agent", "units", "certificate", "fernet key")
+    table = _table(
+        "host",
+        "VIPs",
+        "votes for",
+        "delay",
+        "HAProxy",
+        "keystone",
+        "memcached",
+        "agent",
+        "units",
+        "certificate",
+        "fernet key",
+    )
     for name, s in states.items():
         down = [unit for unit, active in s.units.items() if active != "active"]
         ends = min((e for e in s.certificates.values() if e is not None), default=None)
         table.add_row(
             name,
             Text("holds", style=GOOD) if s.vip and s.vip.held else _may(s),
+            s.guard.vote if s.guard else "",
+            f"{s.guard.delay * 1000:.0f} ms" if s.guard else "",
             _mark(s.vip.balancer) if s.vip else "",
             _probe(s.keystone),
             _probe(s.memcached),

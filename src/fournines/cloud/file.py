@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from fournines.cloud.limits import MOST_BYTES
 from fournines.cloud.model import Cloud
+from fournines.cloud.one_line import broken_lines
 from fournines.cloud.resolve import resolve
 from fournines.cloud.roles import Catalogue
 from fournines.cloud.schema import CloudFile
@@ -40,6 +42,7 @@ def inspect(path: str | Path, catalogue: Catalogue) -> tuple[Cloud | None, list[
     data, places, problems = parse(_text(path), str(path))
     if data is None and problems:
         return None, problems
+    problems += broken_lines(data, places)
     written, found = validate(data, places)
     problems += found
     cloud = None
@@ -64,7 +67,14 @@ class _Untitled(GenerateJsonSchema):
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            why = f"a cloud file has at most {MOST_BYTES:,} bytes"
+            raise CloudFileError(
+                f"{path} is too large", why=why, next="ranges such as cmp[001-100] stand for many hosts"
+            )
+        return content.decode()
     except FileNotFoundError:
         raise CloudFileError(
             f"{path} does not exist", next="copy examples/three-controllers.yaml and begin from there"

@@ -39,7 +39,7 @@ class Hosts:
         roles = [r for i, r in enumerate(written.roles) if self._role((*path, "roles", i), r)]
         if not names or not self._unique(path, names):
             return
-        columns = self._addresses(path, written, len(names))
+        columns, devices = self._addresses(path, written, len(names)), self._devices(path, written)
         if zone is None or "management" not in columns:
             return
         services = frozenset[str]().union(*(self.services[r] for r in roles))
@@ -57,6 +57,7 @@ class Hosts:
                 ssh,
                 path,
                 tuple(written.projects),
+                devices,
             )
 
     def _try(self, attempt: Callable[[], T], path: Path, *, key: bool = False) -> T | None:
@@ -94,25 +95,61 @@ class Hosts:
             where: Path = (*path, "addresses", name)
             if name == "management":
                 self.problems.wrong(where, "the management address is `address` itself", "remove it here", key=True)
-            elif name not in self.networks and (*self._path, "networks", name) not in self.problems.places:
-                self.problems.known(where, "network", name, self.networks, key=True)
+            else:
+                self._network(where, name)
         for name, network in self.networks.items():
             start = written.address if name == "management" else given.get(name)
             if start:
                 where = (*path, "address") if name == "management" else (*path, "addresses", name)
                 column = self._try(lambda s=start, n=network: s.take(count, n.cidr), where)
+            elif name in given or name == model.EXTERNAL:
+                column = None
             else:
-                column = None if name in given else self._same_offset(written.address, network, count)
+                column = self._same_offset(path, written.address, network, count)
             if column:
                 columns[name] = column
         return columns
 
-    def _same_offset(self, start: Start, network: model.Network, count: int) -> list[IPv4Address] | None:
-        """The addresses as far into `network` as `address` is into the management network; None: they do not fit."""
+    def _network(self, where: Path, name: str) -> bool:
+        if name in self.networks or (*self._path, "networks", name) in self.problems.places:
+            return True
+        return self.problems.known(where, "network", name, self.networks, key=True)
+
+    def _same_offset(self, path: Path, start: Start, network: model.Network, count: int) -> list[IPv4Address] | None:
+        """The addresses as far into `network` as `address` is into the management network."""
         if "management" not in self.networks:
             return None
-        base = int(network.cidr.network_address) - int(self.networks["management"].cidr.network_address)
-        try:
-            return Start(IPv4Address(int(start.first) + base), counts=True).take(count, network.cidr)
-        except ValueError:
-            return None
+        management = self.networks["management"].cidr
+        offset = int(start.first) - int(management.network_address)
+        if not 0 <= offset < management.num_addresses:
+            return None  # said of `address` itself
+        first = int(network.cidr.network_address) + offset
+        usable = network.cidr.num_addresses - (1 if network.cidr.prefixlen < 31 else 0)  # less the broadcast address
+        fitting = min(max(usable - offset, 0), count)
+        if fitting == count:
+            return [IPv4Address(n) for n in range(first, first + count)]
+        names = expand(str(path[-1]))[fitting:]
+        more = f" and {len(names) - 1} more hosts have" if len(names) > 1 else " has"
+        self.problems.wrong(
+            path,
+            f"{names[0]}{more} no address on network {network.name}: offset {offset + fitting} of `management` "
+            f"({management}) is outside {network.cidr}",
+            f"addresses: {{{network.name}: ADDRESS}}, or {{{network.name}: null}} where it is not attached",
+            key=True,
+        )
+        return None
+
+    def _devices(self, path: Path, written: schema.Host) -> dict[str, str]:
+        """Network -> device, of every network that the entry's hosts are on."""
+        for name in written.interfaces:
+            where: Path = (*path, "interfaces", name)
+            if self._network(where, name) and name in written.addresses and written.addresses[name] is None:
+                self.problems.wrong(where, f"it is not attached to {name}", f"remove addresses.{name}", key=True)
+        attached = {n: w for n, w in self.networks.items() if n not in written.addresses or written.addresses[n]}
+        devices = {name: written.interfaces.get(name, network.interface) for name, network in attached.items()}
+        for name, device in devices.items():
+            if other := next((n for n, d in devices.items() if d == device and n != name), None):
+                where = (*path, "interfaces", name) if name in written.interfaces else path
+                self.problems.wrong(where, f"{device} is the device of {other} and of {name}", "one device a network")
+                break
+        return devices

@@ -40,9 +40,13 @@ class TimingSpec:
     )
 
 
+#: The network that leads out of the cloud: hosts lend it a device, and need no address there.
+EXTERNAL = "external"
+
+
 @dataclass(frozen=True)
 class Network:
-    """`interface` is the device name on every host that is attached."""
+    """`interface` is the device's name on hosts that say nothing else."""
 
     name: str
     cidr: IPv4Network
@@ -70,7 +74,8 @@ class Ssh:
 
 @dataclass(frozen=True)
 class Host:
-    """`address` is on the management network. `addresses` maps each attached network's name to an address."""
+    """`address` is on the management network. `devices` maps each attached network's name to the host's device;
+    `addresses` to an address, where there is one."""
 
     name: str
     region: str
@@ -82,6 +87,7 @@ class Host:
     ssh: Ssh
     entry: Path = ()  # of the cloud file: the same for all hosts of a range
     projects: tuple[str, ...] = ()  # whose servers alone may run here; (): everybody's
+    devices: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,17 @@ class Region:
     networks: Mapping[str, Network]
     zones: Mapping[str, Zone]
     hosts: tuple[Host, ...]  # file order; the order is the tie-break everywhere
+    public_name: str = ""  # DNS name of the public VIP; "": clients use its address
+
+    @property
+    def public_host(self) -> str:
+        """What users' URLs have for a host."""
+        return self.public_name or str(self.vips.public)
+
+    @property
+    def public_hosts(self) -> Mapping[str, str]:
+        """The public name and its address, for clients of our own: the DNS may know it later than they ask."""
+        return {self.public_name: str(self.vips.public)} if self.public_name else {}
 
 
 @dataclass(frozen=True)

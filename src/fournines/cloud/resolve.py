@@ -37,6 +37,7 @@ class _Resolver:
         self.wanted = self._components()
         self.roles = self._roles()
         self._named: dict[str, Path] = {}  # host -> the entry that names it
+        self._public_names: dict[str, str] = {}  # name -> region
 
     def cloud(self) -> model.Cloud:
         written = self.written
@@ -99,7 +100,15 @@ class _Resolver:
         entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
         vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
-        return model.Region(name, vips, networks, zones, hosts)
+        return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region))
+
+    def _public_name(self, region: str, written: schema.Region) -> str:
+        name = written.public_name or ""
+        first = self._public_names.setdefault(name, region) if name else region
+        if first != region:
+            message = f"{name} is the public name of region {first} too"
+            self.problems.wrong(("regions", region, "public_name"), message, "a name for each region's VIP")
+        return name
 
     def _network(self, path: Path, name: str, written: schema.Network) -> model.Network:
         interface = written.interface or name
@@ -159,7 +168,7 @@ class _Resolver:
 
     def _tls(self) -> model.Tls:
         tls = self.written.tls
-        for one, other in (("certificate", "key"), ("key", "certificate")):
+        for one, other in (("certificate", "key"), ("key", "certificate"), ("ca", "certificate")):
             if getattr(tls, one) and not getattr(tls, other) and ("tls", other) not in self.problems.places:
                 self.problems.wrong(("tls", one), f"a {one} without a {other}", f"add {other}: FILE", key=True)
         return model.Tls(*(self._file(f) for f in (tls.certificate, tls.key, tls.ca)))

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 Component = Literal["core", "compute", "full"]
 #: The smallest first; each has what those before it have.
 COMPONENTS: tuple[Component, ...] = get_args(Component)
-SHIPPED = ("endpoint", "controller", "database", "messaging", "network", "storage", "compute")
+SHIPPED = ("endpoint", "controller", "database", "messaging", "network", "storage", "compute", "witness")
 #: Where no host of a region has one of these roles, its controllers stand in.
 STOOD_IN = ("endpoint", "database", "messaging", "network", "storage")
 #: Among a service's roles: it is on every host, whatever the host's roles.

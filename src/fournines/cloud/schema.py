@@ -16,6 +16,7 @@ from fournines.cloud.values import (
     Cidr,
     CloudName,
     Detect,
+    DnsName,
     FirstAddress,
     HostPattern,
     Interface,
@@ -23,6 +24,7 @@ from fournines.cloud.values import (
     Name,
     Option,
     Percent,
+    Repair,
     Scalar,
     Share,
     Span,
@@ -99,7 +101,7 @@ class Network(Part):
 
     cidr: Cidr = Field(description="such as 198.18.0.0/24")
     interface: Interface | None = Field(
-        default=None, description="device on every attached host; default: the network's name"
+        default=None, description="device on every attached host, unless a host says otherwise; default: its name"
     )
 
 
@@ -127,7 +129,11 @@ class Host(Part):
     roles: list[str] = Field(min_length=1, description="shipped roles, or your own")
     addresses: dict[str, MaybeAddress] = Field(
         default_factory=dict[str, Start | None],
-        description="network → address; default: the offset that `address` has in `management`; null: not attached",
+        description="network → address; default: the offset that `address` has in `management` (none on `external`); "
+        "null: not attached",
+    )
+    interfaces: dict[str, Interface] = Field(
+        default_factory=dict[str, str], description="network → its device on this host; default: the network's"
     )
     projects: list[Name] = Field(
         default_factory=list[str],
@@ -147,6 +153,11 @@ class Region(Part):
         description="failure domains"
     )
     hosts: dict[HostPattern, Host] = Field(description="name or range → host; the order is the tie-break")
+    public_name: DnsName | None = Field(
+        default=None,
+        description="DNS name of the public VIP: what the catalogue, clients and certificates call it; its entry in "
+        "the DNS is yours to make. Default: the address itself",
+    )
 
 
 class Service(Part):
@@ -161,10 +172,16 @@ class Service(Part):
 class Tls(Part):
     """Your own certificate on the public VIP; without it fournines makes a CA and issues one."""
 
-    certificate: str | None = Field(default=None, min_length=1, description="PEM, the chain included")
+    certificate: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM: the certificate for the regions' `public_name` (or public VIP), then its chain",
+    )
     key: str | None = Field(default=None, min_length=1, description="PEM, without a passphrase")
     ca: str | None = Field(
-        default=None, min_length=1, description="PEM, what clients verify with; default: the certificate itself"
+        default=None,
+        min_length=1,
+        description="PEM, what clients verify with; needed unless this machine trusts the issuer, or it is self-signed",
     )
 
 
@@ -172,7 +189,7 @@ class Failures(Part):
     """How often something fails and how long it stays down; what is left out keeps its default."""
 
     mttf: Span | None = Field(default=None, description="mean time to failure, such as 90d or 12y; `never`")
-    mttr: Span | None = Field(default=None, description="mean time to repair, such as 30s or 4h")
+    mttr: Repair | None = Field(default=None, description="mean time to repair, such as 30s or 4h")
 
 
 class Design(Part):
@@ -187,12 +204,12 @@ class Design(Part):
         description="`region`, `network`, `power`, `switch`, `zone`, `host`, `process`, or a service's name for its "
         "process → how often it fails",
     )
-    failover: dict[str, Span] = Field(
+    failover: dict[str, Repair] = Field(
         default_factory=dict[str, Any],
         description="service → how long clients wait for its next copy; default: measured, else by the timers",
     )
     coverage: Share = Field(default=0.99, description="share of failovers that work without a person; default 0.99")
-    manual: Span = Field(default=1800.0, description="how long the others take; default 30m")
+    manual: Repair = Field(default=1800.0, description="how long the others take; default 30m")
 
 
 class CloudFile(Part):

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from fournines.cloud.limits import LimitError, limited
 from fournines.errors import Problem
 
 #: Keys and indices from the top of the file: ("regions", "phx", "hosts", "ctl1", "roles", 0).
@@ -21,8 +21,6 @@ Path = tuple[str | int, ...]
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
-#: Aliases can repeat a value so often that it fits no memory ("a billion laughs").
-_MOST_NODES = 1_000_000
 _HALF = "this has half a character: \\ud800 to \\udfff are no characters of their own"
 
 
@@ -46,9 +44,15 @@ class Node(Protocol):
 class Places:
     """Where each key and each value of one file stands. Empty for a cloud that was not read from a file."""
 
-    def __init__(self, file: str = "", marks: Mapping[Path, tuple[Place, Place]] | None = None) -> None:
+    def __init__(
+        self,
+        file: str = "",
+        marks: Mapping[Path, tuple[Place, Place]] | None = None,
+        texts: Mapping[Path, str] | None = None,
+    ) -> None:
         self.file = file
         self._marks = marks or {}
+        self._texts = texts or {}
 
     def __contains__(self, path: Path) -> bool:
         return path in self._marks
@@ -56,6 +60,10 @@ class Places:
     def empty(self, path: Path) -> bool:
         """Whether `path` is in the file and has nothing inside."""
         return path in self and not any(p[:-1] == path for p in self._marks if p)
+
+    def text(self, path: Path) -> str:
+        """How the number at `path` is written, where that is not how Python writes it: `1.10`, `1e3`, `0o17`."""
+        return self._texts.get(path, "")
 
     def find(self, path: Path, *, key: bool = False) -> Place:
         """The place of a value (of its key, if `key`); what is not in the file stands where its parent's key does."""
@@ -83,7 +91,7 @@ def dotted(path: Path) -> str:
 def parse(text: str, file: str) -> tuple[Any, Places, list[Problem]]:
     """Data, places, and what is wrong with the YAML as such. Data is None where nothing could be read."""
     try:
-        root = cast(Node | None, cast(Any, YAML(typ="safe", pure=True)).compose(text))
+        root = cast(Node | None, limited().compose(text))
         reader = _Reader(file)
         data = reader.read(root, ()) if root else None
     except MarkedYAMLError as error:
@@ -92,8 +100,8 @@ def parse(text: str, file: str) -> tuple[Any, Places, list[Problem]]:
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         said = ", ".join(str(s) for s in (marked.context, marked.problem) if s)
         return None, Places(file), [Problem(file, line, column, ".", f"this is not YAML: {said}")]
-    except RecursionError:
-        return None, Places(file), [Problem(file, 1, 1, ".", "this is nested too deeply, or an alias contains itself")]
+    except LimitError as error:
+        return None, Places(file), [Problem(file, *error.place, ".", error.what, error.next)]
     except (
         YAMLError,
         ValueError,
@@ -106,7 +114,7 @@ def parse(text: str, file: str) -> tuple[Any, Places, list[Problem]]:
         # ruamel's scanner answers some malformed input (directives, reader errors) with its own internal exceptions.
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         return None, Places(file), [Problem(file, 1, 1, ".", f"this is not YAML: {said}")]
-    return data, Places(file, reader.marks), reader.problems
+    return data, Places(file, reader.marks, reader.texts), reader.problems
 
 
 class _Reader:
@@ -115,14 +123,11 @@ class _Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.marks: dict[Path, tuple[Place, Place]] = {}
+        self.texts: dict[Path, str] = {}
         self.problems: list[Problem] = []
-        self._left = _MOST_NODES
-        self._scalars: Any = cast(Any, YAML(typ="safe", pure=True)).constructor
+        self._scalars: Any = limited().constructor
 
     def read(self, node: Node, path: Path, key: Node | None = None) -> Any:
-        self._left -= 1
-        if self._left < 0:
-            raise ValueError(f"its aliases stand for more than {_MOST_NODES:,} values")
         self.marks[path] = (_place(key or node), _place(node))
         if node.id == "mapping":
             return self._mapping(node, path)
@@ -180,8 +185,11 @@ class _Reader:
             return text
         elif kind in construct:
             try:
-                return construct[kind](node)
-            except (ValueError, LookupError):
+                value = construct[kind](node)
+                if kind != "bool" and str(value) != text:
+                    self.texts[path] = text
+                return value
+            except (ValueError, LookupError, OverflowError):
                 self._wrong(node, path, f"{text!r} is not a valid {kind}")
         elif kind != "null":
             self._wrong(node, path, f"the tag {node.tag} is not known here")

@@ -98,6 +98,26 @@ def span(value: object) -> float:
     return seconds
 
 
+def _between(value: object, low: str, high: str, *, never: bool = False) -> float:
+    """`span`, within bounds: beyond these no figure of an availability is a number any more."""
+    seconds = span(value)
+    if math.isinf(seconds) and never:
+        return seconds
+    if not span(low) <= seconds <= span(high):
+        raise ValueError(f"{value} is outside {low}..{high}" + (", and not `never`" if never else ""))
+    return seconds
+
+
+def mttf(value: object) -> float:
+    """Seconds, or infinite. Raises ValueError."""
+    return _between(value, "1s", "1000000y", never=True)
+
+
+def mttr(value: object) -> float:
+    """Seconds; of any time to repair, or to wait. Raises ValueError."""
+    return _between(value, "1ms", "100y")
+
+
 def _share(value: object) -> float:
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
         raise ValueError(f"a probability is a number from 0 to 1, not {value!r}")
@@ -144,7 +164,16 @@ _SPAN: dict[str, Any] = {
         {"type": "string", "pattern": r"^(never|\d+(\.\d+)? ?(ms|[smhdy]))$"},
     ]
 }
-Span = Annotated[float, BeforeValidator(span), Json(_SPAN)]
+_REPAIR: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": r"^\d+(\.\d+)? ?(ms|[smhdy])$"},
+    ]
+}
+#: A mean time between failures.
+Span = Annotated[float, BeforeValidator(mttf), Json(_SPAN)]
+#: A time to repair, or to wait.
+Repair = Annotated[float, BeforeValidator(mttr), Json(_REPAIR)]
 Share = Annotated[float, BeforeValidator(_share), Json({"type": "number", "minimum": 0, "maximum": 1})]
 Percent = Annotated[
     float, BeforeValidator(_percent), Json({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100})
@@ -158,5 +187,12 @@ CloudName = Annotated[
 Name = Annotated[str, Word("[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "letters, digits, `_`, `.` and `-`, at most 63")]
 Interface = Annotated[
     str, Word("[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", "an interface's name: at most 15 of A-Z a-z 0-9 _ . -")
+]
+DnsName = Annotated[
+    str,
+    Word(
+        r"(?=.{1,253}$)(?![0-9.]+$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*",
+        "a DNS name such as cloud.example.com, in lower case, without a dot at its end; no address, no wildcard",
+    ),
 ]
 HostPattern = Annotated[str, Word(r"[a-z0-9\[\]-]+", "a host name, or a range such as cmp[001-100]")]

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address
 from itertools import combinations
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import EXTERNAL, Cloud, Host, Network, Region
 from fournines.cloud.source import Path, dotted
 from fournines.design.finding import Flaw
+from fournines.services.capabilities import present
 
 
 def vip_outside(cloud: Cloud) -> Iterator[Flaw]:
@@ -62,6 +63,31 @@ def duplicate_address(cloud: Cloud) -> Iterator[Flaw]:
                 "each takes the other's connections: what reaches which is chance",
                 f"another address than {dotted(first.entry)} has",
             )
+
+
+def partly_attached(cloud: Cloud) -> Iterator[Flaw]:
+    """Where only some of a service's hosts are on a network of theirs, they part: some use it, the others fall back."""
+    for region in cloud.regions.values():
+        for service in present(cloud, region.name):
+            hosts = cloud.hosts_of(service.name, region.name)
+            for name in (n for n in service.networks if n in region.networks):
+                missing = [h for h in hosts if name not in h.devices]
+                if missing and (name == EXTERNAL or len(missing) < len(hosts)):
+                    yield _partly(service.name, region.networks[name], missing, len(hosts))
+
+
+def _partly(service: str, network: Network, missing: list[Host], count: int) -> Flaw:
+    first, others = missing[0], len(missing) - 1
+    more = f" and {others} more of the {count} hosts of {service} are" if others else " is"
+    external = network.name == EXTERNAL
+    what = f"{first.name}{more} not on network {network.name}"
+    why = (
+        "routers that are placed there lead nowhere: Neutron does not look at which agent reaches the outside"
+        if external
+        else "it is reached at its management address, the others on their own network, which may not be joined"
+    )
+    written: Path = (*first.entry, "addresses", network.name)
+    return Flaw(written, "error", what, why, f"attach it to {network.name}, or leave the network out", key=True)
 
 
 def network_overlap(cloud: Cloud) -> Iterator[Flaw]:

@@ -5,8 +5,23 @@ A thin layer over package `dd`, pure Python part. Nodes are its integers: negati
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
+
+#: Condition, then, otherwise.
+_Choice = tuple[int, int, int]
+
+
+def _decided(condition: int, then: int, otherwise: int) -> int | None:
+    """Where no variable has to be looked at."""
+    if abs(condition) == 1:
+        return then if condition == 1 else otherwise
+    if then == otherwise:
+        return then
+    if abs(then) == 1 and otherwise == -then:
+        return condition * then
+    return None
 
 
 class Diagram:
@@ -20,12 +35,43 @@ class Diagram:
         self._bdd: Any = cast(Any, BDD)({name: level for level, name in enumerate(variables)})
         self._bdd.configure(reordering=False)
         self._variables = tuple(variables)
+        self._chosen: dict[_Choice, int] = {}
 
     def variable(self, name: str) -> int:
         return self._bdd.var(name)
 
     def choose(self, condition: int, then: int, otherwise: int) -> int:
-        return self._bdd.ite(condition, then, otherwise)
+        """`then` where `condition` is true, else `otherwise`. Without recursion, as deep as there are variables."""
+        first = (condition, then, otherwise)
+        made, decided = self._chosen, _decided
+        todo = [first]
+        while todo:
+            wanted = todo[-1]
+            if wanted in made:
+                todo.pop()
+                continue
+            if (node := decided(*wanted)) is None:
+                level, lows, highs = self._halves(wanted)
+                low, high = made.get(lows), made.get(highs)
+                if low is None or high is None:
+                    todo += [half for half, node in ((lows, low), (highs, high)) if node is None]
+                    continue
+                node = self._bdd.find_or_add(level, low, high)
+            made[wanted] = node
+            todo.pop()
+        return made[first]
+
+    def _halves(self, nodes: _Choice) -> tuple[int, _Choice, _Choice]:
+        """The first variable's level of all `nodes`, and what they are where it is false, and where it is true."""
+        below = [self._below(n) for n in nodes]
+        level = min(b[0] for b in below)
+        lows: list[int] = []
+        highs: list[int] = []
+        for node, (own, low, high) in zip(nodes, below, strict=True):
+            sign = 1 if node > 0 else -1
+            lows.append(sign * low if own == level else node)
+            highs.append(sign * high if own == level else node)
+        return level, (lows[0], lows[1], lows[2]), (highs[0], highs[1], highs[2])
 
     def every(self, nodes: Iterable[int]) -> int:
         """True while all of `nodes` are."""
@@ -52,19 +98,32 @@ class Diagram:
         """Of a function that no variable makes false by being true: the sets of at most `most` variables that make it
         true, all minimal ones among them (A. Rauzy, Reliability Engineering and System Safety 40, 1993)."""
         found: dict[int, set[frozenset[str]]] = {self.TRUE: {frozenset()}, self.FALSE: set()}
-        todo = [root] if root not in found else []
-        while todo:
-            node = todo[-1]
-            level, low, high = self._below(abs(node))
-            low, high = (low, high) if node > 0 else (-low, -high)
-            if missing := [n for n in (low, high) if n not in found]:
-                todo += missing
-                continue
-            without, variable = found[low], {self._variables[level]}
+        below, uses = self._signed_below(root)
+        for node in sorted(below, key=lambda n: -self._below(n)[0]):
+            low, high = below[node]
+            without, variable = found[low], {self._variables[self._below(node)[0]]}
             own = {s | variable for s in found[high] if len(s) < most and not any(o <= s for o in without)}
             found[node] = without | own
-            todo.pop()
+            for child in (low, high):  # what nothing asks for any more would be the square of a long chain
+                uses[child] -= 1
+                if not uses[child] and abs(child) != 1:
+                    del found[child]
         return found[root]
+
+    def _signed_below(self, root: int) -> tuple[dict[int, tuple[int, int]], Counter[int]]:
+        """(low, high) of every inner node below `root`, complemented where it is; how often each is referred to."""
+        below: dict[int, tuple[int, int]] = {}
+        uses: Counter[int] = Counter()
+        todo = [root]
+        while todo:
+            node = todo.pop()
+            if abs(node) == 1 or node in below:
+                continue
+            _, low, high = self._below(node)
+            below[node] = (low, high) if node > 0 else (-low, -high)
+            uses.update(below[node])
+            todo += below[node]
+        return below, uses
 
     def size(self, root: int) -> int:
         return len(self._reachable(root))

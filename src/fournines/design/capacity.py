@@ -10,7 +10,7 @@ from typing import Literal
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.design.rendered import Rendered, Size, in_bytes, rendered
 from fournines.errors import UsageError
-from fournines.services.capabilities import present, quorum_group
+from fournines.services.capabilities import control_plane, present
 from fournines.services.service import HaPattern
 from fournines.timing import timers
 
@@ -106,7 +106,7 @@ def capacity(cloud: Cloud, asked: int | None = None, size: Size = SIZE) -> tuple
 class _Region:
     def __init__(self, cloud: Cloud, region: Region, asked: int | None, size: Size) -> None:
         self.cloud, self.region, self.size = cloud, region, size
-        self.voters = quorum_group(cloud, region.name)
+        self.voters = control_plane(cloud, region.name)
         self.hypervisors = [h for h in region.hosts if "compute" in h.roles and h not in self.voters]
         self.asked = len(self.hypervisors) if asked is None else asked
         self.shared = self._shared()

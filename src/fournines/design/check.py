@@ -10,7 +10,7 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, firewall, options, placement, quorum, targets, timers
+from fournines.design import addresses, certificates, firewall, options, placement, quorum, repeats, targets, timers
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -32,6 +32,7 @@ def _unknown_rule(cloud: Cloud) -> Iterator[Flaw]:
 #: They look at what the file says, not at what it amounts to: they hold for a file that is wrong elsewhere too.
 FILE_RULES = (
     Rule("unknown-option", "options that the service does not know", options.unknown_option, acceptable=False),
+    Rule("option-value", "values that an option does not take", options.option_value, acceptable=False),
     Rule("timers", "timers that contradict one another", timers.contradiction, acceptable=False),
     Rule("unknown-function", "targets of functions that nothing provides", targets.unknown_function, acceptable=False),
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
@@ -39,6 +40,11 @@ FILE_RULES = (
 DESIGN_RULES = (
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
+    Rule("volume-backend", "back ends of Cinder without a section or a driver", placement.volumes, acceptable=False),
+    Rule("local-volumes", "back ends that keep volumes on one host", placement.local_volumes),
+    Rule("unused-options", "options of services that no host carries", options.unused_options),
+    Rule("certificate", "certificates of your own that clients would refuse", certificates.unusable, acceptable=False),
+    Rule("repeated-requests", "services that repeat what is not repeatable", repeats.repeated_requests),
     Rule("unused-role", "roles of your own that no host has", placement.unused_role),
     Rule("single-copy", "services on one host alone", quorum.single_copy),
     Rule("quorum-size", "quorums of two, or of an even number", quorum.size),
@@ -49,6 +55,11 @@ DESIGN_RULES = (
     Rule("vip-taken", "VIPs that a host or another VIP has", addresses.vip_taken, acceptable=False),
     Rule("vip-unreachable", "hosts that may hold the VIPs without being on network public", addresses.vip_unreachable),
     Rule("duplicate-address", "addresses that two hosts have", addresses.duplicate_address, acceptable=False),
+    Rule(
+        "partly-attached",
+        "networks that some of the hosts of a service that uses them are not on",
+        addresses.partly_attached,
+    ),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
     Rule("firewall", "rules of the hosts' firewalls that cannot be loaded, or no firewall", firewall.options),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),

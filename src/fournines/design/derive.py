@@ -11,7 +11,15 @@ from fournines.design.condition import Component, Condition, Copy, Kind, Require
 from fournines.design.groups import VOTE
 from fournines.errors import UsageError
 from fournines.services import registry
-from fournines.services.capabilities import Balanced, Dispensable, Function, Leased, Provides, Replicated, quorum_group
+from fournines.services.capabilities import (
+    Balanced,
+    Dispensable,
+    Function,
+    Leased,
+    Provides,
+    Replicated,
+    voters,
+)
 from fournines.services.service import HaPattern, Service
 
 #: More copies than this in one zone, any one of which is enough, are not told apart: no cut set that anybody would
@@ -148,13 +156,13 @@ class _Deriver:
 
     def _votes(self, present: Iterable[str]) -> Iterator[Requirement]:
         """The lease's majority: of those that vote, each with what it stands on."""
-        voters = quorum_group(self.cloud, self.region)
+        voting = voters(self.cloud, self.region)
         for name in present:
             service = self.services[name]
             if isinstance(service, Leased) and service.leased(self.cloud):
                 voice = self.services[service.voters]
-                copies = tuple(self._copy(voice, h, False) for h in voters)
-                yield Requirement(VOTE, len(voters) // 2 + 1, copies, HaPattern.QUORUM.value, (name,))
+                copies = tuple(self._copy(voice, h, False) for h in voting)
+                yield Requirement(VOTE, len(voting) // 2 + 1, copies, HaPattern.QUORUM.value, (name,))
 
     def _any(self, service: Service, hosts: tuple[Host, ...], data_plane: bool) -> Iterator[Copy]:
         """One copy a host; many of one zone as one, where nothing else tells them apart."""

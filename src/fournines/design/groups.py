@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services.capabilities import Leased, present, quorum_group
+from fournines.services.capabilities import Leased, members, present, voters
 from fournines.services.service import HaPattern
 
 #: How findings call the agents' vote on who may hold the VIP.
@@ -33,10 +33,10 @@ def groups(cloud: Cloud) -> Iterator[Group]:
         alike: dict[tuple[str, ...], list[tuple[str, bool, tuple[Host, ...]]]] = {}
         for name, is_quorum, hosts in _placed(cloud, region):
             alike.setdefault(tuple(h.name for h in hosts), []).append((name, is_quorum, hosts))
-        for members in alike.values():
-            services = tuple(name for name, _, _ in members if name != VOTE)
-            quorums = tuple(name for name, is_quorum, _ in members if is_quorum)
-            yield Group(region, members[0][2], services, quorums)
+        for same in alike.values():
+            services = tuple(name for name, _, _ in same if name != VOTE)
+            quorums = tuple(name for name, is_quorum, _ in same if is_quorum)
+            yield Group(region, same[0][2], services, quorums)
 
 
 def _placed(cloud: Cloud, region: Region) -> Iterator[tuple[str, bool, tuple[Host, ...]]]:
@@ -44,6 +44,8 @@ def _placed(cloud: Cloud, region: Region) -> Iterator[tuple[str, bool, tuple[Hos
     services = present(cloud, region.name)
     for service in services:
         if service.pattern is not HaPattern.PER_HOST:
-            yield service.name, service.pattern is HaPattern.QUORUM, cloud.hosts_of(service.name, region.name)
+            quorum = service.pattern is HaPattern.QUORUM
+            counted = members(cloud, region.name, service.name) if quorum else cloud.hosts_of(service.name, region.name)
+            yield service.name, quorum, counted
     if any(isinstance(s, Leased) for s in services):
-        yield VOTE, True, quorum_group(cloud, region.name)
+        yield VOTE, True, voters(cloud, region.name)

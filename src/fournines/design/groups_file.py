@@ -41,6 +41,8 @@ _COMPARE: dict[type[ast.cmpop], Callable[[int, int], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
+#: Of a condition's parts in one another; a sum of so many groups is as deep.
+_DEEPEST = 200
 #: More of one group than this is a slip of the finger.
 _MOST = 10_000
 
@@ -143,8 +145,11 @@ class _Reader:
     def _works(self, text: Any, names: set[str]) -> Callable[[Mapping[str, int]], bool]:
         """Raises nothing: what is wrong is noted, and the result then says yes."""
         try:
-            value = self._value(ast.parse(str(text).strip(), mode="eval").body, names)
-        except (SyntaxError, ValueError, RecursionError) as error:
+            parsed = ast.parse(str(text).strip(), mode="eval").body
+            if _depth(parsed) > _DEEPEST:
+                raise ValueError(f"nested more than {_DEEPEST} deep")
+            value = self._value(parsed, names)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             self.problems.wrong(("works",), f"this is no condition: {error}", "left >= 2 and switch")
             value = _YES
         return lambda up: bool(value(up))
@@ -172,6 +177,15 @@ class _Reader:
                     ("works",), f"{ast.unparse(node)} is not understood", "names, numbers, +, >=, and, or, not"
                 )
         return value
+
+
+def _depth(node: ast.expr) -> int:
+    deepest, todo = 0, [(cast(ast.AST, node), 1)]
+    while todo:
+        part, depth = todo.pop()
+        deepest = max(deepest, depth)
+        todo += [(child, depth + 1) for child in ast.iter_child_nodes(part)]
+    return deepest
 
 
 def _first(parts: list[Value], decides: bool) -> Value:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -15,24 +15,29 @@ class ModelError(CloudFileError):
 
 @dataclass
 class Element:
-    """1-based line and column."""
+    """1-based line and column. text: what stands directly in it, without the spaces around it."""
 
     tag: str
     attributes: Mapping[str, str]
     line: int
     column: int
     children: list[Element] = field(default_factory=list["Element"])
+    text: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.attributes.get("name", "")
 
     def problem(self, file: str, message: str, next: str = "") -> Problem:
-        name = self.attributes.get("name", "")
-        return Problem(file, self.line, self.column, f"{self.tag} {name}".strip(), message, next)
+        return Problem(file, self.line, self.column, f"{self.tag} {self.name}".strip(), message, next)
 
-    def every(self, tag: str) -> Iterator[Element]:
-        """At any depth, itself included."""
-        if self.tag == tag:
-            yield self
-        for child in self.children:
-            yield from child.every(tag)
+    def walk(self, without: Collection[str] = ()) -> Iterator[Element]:
+        """Itself and everything in it, in the order of the file; not what stands in a tag of `without`."""
+        todo = [self]
+        while todo:
+            element = todo.pop()
+            yield element
+            todo += [c for c in reversed(element.children) if c.tag not in without]
 
 
 def read(text: bytes, file: str) -> Element:
@@ -47,7 +52,12 @@ def read(text: bytes, file: str) -> Element:
         open_elements.append(element)
 
     def end(_: str) -> None:
-        open_elements.pop()
+        element = open_elements.pop()
+        element.text = element.text.strip()
+
+    def character(data: str) -> None:
+        if not data.isspace():
+            open_elements[-1].text += data
 
     def refuse(*_: object) -> None:
         place = (parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
@@ -55,6 +65,7 @@ def read(text: bytes, file: str) -> Element:
 
     parser.StartElementHandler = start
     parser.EndElementHandler = end
+    parser.CharacterDataHandler = character
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(text, True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.roles import SHIPPED
 from fournines.cloud.source import Path
 from fournines.design.finding import Flaw, listed
-from fournines.services import glance, registry
+from fournines.services import cinder_volume, glance, registry
 from fournines.services.service import HaPattern
 
 
@@ -74,4 +75,42 @@ def images(cloud: Cloud) -> Iterator[Flaw]:
             "images are in Ceph, and the file does not say where its monitors are",
             "there is nothing to connect to",
             "services: {glance: {options: {ceph.conf: {global: {fsid: ID, mon_host: ADDRESSES}}}}}",
+        )
+
+
+def volumes(cloud: Cloud) -> Iterator[Flaw]:
+    """Back ends that Cinder would not serve."""
+    if "cinder_volume" not in cloud.components:
+        return
+    options = cloud.options("cinder_volume", cinder_volume.FILE)
+    path: Path = ("services", "cinder_volume", "options", cinder_volume.FILE)
+    enabled: Path = (*path, "DEFAULT", "enabled_backends")
+    names = cinder_volume.backends(cloud)
+    if not names:
+        change = "enabled_backends: [NAME], and a section NAME with its volume_driver"
+        yield Flaw(enabled, "error", "no back end is enabled", "cinder-volume ends as soon as it starts", change)
+    for name in names:
+        why = "Cinder would take it for LVM, on whichever host serves it"
+        if not re.fullmatch(r"[\w.-]+", name):
+            why = "a volume's owner is written HOST@BACKEND#POOL"
+            yield Flaw(enabled, "error", f"{name!r} is no name of a back end", why, "letters, digits, _ . and -")
+        elif not cinder_volume.driver(cloud, name):
+            change = f"{name}: {{volume_driver: cinder.volume.drivers.…}}"
+            if name in options:
+                yield Flaw((*path, name), "error", f"back end {name} has no volume_driver", why, change, key=True)
+            else:
+                yield Flaw(enabled, "error", f"back end {name} has no section", why, change)
+
+
+def local_volumes(cloud: Cloud) -> Iterator[Flaw]:
+    if "cinder_volume" not in cloud.components:
+        return
+    for name in cinder_volume.kinds(cloud).get("local", ()):
+        yield Flaw(
+            ("services", "cinder_volume", "options", cinder_volume.FILE, name),
+            "warning",
+            f"volumes of back end {name} are on the disks of the storage host that made them",
+            "they are not redundant: while that host is down, so are they, and a lost disk loses them",
+            "a driver whose storage all hosts reach, or accept it",
+            key=True,
         )

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from fournines.design.markov import Chain, explore
+import numpy as np
+
+from fournines.design.markov import Chain, Vector, explore
+from fournines.errors import UsageError
+
+#: Steps of the fastest event that are followed: a minute's work.
+_MOST_STEPS = 1e7
 
 #: Down of each group; group at which each of the crew works, sorted.
 State = tuple[tuple[int, ...], tuple[int, ...]]
@@ -53,15 +59,31 @@ class System:
     def availability(self) -> float:
         """Share of time for which the system works, in the long run."""
         chain = self.chain()
-        return float(
-            sum(p for p, state in zip(chain.steady(), chain.states, strict=True) if self.works(self.up(state)))
-        )
+        with np.errstate(all="ignore"):
+            return self._share(chain, chain.steady())
 
     def after(self, time: float) -> float:
         """The chance that it works `time` after everything was up."""
         chain = self.chain()
-        at = chain.after(time)
-        return float(sum(p for p, state in zip(at, chain.states, strict=True) if self.works(self.up(state))))
+        if max(chain.rates, default=0.0) * time > _MOST_STEPS:
+            raise UsageError(
+                f"what happens in {time:g} of the model's units of time is too much to be followed",
+                why=f"its fastest event happens more than {_MOST_STEPS:,.0f} times in it",
+                next="a shorter `after`; the long run is the availability itself",
+            )
+        with np.errstate(all="ignore"):
+            return self._share(chain, chain.after(time))
+
+    def _share(self, chain: Chain[State], at: Vector) -> float:
+        """Of the states in which the system works. Raises UsageError rather than to say what was not computed."""
+        share = float(sum(p for p, state in zip(at, chain.states, strict=True) if self.works(self.up(state))))
+        if not -1e-9 <= share <= 1 + 1e-9:  # nan is neither
+            raise UsageError(
+                "the model cannot be computed with these rates",
+                why=f"they span from {min(chain.rates):g} to {max(chain.rates):g}: the arithmetic has 16 digits",
+                next="rates that are nearer to one another, in a unit of time that suits them",
+            )
+        return min(1.0, max(0.0, share))
 
     def _moves(self, state: State) -> Iterable[tuple[float, State]]:
         if self.lost_is_lost and not self.works(self.up(state)):

@@ -1,4 +1,4 @@
-"""What is true now: the agent on each host (`health.agent`), and the cloud as all of them together tell it.
+"""What is true now: the agent on each host (`fournines.agent`), and the cloud as all of them together tell it.
 
     async with connect(cloud.hosts) as hosts:
         cluster = await look(cloud, hosts, hosts.failures)       # health.look

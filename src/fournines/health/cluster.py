@@ -96,6 +96,7 @@ class Cluster:
     cloud: Cloud
     regions: tuple[RegionState, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def healthy(self) -> bool:

@@ -10,8 +10,9 @@ from fournines.cloud.model import Cloud, Host
 from fournines.engine.transport import Transport
 from fournines.errors import HostError
 from fournines.health.cluster import Cluster, Unknown, regions
-from fournines.health.problems import problems
+from fournines.health.problems import problems, warnings
 from fournines.health.snapshot import HostState, parse
+from fournines.timing import timers
 
 STATE = "/run/fournines/state.json"
 #: The host's own clock first: whose clock is wrong, ours or its, must not matter.
@@ -26,7 +27,12 @@ async def look(cloud: Cloud, hosts: Mapping[str, Transport], failures: Mapping[s
     states: dict[str, HostState | Unknown] = {a.host: a for a in answers}
     states |= {name: _unreachable(name, error) for name, error in failures.items()}
     seen = tuple(regions(cloud, states))
-    return Cluster(cloud, seen, tuple(p for region in seen for p in problems(region)))
+    return Cluster(
+        cloud,
+        seen,
+        tuple(p for region in seen for p in problems(region)),
+        tuple(w for region in seen for w in warnings(region, timers(cloud))),
+    )
 
 
 async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
@@ -36,12 +42,12 @@ async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
         return _unreachable(host.name, error)
     clock, _, document = done.stdout.partition("\n")
     if done.status != 0:
-        return Unknown(host.name, "no health agent has run here since it booted", "", "fournines apply")
+        return Unknown(host.name, "no observer has run here since it booted", "", "fournines apply")
     try:
         said = json.loads(document)
         return parse(said, max(0.0, float(clock) - said["time"]))
     except (ValueError, KeyError, TypeError) as error:
-        return Unknown(host.name, "its agent is of another version", repr(error), "fournines apply")
+        return Unknown(host.name, "its observer is of another version", repr(error), "fournines apply")
 
 
 def _unreachable(name: str, error: HostError) -> Unknown:

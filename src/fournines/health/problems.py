@@ -7,11 +7,16 @@ from collections.abc import Iterator
 
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
+from fournines.timing.timers import Timers
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
 STALE = 10.0
 #: Seconds without an answer after which MariaDB is called silent; a hung one is restarted soon after (agent/hung.py).
 SILENT = 3.0
+#: Seconds after which a guard that tells its observer nothing counts as silent: it does twenty times a second.
+GUARD_SILENT = 3.0
+#: Share of `vip_lease` that the worst scheduling delay may take: what is left carries a lost packet and the others' delay.
+MARGIN_OF_LEASE = 0.5
 DAY = 86_400.0
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
@@ -33,6 +38,20 @@ def problems(region: RegionState) -> list[Problem]:
     return [Problem(what, ", ".join(hosts), next, region.region.name) for (what, next), hosts in where.items()]
 
 
+def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
+    """What is not wrong yet: nothing is unhealthy, and the next fault would cost more than the timers promise."""
+    lease = t.vip_lease if t.vip_quorum else 0.0
+    for name, state in region.states.items():
+        delay = state.guard.delay if state.guard else 0.0
+        if lease and delay > MARGIN_OF_LEASE * lease:
+            yield _problem(
+                region,
+                f"its guard ran up to {delay:.2f} s late in the last two minutes; a vote for the VIP stands for {lease:g} s",
+                name,
+                f"free CPU there, or give the cloud more patience: timing: {{detect: {max(2, round(delay / 0.15))}s}}",
+            )
+
+
 def _problem(region: RegionState, what: str, where: str, next: str) -> Problem:
     return Problem(what, where, next, region.region.name)
 
@@ -45,8 +64,11 @@ def _hosts(r: RegionState) -> Iterator[Problem]:
 def _agents(r: RegionState) -> Iterator[Problem]:
     for name, state in r.states.items():
         if state.age > STALE:
-            what = f"the health agent has said nothing for {state.age:.0f} s; what follows of this host is that old"
-            yield _problem(r, what, name, "journalctl -u fournines-agent -n 50")
+            what = f"the observer has said nothing for {state.age:.0f} s; what follows of this host is that old"
+            yield _problem(r, what, name, "journalctl -u fournines-observer -n 50")
+        if state.guard and (state.guard.answered is None or state.guard.answered > GUARD_SILENT):
+            what = "its guard is silent: it neither votes nor can it serve the VIP"
+            yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
         silent = [peer for peer in state.silent_peers if peer in r.states]
         if silent:
             what = f"exchanges no heartbeats with {', '.join(silent)}"
@@ -59,6 +81,10 @@ def _vip(r: RegionState) -> Iterator[Problem]:
     able = {name: s.vip for name, s in r.states.items() if s.vip}
     if not able:
         return
+    for name in r.vip_holders:
+        if not able[name].granted:
+            what = f"has the VIPs and no majority votes for it: {able[name].why or 'its kernel drops what is sent to them'}"
+            yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
         yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", "journalctl -u keepalived -n 50")
@@ -72,7 +98,7 @@ def _vip(r: RegionState) -> Iterator[Problem]:
             yield _problem(r, what, name, "systemctl restart keepalived")
     for name, vip in able.items():
         if not vip.may_hold:
-            yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "mend what it says; it returns by itself")
+            yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "fix what it says; it returns by itself")
 
 
 def _galera(r: RegionState) -> Iterator[Problem]:
@@ -113,9 +139,9 @@ def _writer(r: RegionState) -> Iterator[Problem]:
         return
     if len(r.writers) > 1:
         what = f"{' and '.join(r.writers)} take writes at once"
-        yield _problem(r, what, "", "journalctl -u fournines-agent on both; one yields within a second")
+        yield _problem(r, what, "", "journalctl -u fournines-guard on both; one yields within a second")
     elif not r.writers and any(g.good for g in r.galera.values()):
-        yield _problem(r, "no node takes writes", "", "journalctl -u fournines-agent says why on each")
+        yield _problem(r, "no node takes writes", "", "journalctl -u fournines-observer says why on each")
 
 
 def _rabbitmq(r: RegionState) -> Iterator[Problem]:

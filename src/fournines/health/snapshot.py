@@ -13,12 +13,27 @@ _WSREP_STATES = {0: "not connected", 1: "Joining", 2: "Donor", 3: "Joined", 4: S
 
 @dataclass(frozen=True)
 class Vip:
-    """held: the VIP addresses on this host. may_hold: by its lease; `why` not."""
+    """held: the VIP addresses on this host. granted: a majority votes for it, so it serves them. may_hold: it could be
+    voted for; `why` not."""
 
     held: tuple[str, ...]
     may_hold: bool
     why: str
     balancer: bool
+    granted: bool = True
+
+
+@dataclass(frozen=True)
+class Guard:
+    """answered: seconds since the guard last told its observer anything, None: never. vote: the host it votes for, ""
+    for none or where it does not vote. delay: the worst scheduling delay of the last minute or two, seconds. degraded: a
+    voter is away, and the others are more patient with one another."""
+
+    answered: float | None
+    voters: tuple[str, ...]
+    vote: str
+    delay: float
+    degraded: bool
 
 
 @dataclass(frozen=True)
@@ -143,6 +158,8 @@ class HostState:
     age: float
     silent_peers: tuple[str, ...] = ()
     vip: Vip | None = None
+    guard: Guard | None = None
+    starting: bool = False
     backends: tuple[Backend, ...] = ()
     galera: Galera | None = None
     rabbitmq: Rabbitmq | None = None
@@ -162,6 +179,8 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         age=age,
         silent_peers=tuple(name for name, peer in peers.items() if not peer["confirmed"]),
         vip=_vip(document["vip"]) if document["vip"] else None,
+        guard=_guard(document["guard"]) if document.get("guard") else None,
+        starting=bool(document.get("starting", False)),
         backends=tuple(_backends(_part(document, "haproxy"))),
         galera=_galera(document["galera"]) if document["galera"] else None,
         rabbitmq=_rabbitmq(document["rabbitmq"]) if "rabbitmq" in document else None,
@@ -180,7 +199,17 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _vip(said: Mapping[str, Any]) -> Vip:
-    return Vip(tuple(said["held"]), said["may_hold"], said["why"], said["balancer"])
+    return Vip(tuple(said["held"]), said["may_hold"], said["why"], said["balancer"], said.get("granted", True))
+
+
+def _guard(said: Mapping[str, Any]) -> Guard:
+    return Guard(
+        answered=said["answered"],
+        voters=tuple(said.get("voters") or ()),
+        vote=said.get("vote") or "",
+        delay=said.get("delay") or 0.0,
+        degraded=bool(said.get("degraded")),
+    )
 
 
 def _backends(said: Mapping[str, Any]) -> list[Backend]:

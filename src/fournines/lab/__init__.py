@@ -4,6 +4,10 @@
     access(cloud)                                               the cloud, with the lab's SSH keys if it is up
     power(cloud_name, host, "on" | "off" | "reset")             what a power failure does
     isolate(cloud_name, host, network), heal(…), isolated(…)    what a dead switch port does
+    Cut(port(…), seconds)                                       the same, for an exact time
+    freeze(cloud_name, host), thaw(…), is_frozen(…)             every process of a host stopped at one instant
+    packet_filter                                               some packets lost at a port: one way, a port, a share
+    of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
     leader(cloud_name, host)                                    the host's PID 1, for entering its namespaces
     capabilities(), has("netem")                                what this machine can do
@@ -11,27 +15,51 @@
 All are quick and block (`power` about 0.1 s; `up` and `down` seconds): call them with `asyncio.to_thread`.
 """
 
+from fournines.lab import packet_filter
 from fournines.lab.access import access, ssh
+from fournines.lab.cut import Cut
 from fournines.lab.image import image_for
 from fournines.lab.lifecycle import answers, down, down_all, up
 from fournines.lab.machine import Capability, capabilities, has
-from fournines.lab.power import Action, heal, is_on, isolate, isolated, leader, memory, power, resume
+from fournines.lab.network import is_cut
+from fournines.lab.power import (
+    Action,
+    freeze,
+    heal,
+    is_frozen,
+    is_on,
+    isolate,
+    isolated,
+    leader,
+    memory,
+    port,
+    power,
+    resume,
+    thaw,
+)
+from fournines.lab.processes import boot, environment, of_unit
 from fournines.lab.state import Lab, LabHost, exists, load, names
 
 __all__ = [
     "Action",
     "Capability",
+    "Cut",
     "Lab",
     "LabHost",
     "access",
     "answers",
+    "boot",
     "capabilities",
     "down",
     "down_all",
+    "environment",
     "exists",
+    "freeze",
     "has",
     "heal",
     "image_for",
+    "is_cut",
+    "is_frozen",
     "is_on",
     "isolate",
     "isolated",
@@ -39,8 +67,12 @@ __all__ = [
     "load",
     "memory",
     "names",
+    "of_unit",
+    "packet_filter",
+    "port",
     "power",
     "resume",
     "ssh",
+    "thaw",
     "up",
 ]

@@ -75,7 +75,7 @@ def _refuse_moves(before: Lab | None, lab: Lab) -> None:
         if host.name in {h.name for h in lab.hosts} and lab.host(host.name).ports != host.ports:
             raise LabError(
                 f"{host.name} of lab {lab.cloud} was made with other addresses than the cloud file says",
-                where=", ".join(str(port.address) for port in host.ports),
+                where=", ".join(f"{port.interface} {port.address or ''}".rstrip() for port in host.ports),
                 why="a lab's hosts keep the addresses that they were made with",
                 next=f"fournines lab down {lab.cloud}, then up again",
             )
@@ -135,7 +135,7 @@ def _try_networks(lab: Lab) -> None:
     inside = ["nsenter", f"--target={leader(lab.cloud, first.name)}", "--mount", "--net"]
     for host in others:
         for port in host.ports:
-            if port.network not in [p.network for p in first.ports if p.bridge == port.bridge]:
+            if not port.address or port.network not in [p.network for p in first.ports if p.bridge == port.bridge]:
                 continue
             try:
                 run([*inside, "ping", "-q", "-c", "1", "-w", "3", str(port.address.ip)])

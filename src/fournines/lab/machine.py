@@ -53,6 +53,13 @@ _TRIALS = (
         "set FOURNINES_HOME to a directory on ext4, xfs or btrfs",
     ),
     _Trial("nftables", False, "nft add table inet x", _KERNEL),
+    _Trial(
+        "packet filter at a port",
+        False,
+        "ip link add name x0 type veth peer name x1; printf %s 'table netdev x { chain y {"
+        " type filter hook egress device x0 priority 0; numgen random mod 100 < 20 counter drop; }; }' | nft -f -",
+        _KERNEL,
+    ),
     _Trial("netem", False, "ip link set lo up && tc qdisc add dev lo root netem delay 1ms", _KERNEL),
     _Trial("tbf", False, "ip link set lo up && tc qdisc add dev lo root tbf rate 1mbit burst 9k latency 9ms", _KERNEL),
     _Trial("device-mapper", False, "test -e /dev/mapper/control", _KERNEL),

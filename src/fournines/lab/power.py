@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fournines.errors import LabError
-from fournines.lab import cgroup, network
+from fournines.lab import cgroup, network, packet_filter
 from fournines.lab.lock import locked
 from fournines.lab.state import Lab, LabHost, Port, load
 
@@ -55,14 +55,43 @@ def leader(cloud: str, host: str) -> int:
     )
 
 
+def freeze(cloud: str, host: str) -> None:
+    """Every process of `host` stops at one instant; its network stack answers on (ARP, ping). Idempotent."""
+    _freezer(cloud, host, "1")
+
+
+def thaw(cloud: str, host: str) -> None:
+    """Undoes `freeze`. Idempotent, and of no effect on a host that is off."""
+    if is_on(cloud, host):
+        _freezer(cloud, host, "0")
+
+
+def is_frozen(cloud: str, host: str) -> bool:
+    with contextlib.suppress(OSError):
+        return "frozen 1" in (cgroup.of_host(cloud, host) / "cgroup.events").read_text()
+    return False
+
+
+def _freezer(cloud: str, host: str, value: str) -> None:
+    try:
+        (cgroup.of_host(load(cloud).cloud, load(cloud).host(host).name) / "cgroup.freeze").write_text(value)
+    except OSError as error:
+        raise LabError(
+            f"{host} of lab {cloud} cannot be frozen", why=str(error), next="fournines lab status"
+        ) from error
+
+
 def isolate(cloud: str, host: str, network_name: str) -> None:
-    """The switch of `network_name` loses `host`: no packet either way, the carrier stays up. Idempotent."""
-    network.cut([_port(cloud, host, network_name)])
+    """The switch of `network_name` loses `host`: no packet either way, the carrier stays up. Idempotent.
+
+    Raises LabError when the host is off: there is nothing to cut.
+    """
+    network.cut([port(cloud, host, network_name)])
 
 
 def heal(cloud: str, host: str, network_name: str) -> None:
     """Undoes `isolate`, exactly. Idempotent."""
-    network.join([_port(cloud, host, network_name)])
+    network.join([port(cloud, host, network_name)])
 
 
 def isolated(cloud: str, host: str) -> list[str]:
@@ -71,18 +100,22 @@ def isolated(cloud: str, host: str) -> list[str]:
 
 
 def resume(cloud: str) -> None:
-    """Every host on, every port joined: what an interrupted campaign took away comes back."""
+    """Every host on and running, every port joined: what an interrupted campaign took away comes back."""
     lab = load(cloud)
-    network.join(port for host in lab.hosts for port in host.ports)
+    ports = [port for host in lab.hosts for port in host.ports]
+    network.join(ports)
+    packet_filter.remove(port.device for port in ports)
     for host in lab.hosts:
+        thaw(cloud, host.name)
         power(cloud, host.name, "on")
 
 
-def _port(cloud: str, host: str, network_name: str) -> Port:
+def port(cloud: str, host: str, network_name: str) -> Port:
+    """Raises LabError when there is no such lab or host, or the host is not on that network."""
     ports = load(cloud).host(host).ports
-    for port in ports:
-        if port.network == network_name:
-            return port
+    for found in ports:
+        if found.network == network_name:
+            return found
     raise LabError(
         f"{host} of lab {cloud} is not on a network {network_name}",
         next=f"choose one of: {', '.join(p.network for p in ports)}",

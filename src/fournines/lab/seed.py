@@ -65,6 +65,6 @@ def known_hosts(lab: Lab) -> None:
     lines: list[str] = []
     for host in lab.hosts:
         kind, key, *_ = (lab.host_directory(host.name) / "host_key.pub").read_text().split()
-        names = ",".join([host.name, *(str(port.address.ip) for port in host.ports)])
+        names = ",".join([host.name, *(str(port.address.ip) for port in host.ports if port.address)])
         lines.append(f"{names} {kind} {key}\n")
     write_atomically(lab.directory / "ssh" / "known_hosts", "".join(lines).encode())

@@ -43,13 +43,13 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Port:
-    """`device` is the machine's end, `interface` the host's."""
+    """`device` is the machine's end, `interface` the host's. None: a device without an address."""
 
     network: str
     bridge: str
     device: str
     interface: str
-    address: IPv4Interface
+    address: IPv4Interface | None
     mac: str
 
 
@@ -128,7 +128,8 @@ def _bridge(cloud: str, region: str, network: Network) -> Bridge:
 
 def _host(cloud: Cloud, host: Host) -> LabHost:
     ports: list[Port] = []
-    for network_name, address in host.addresses.items():
+    for network_name, device in host.devices.items():
+        address = host.addresses.get(network_name)
         network = cloud.region_of(host).networks[network_name]
         name = f"{cloud.name}/{host.name}/{network_name}"
         ports.append(
@@ -136,8 +137,8 @@ def _host(cloud: Cloud, host: Host) -> LabHost:
                 network=network_name,
                 bridge=_device("fnb", f"{cloud.name}/{host.region}/{network_name}"),
                 device=_device("fnp", name),
-                interface=network.interface,
-                address=IPv4Interface(f"{address}/{network.cidr.prefixlen}"),
+                interface=device,
+                address=IPv4Interface(f"{address}/{network.cidr.prefixlen}") if address else None,
                 mac=_mac(name),
             )
         )

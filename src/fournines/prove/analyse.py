@@ -1,7 +1,9 @@
 """From a fault's history to its result. Pure but for reading the two files: any stored run can be analysed again.
 
 What the campaign writes to `events.jsonl`, in the order in which it happens: began, machine*, sighting*, injecting,
-injected, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*. Or began and not_measured.
+injected, seen, held | hold_failed, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*, broken?.
+Or began and not_measured. `seen`: from outside, that it struck. `broken`: the measurement did not get to its end; what
+it saw until then still counts. Of a fault that strikes again: then, injecting again, injected again, and so on.
 """
 
 from __future__ import annotations
@@ -12,17 +14,26 @@ from pathlib import Path
 
 from fournines.errors import ProveError
 from fournines.prove import history, machine
-from fournines.prove.anomalies import Transaction, check_list_append, steps_of
-from fournines.prove.checkers import Access, check_queue, check_register, check_set
+from fournines.prove.checkers import check_queue, check_set
+from fournines.prove.client_findings import client_findings
+from fournines.prove.deliveries import deliveries
 from fournines.prove.figures import Phases, figures
-from fournines.prove.history import Event, History
-from fournines.prove.model import Fault, FaultResult, Finding, Operation, Outcome, Sighting, Writes
+from fournines.prove.history import History
+from fournines.prove.model import (
+    Fault,
+    FaultResult,
+    Finding,
+    FunctionFigures,
+    Operation,
+    Outcome,
+    Series,
+    Sighting,
+    Writes,
+)
 from fournines.prove.probes import PROBES
 from fournines.prove.verdict import judge
 from fournines.prove.written import KINDS, Kind
 
-#: A probe sent so much later than intended says that the prober stalled. Seconds, of the 99th percentile.
-LATE_S = 0.1
 #: The pressure is that of the outage: until the heal, or for so long when the fault heals by itself. Later on,
 #: a host that boots takes all there is. Seconds.
 SETTLES_S = 5.0
@@ -41,35 +52,52 @@ def result_of(past: History) -> FaultResult:
     if began is None:
         raise ProveError("the history ends before the fault's measurement began", next="run the campaign again")
     said = began.data
-    skipped = next(past.of("not_measured"), None)
+    skipped = _not_measured(past)
     phases = _phases(past, began.at)
-    probed = [] if skipped else [figures(PROBES[p], _of(past, p), phases) for p in said["probes"]]
+    probed, broken = ({}, ()) if skipped else _figures(past, said["probes"], phases)
     writes, troubles = ({}, ()) if skipped else _writes(past, said["probes"])
     healed = past.at("healed") or phases.ended
     redundant = past.at("redundant")
     return FaultResult(
         fault=Fault(**said["fault"]),
         profile=said["profile"],
-        hosts=tuple(said["hosts"]),
+        hosts=tuple(dict.fromkeys(h for e in (began, *past.of("then")) for h in e.data["hosts"])),
         injected=phases.injected,
         healed=healed,
         redundant_again_s=None if redundant is None else max(0.0, redundant - healed),
-        functions=tuple(f for f, _ in probed),
+        functions=tuple(f for f, _ in probed.values()),
         writes=writes,
-        audit=() if skipped else (*_client_findings(past), *_audit(past), *troubles),
+        audit=() if skipped else (*_struck(past), *client_findings(past), *_audit(past), *broken, *troubles),
         pressure=machine.pressure(past.of("machine"), phases.injected, phases.settled),
         pressure_returning=machine.pressure(past.of("machine"), phases.settled, phases.until),
         verdict="unknown",
-        not_measured=skipped.data["why"] if skipped else "",
-        series=tuple(s for _, s in probed),
+        not_measured=skipped,
+        series=tuple(s for _, s in probed.values()),
         began=began.at,
         redundant=redundant,
         ended=phases.ended,
         roles=tuple(said["roles"]),
-        vips=tuple(_sighting(e) for e in past.of("sighting")),
+        vips=tuple(Sighting(e.at, e.data["vip"], *_hosts(e.data)) for e in past.of("sighting")),
         idle=tuple((e.at, e.data["idle"]) for e in past.of("machine")),
         busy=said["busy"],
+        run=said.get("run", 1),
+        candidates=said.get("candidates", 0),
+        expected=tuple(said["probes"]),
     )
+
+
+def _hosts(sighting: dict[str, list[str]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return tuple(sighting["holders"]), tuple(sighting["serving"])
+
+
+def _not_measured(past: History) -> str:
+    """Why nothing was, "" when the strike was seen: then whatever went wrong later on, what was measured counts."""
+    if next(past.of("seen"), None):
+        return ""
+    why = next((e.data["why"] for e in past.of("not_measured")), "")
+    if why or next(past.of("injected"), None):
+        return why
+    return next((e.data["why"] for e in past.of("broken")), "the measurement ended before the fault was injected")
 
 
 def _phases(past: History, began: float) -> Phases:
@@ -83,6 +111,30 @@ def _phases(past: History, began: float) -> Phases:
 
 def _of(past: History, function: str) -> list[Operation]:
     return [o for o in past.operations if o.function == function]
+
+
+def _figures(
+    past: History, functions: Iterable[str], phases: Phases
+) -> tuple[dict[str, tuple[FunctionFigures, Series]], tuple[Finding, ...]]:
+    """Those of each function that can be worked out, and why others cannot."""
+    found: dict[str, tuple[FunctionFigures, Series]] = {}
+    troubles: list[Finding] = []
+    for name in functions:
+        operations = _of(past, name)
+        if name == "consume" and "publish" in functions:
+            operations = deliveries(_of(past, "publish"), operations, phases.ended)
+        try:
+            found[name] = figures(PROBES[name], operations, phases)
+        except Exception as error:  # whatever breaks, the verdict is unknown and the rest still counts
+            troubles.append(Finding(f"figures of {name}", None, f"{type(error).__name__}: {error}"))
+    return found, tuple(troubles)
+
+
+def _struck(past: History) -> Iterator[Finding]:
+    """A strike that nobody saw from outside may not have happened."""
+    name = "the strike was seen from outside"
+    seen = [str(line) for e in past.of("seen") for line in e.data["what"]]
+    yield Finding(name, True if seen else None, "; ".join(seen) or "nobody looked")
 
 
 def _writes(past: History, probed: Iterable[str]) -> tuple[dict[str, Writes], tuple[Finding, ...]]:
@@ -118,75 +170,13 @@ def _left(past: History) -> int | None:
 
 
 def _audit(past: History) -> Iterator[Finding]:
-    for event in past.of("finding"):
+    made = tuple(past.of("finding"))
+    for event in made:
         yield Finding(event.data["name"], event.data["ok"], event.data["detail"])
+    if not made:
+        yield Finding("audit", None, "it was not made")
     for event in past.of("unhealed"):
         yield Finding("the fault was healed", False, event.data["why"])
-
-
-def _sighting(event: Event) -> Sighting:
-    return Sighting(event.at, event.data["vip"], tuple(event.data["holders"]), tuple(event.data["serving"]))
-
-
-def _client_findings(past: History) -> Iterator[Finding]:
-    """What the client's side alone can tell."""
-    yield from _one_vip(past)
-    yield _register(past)
-    yield from _transactions(past)
-    late = sorted(o.started - o.intended for o in past.operations if o.function != "consume")
-    if late:
-        worst = late[int(len(late) * 0.99)]
-        kept = True if worst <= LATE_S else None
-        yield Finding("the prober kept its schedule", kept, f"99 % of probes were sent within {worst * 1000:.0f} ms")
-
-
-def _one_vip(past: History) -> Iterator[Finding]:
-    for event in past.of("unwatched"):
-        yield Finding(f"never two {event.data['vip']} VIPs", None, event.data["why"])
-    sightings = [_sighting(e) for e in past.of("sighting")]
-    for vip in sorted({s.vip for s in sightings}):
-        of_vip = [s for s in sightings if s.vip == vip]
-        both = next((s for s in of_vip if len(s.serving) > 1), None)
-        answered = sum(len(s.holders) > 1 for s in of_vip)
-        if both:
-            yield Finding(
-                f"never two {vip} VIPs", False, f"{' and '.join(both.serving)} both served at {both.at:.1f} s"
-            )
-        else:
-            detail = (
-                f"two hosts answered ARP {answered} times, at most one of them served" if answered else "asked by ARP"
-            )
-            yield Finding(f"never two {vip} VIPs", True, detail)
-
-
-def _register(past: History) -> Finding:
-    name = "reads are never stale"
-    try:
-        problems = check_register(_accesses(past.operations))
-    except Exception as error:  # as above
-        return Finding(name, None, f"{type(error).__name__}: {error}")
-    return Finding(name, not problems, "; ".join(problems[:3]) or "the register is linearizable")
-
-
-def _transactions(past: History) -> Iterator[Finding]:
-    """Nothing of a history without any: runs of earlier versions are such."""
-    name = "transactions are serializable"
-    made = [o for o in past.operations if o.steps]
-    if not made:
-        return
-    try:
-        problems = check_list_append(
-            [Transaction(o.value, steps_of(o.steps), o.started, o.ended, o.outcome) for o in made]
-        )
-    except Exception as error:  # as above
-        yield Finding(name, None, f"{type(error).__name__}: {error}")
-    else:
-        detail = f"{len(made)} transactions that read two lists and appended to one"
-        yield Finding(name, not problems, "; ".join(problems[:3]) or detail)
-
-
-def _accesses(operations: Iterable[Operation]) -> Iterator[Access]:
-    kinds = {"read_row": "read", "write_row": "write"}
-    for o in operations:
-        if o.function in kinds:
-            yield Access(kinds[o.function], o.value, o.started, o.ended, o.outcome)
+    for name in ("hold_failed", "broken", "not_measured"):
+        for event in past.of(name):
+            yield Finding("the measurement went to its end", None, event.data["why"])

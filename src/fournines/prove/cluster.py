@@ -13,11 +13,11 @@ from fournines.engine import SshOptions, connect, survey
 from fournines.health.cluster import RegionState, Unknown, regions
 from fournines.health.problems import problems
 from fournines.health.snapshot import HostState, parse
-from fournines.prove.faults import Standing
+from fournines.prove.faults.target import Standing
 from fournines.prove.model import Finding
 from fournines.prove.site import Look
 from fournines.services import registry
-from fournines.services.agent import HTTP_PORT
+from fournines.services.agent import HTTP_PORT, state_token
 
 ANSWER_S = 2.0
 #: The audit looks until all holds, for so long: a backend may lag behind, and the agents look every 5 s.
@@ -47,7 +47,8 @@ class ClusterHealth:
             await asyncio.sleep(1.0)
 
     async def _state(self) -> RegionState:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session:
+        known = {"Authorization": f"Bearer {state_token(self._cloud)}"}
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S), headers=known) as session:
             answers = await asyncio.gather(*(_ask(session, h) for h in self._region.hosts))
         states = {answer.host: answer for answer in answers}
         return next(r for r in regions(self._cloud, states) if r.region.name == self._region.name)
@@ -70,7 +71,7 @@ async def _ask(session: aiohttp.ClientSession, host: Host) -> HostState | Unknow
         async with session.get(f"http://{host.address}:{HTTP_PORT}/state", raise_for_status=True) as answer:
             return parse(json.loads(await answer.read()), 0.0)
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        return Unknown(host.name, "its health agent does not answer", type(error).__name__, "fournines status CLOUD")
+        return Unknown(host.name, "its observer does not answer", type(error).__name__, "fournines status CLOUD")
 
 
 def standing(state: RegionState) -> Standing:

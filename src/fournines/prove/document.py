@@ -7,8 +7,9 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from fournines.prove.model import Campaign, FaultResult, FunctionFigures, Writes
+from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Writes
 from fournines.prove.pass_marks import pass_marks
+from fournines.prove.repeats import FIGURES, RunsCompared, Spread, comparisons, repeated
 from fournines.prove.verdict import baseline_of
 
 
@@ -23,6 +24,8 @@ def document(campaign: Campaign) -> str:
         "profile": campaign.profile,
         "faults": [_fault(r, campaign) for r in own],
         "baseline": {"profile": campaign.baseline, "faults": [_fault(r, campaign) for r in theirs]} if theirs else None,
+        "repeats": _repeats(campaign),
+        "comparisons": [_comparison(c) for c in comparisons(campaign)],
         "versions": campaign.versions,
         "machine": campaign.machine,
         "command": campaign.command,
@@ -35,6 +38,7 @@ def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
     return {
         "fault": f"{result.fault.name}@{result.fault.service}" if result.fault.service else result.fault.name,
         "target": result.fault.target,
+        "run": result.run,
         "host": ",".join(result.hosts),
         "roles": result.roles,
         "verdict": result.verdict,
@@ -51,23 +55,64 @@ def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
     }
 
 
-def _function(figures: FunctionFigures) -> dict[str, Any]:
+def _function(f: FunctionFigures) -> dict[str, Any]:
+    """`fresh`, `kept`: null where the function is not probed over such connections."""
     before, during, after = range(3)
     return {
+        **_requests(f.whole),
+        **{c: _requests(f.by_connection[c]) if c in f.by_connection else None for c in ("fresh", "kept")},
+        "unavailable_s": f.unavailable_s,
+        "p50_ms": f.p50_ms[during],
+        "p99_ms": f.p99_ms[during],
+        "interval_s": f.interval_s,
+        "within_s": f.within_s,
+        "before": {"p50_ms": f.p50_ms[before], "p99_ms": f.p99_ms[before], "answered_within_1s": f.answered_before},
+        "after": {"p50_ms": f.p50_ms[after], "p99_ms": f.p99_ms[after]},
+        "downtime_s": f.downtime_s,
+        "mttr_s": f.mttr_s,
+    }
+
+
+def _requests(figures: RequestFigures) -> dict[str, Any]:
+    return {
+        "worst_wait_s": figures.worst_wait_s,
+        "degraded_s": figures.degraded_s,
+        "answered_within_1s": figures.answered_within_1s,
         "longest_gap_s": figures.longest_gap_s,
-        "unavailable_s": figures.unavailable_s,
+        "gap_returning_s": figures.gap_returning_s,
         "ok": figures.ok,
         "fail": figures.fail,
         "unknown": figures.unknown,
-        "p50_ms": figures.p50_ms[during],
-        "p99_ms": figures.p99_ms[during],
-        "interval_s": figures.interval_s,
-        "before": {"p50_ms": figures.p50_ms[before], "p99_ms": figures.p99_ms[before]},
-        "after": {"p50_ms": figures.p50_ms[after], "p99_ms": figures.p99_ms[after]},
-        "gap_by_connection_s": figures.gap_by_connection,
-        "gap_returning_s": figures.gap_returning_s,
-        "downtime_s": figures.downtime_s,
-        "mttr_s": figures.mttr_s,
+    }
+
+
+def _repeats(campaign: Campaign) -> list[dict[str, Any]]:
+    """Each fault over all its runs, and its figures' medians, maxima, and bootstrap intervals."""
+    return [
+        {
+            "fault": str(group.fault),
+            "profile": group.profile,
+            "busy": group.busy,
+            "runs": len(group.runs),
+            "excluded": [{"run": r.run, "why": why} for r, why in group.excluded],
+            "figures": {name: _spread(group.spread(figure)) for name, figure in FIGURES.items()},
+        }
+        for group in repeated(campaign)
+    ]
+
+
+def _spread(of: Spread | None) -> dict[str, Any] | None:
+    if of is None:
+        return None
+    interval = None if of.low is None else [of.low, of.high]
+    return {"runs": of.runs, "median": of.median, "worst": of.worst, "interval": interval}
+
+
+def _comparison(of: RunsCompared) -> dict[str, Any]:
+    return {
+        "fault": str(of.fault),
+        "ratio": _spread(of.ratio),
+        "target": {**asdict(of.mark), "reached": of.mark.reached},
     }
 
 

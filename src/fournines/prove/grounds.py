@@ -21,9 +21,11 @@ import pymysql
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
 from fournines.prove.admin import Keystone, Management
+from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
 from fournines.services import endpoints, mariadb, rabbitmq
 from fournines.timing import timers
+from fournines.timing.timers import Timers
 
 #: Name of the account, its database and its vhost.
 ACCOUNT = "probe"
@@ -47,17 +49,20 @@ _Refusals = (aiohttp.ClientError, pymysql.MySQLError, OSError, TimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Grounds:
-    """`cafile`: PEM that the public VIP's certificate is checked against. `domain`: id of the campaign's own."""
+    """`cafile`: PEM that the public VIP's certificate is checked against. `domain`: id of the campaign's own. `timers`:
+    of the campaign's own clients, which are the same under a baseline: what is compared is the cloud, not who asks."""
 
     cafile: str
     domain: str
+    timers: Timers
 
     def identity(self, cloud: Cloud, region: Region) -> Identity:
         password = cloud.secrets.get("keystone.admin")
-        return Identity(endpoints.keystone_public(region), self.cafile, "admin", password, "admin", self.domain)
+        url, addresses = endpoints.keystone_public(region), region.public_hosts
+        return Identity(url, self.cafile, "admin", password, "admin", self.domain, addresses=addresses)
 
     def database(self, cloud: Cloud, region: Region) -> Database:
-        t = timers(cloud)
+        t = self.timers
         return Database(
             host=str(region.vips.internal),
             port=mariadb.PORT,
@@ -69,7 +74,7 @@ class Grounds:
         )
 
     def broker(self, cloud: Cloud, region: Region, queue: str) -> Broker:
-        t = timers(cloud)
+        t = self.timers
         return Broker(
             nodes=tuple(str(h.address) for h in cloud.hosts_of("rabbitmq", region.name)),
             port=rabbitmq.PORT,
@@ -86,10 +91,11 @@ class Grounds:
 @asynccontextmanager
 async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[Grounds, None]:
     """Makes them, and removes them however the campaign ends. Raises ProveError when the cloud does not let it."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    timeout = aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(connector=connector(region.public_hosts), timeout=timeout) as session:
         admin, manager = Keystone(cloud, region, session, cafile), Management(cloud, region, session, ACCOUNT)
         try:
-            made = await _make(admin, manager)
+            made = await _make(cloud, admin, manager)
             await _sql(made.database(cloud, region), _CREATE_SQL)
         except _Refusals as error:
             raise ProveError(
@@ -104,11 +110,11 @@ async def grounds(cloud: Cloud, region: Region, cafile: str) -> AsyncGenerator[G
             await _remove(admin, manager, made.database(cloud, region))
 
 
-async def _make(admin: Keystone, manager: Management) -> Grounds:
+async def _make(cloud: Cloud, admin: Keystone, manager: Management) -> Grounds:
     await admin.log_in()
     await admin.remove_domains(DOMAIN)
     await manager.remove_queues()
-    return Grounds(admin.cafile, await admin.create_domain(f"{DOMAIN}-{random.token_hex(4)}"))
+    return Grounds(admin.cafile, await admin.create_domain(f"{DOMAIN}-{random.token_hex(4)}"), timers(cloud))
 
 
 async def _remove(admin: Keystone, manager: Management, database: Database) -> None:

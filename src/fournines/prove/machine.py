@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fournines.prove.history import Event
-from fournines.prove.model import Pressure
+from fournines.prove.model import SATURATED_IDLE, Pressure, Span
 
 #: How often the campaign samples, seconds.
 SAMPLE_S = 0.5
@@ -54,6 +54,14 @@ def pressure(samples: Iterable[Event], start: float, end: float) -> Pressure:
     """Means over the samples taken in (start, end]. Without any, an idle machine is not claimed: idle is 0."""
     chosen = [s for s in samples if start < s.at <= end]
     return Pressure(_mean(chosen, "idle"), *(_mean(chosen, name) for name in _PRESSURES))
+
+
+def starved(samples: Iterable[tuple[float, float]], spans: Iterable[Span]) -> bool:
+    """Whether the machine had no idle time in `spans`, or nobody knows. `samples`: (time, idle share since the one
+    before)."""
+    wanted = tuple(spans)
+    shares = [idle for at, idle in samples if any(begin < at <= end + SAMPLE_S for begin, end in wanted)]
+    return bool(wanted) and (not shares or sum(shares) / len(shares) < SATURATED_IDLE)
 
 
 def _mean(samples: Sequence[Event], name: str) -> float:

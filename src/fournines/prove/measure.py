@@ -3,80 +3,110 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict, replace
+import random
+from collections.abc import Awaitable
+from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 
 from fournines.errors import FourninesError
-from fournines.prove import inject, reads
+from fournines.prove import outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
-from fournines.prove.faults import Standing, aim, candidates
+from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps
+from fournines.prove.faults.target import Standing, aim, candidates
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
+from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import LoadSpec
 from fournines.prove.model import Fault, FaultResult, Finding
 from fournines.prove.probes import PROBES
 from fournines.prove.project import PREFIX, Project
 from fournines.prove.site import Look, Site
-from fournines.prove.watch import watching
+from fournines.prove.watch import Holders, watching
 
 #: The health agents look every 5 s at the latest: redundancy counts when it was seen for longer without a break.
 STABLE_S = 6.0
 LOOK_EVERY_S = 1.0
+#: Between the heal of one fault and the strike of the one that is to meet its return. Seconds.
+THEN_S = 3.0
+#: The strike comes at a random moment of so many seconds: as long as the longest circle, the agents' look.
+PHASE_S = 5.0
 
 
-async def measure(site: Site, fault: Fault, directory: Path) -> FaultResult:
-    """Leaves the fault's history in `directory`. Heals in any case, also when it is cancelled.
+async def measure(site: Site, fault: Fault, directory: Path, run: int = 1) -> FaultResult:
+    """Leaves the fault's history in `directory`. Heals in any case, also when it is cancelled. What goes wrong once the
+    fault was aimed is noted in the history, and hides nothing of what was seen.
 
-    Raises ProveError when the load cannot run.
+    Raises FourninesError when the load cannot run.
     """
     with Log(directory / EVENTS) as log, Log(directory / OPERATIONS):
-        await Trial(site, fault, directory, log).run()
+        await Trial(site, fault, directory, log, run).run()
     return analyse(directory)
 
 
 class Trial:
-    def __init__(self, site: Site, fault: Fault, directory: Path, log: Log) -> None:
+    def __init__(self, site: Site, fault: Fault, directory: Path, log: Log, number: int) -> None:
         self._site = site
         self._fault = fault
         self._directory = directory
         self._log = log
-        number = directory.name.partition("-")[0]
-        self._prefix = f"{PREFIX}-{number}"
-        self._queue = f"probe-{number}"
+        self._run = number
+        place = directory.name.partition("-")[0]
+        self._prefix = f"{PREFIX}-{place}"
+        self._queue = f"probe-{place}"
         self._progress: Progress = {}
+        self._began = self._struck = False
 
     async def run(self) -> None:
-        site, lengths = self._site, self._site.lengths
-        lacking = inject.lacking(site.injectors, self._fault)
-        if lacking:
-            self._skip(lacking)
+        site = self._site
+        if why := lacking(site.powers, self._fault):
+            self._skip(why)
             return
-        struck = False
+        await heal_leftovers(site.powers, site.cloud.state_dir)  # of the fault before, if its heal failed
         load = LoadProcess(await self._spec(), self._counts)
         try:
             began = await load.start()
-            async with watching(site, self._log):
-                site.reporter.phase(f"baseline, {lengths.before:.0f} s")
-                await asyncio.sleep(lengths.before)
-                await self._await_turns(began)
-                struck = await self._strike(began)
-                if struck:
-                    await self._await_redundancy()
-                    whole = site.now()
-                    await asyncio.sleep(lengths.after)
-                    await self._await_turns(whole)
+            await self._whatever_comes("the fault", self._under_load(began))
             self._event("ended")
             site.reporter.phase("draining, then reading back what was acknowledged")
-            self._event("drained", left=await load.stop())
+            await self._whatever_comes("draining", self._drain(load))
         finally:
             await load.kill()
-        if struck:
-            await self._check()
+        if self._struck:
+            await self._whatever_comes("reading back", self._read_back())
+            await self._whatever_comes("audit", self._audit())
+            await self._whatever_comes("removal", self._remove())
+
+    async def _whatever_comes(self, what: str, work: Awaitable[None]) -> None:
+        """One part of the measurement. If it breaks off, the others are made all the same, and its error is noted."""
+        try:
+            await work
+        except Exception as error:
+            if not self._began:
+                raise
+            said = _line(error) if isinstance(error, FourninesError) else f"{type(error).__name__}: {error}"
+            self._event("broken", why=f"{what}: {said}")
+
+    async def _under_load(self, began: float) -> None:
+        site, lengths = self._site, self._site.lengths
+        async with watching(site, self._log) as holders:
+            # At any moment of whatever goes in circles: adverts, checks, looks of the agents.
+            before = lengths.before + random.SystemRandom().uniform(0.0, PHASE_S)
+            site.reporter.phase(f"baseline, {before:.0f} s")
+            await asyncio.sleep(before)
+            await self._await_turns(began)
+            self._struck = await self._strike(began, holders)
+            if self._struck:
+                await self._await_redundancy()
+                whole = site.now()
+                await asyncio.sleep(lengths.after)
+                await self._await_turns(whole)
+
+    async def _drain(self, load: LoadProcess) -> None:
+        self._event("drained", left=await load.stop())
 
     async def _await_turns(self, since: float) -> None:
         """Until all that takes turns has succeeded since then, or has had time for it: of what is seldom tried, a
@@ -91,40 +121,63 @@ class Trial:
                 site.reporter.phase(f"waits for {', '.join(left)} to succeed")
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _strike(self, began: float) -> bool:
-        """Injects, waits, heals. False when there was nothing to strike, or it could not be struck."""
-        site, fault = self._site, self._fault
-        standing = await self._standing()
-        hosts = aim(fault, candidates(fault, site.cloud, site.region.name), standing)
-        self._begin(began, hosts, standing)
-        if not hosts:
-            self._event("not_measured", why=f"there is no host that is {fault.target}")
-            return False
-        pending = Pending(site, fault, hosts)
-        site.reporter.phase(f"strikes {', '.join(hosts)}" + (f" for {fault.duration:g} s" if fault.duration else ""))
-        pending.note()
-        try:
-            self._event("injecting")
-            await inject.inject(site.injectors, fault, hosts)
-            self._event("injected")
-            await asyncio.sleep(fault.duration)
-        except FourninesError as error:
-            self._event("not_measured", why=": ".join(filter(None, (error.what, error.where, error.why))))
-            return False
-        finally:
-            unhealed = await asyncio.shield(pending.heal())
-            self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
+    async def _strike(self, began: float, holders: Holders) -> bool:
+        """Injects, waits, heals. False when there was nothing to strike, or no strike was seen."""
+        for number, faults in enumerate(steps(self._fault)):
+            if number:
+                await asyncio.sleep(THEN_S)
+            try:
+                standing = await self._standing(holders)
+                aimed = tuple(
+                    Aimed(f, aim(f, candidates(f, self._site.cloud, self._site.region.name), standing)) for f in faults
+                )
+            except FourninesError as error:
+                aimed, standing, why = (), Standing(), _line(error)
+            else:
+                why = next((f"there is no host that is {a.fault.target}" for a in aimed if not a.hosts), "")
+            hosts = tuple(dict.fromkeys(host for a in aimed for host in a.hosts))
+            if number:
+                self._event("then", hosts=hosts)
+            else:
+                self._begin(began, hosts, standing)
+            if why:
+                self._event("not_measured", why=why)
+                return False
+            if not await self._inject(aimed, first=not number):
+                return False
         return True
 
-    async def _standing(self) -> Standing:
-        """Who is what now. The queue's leader is only asked for where it matters."""
+    async def _inject(self, aimed: tuple[Aimed, ...], *, first: bool) -> bool:
+        """One strike and its heal, whatever becomes of it. False when it was not seen."""
         site = self._site
-        standing = (await site.health.look()).standing
-        if self._fault.target != "leader":
-            return standing
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
-            queues = Management(site.cloud, site.region, session, ACCOUNT)
-            return replace(standing, leader=await queues.leader(self._queue))
+        injection = Injection(site.powers, aimed, note(site.cloud.state_dir))
+        for a in aimed:
+            lasts = f" for {a.fault.duration:g} s" if a.fault.duration else ""
+            site.reporter.phase(f"strikes {', '.join(a.hosts)}{lasts}")
+        seen = False
+        try:
+            await injection.look()
+            self._event("injecting" if first else "injecting again")
+            await injection.strike()
+            self._event("injected" if first else "injected again")
+            self._event("seen", what=await injection.verify())
+            seen = True
+            self._event("held", what=await injection.hold())
+        except FourninesError as error:
+            # Once it was seen, what clients had to bear was real.
+            self._event("hold_failed" if seen else "not_measured", why=_line(error))
+        finally:
+            unhealed = await asyncio.shield(injection.heal())
+            self._event("healed" if not unhealed else "unhealed", **({"why": "; ".join(unhealed)} if unhealed else {}))
+        return seen
+
+    async def _standing(self, holders: Holders) -> Standing:
+        """Who is what now, seen from outside. The queue's leader is only asked for where it matters."""
+        site, leader = self._site, ""
+        if any(f.target == "leader" for f in self._fault.singles):
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
+                leader = await Management(site.cloud, site.region, session, ACCOUNT).leader(self._queue)
+        return await outside.standing(site, holders, leader)
 
     async def _await_redundancy(self) -> None:
         site = self._site
@@ -151,15 +204,20 @@ class Trial:
         except FourninesError as error:
             return Look(Standing(), (str(error).splitlines()[0],))
 
-    async def _check(self) -> None:
+    async def _read_back(self) -> None:
         site = self._site
-        async with aiohttp.ClientSession() as session:
+        async with aiohttp.ClientSession(connector=connector(site.region.public_hosts)) as session:
             readers = dict(reads.readers(site, session, f"{self._prefix}-"))
             for event in await reads.read_until_agreed(readers, site.now):
                 self._log.event(event)
-        site.reporter.phase("audit")
-        for finding in await site.health.audit():
+
+    async def _audit(self) -> None:
+        self._site.reporter.phase("audit")
+        for finding in await self._site.health.audit():
             self._event("finding", **asdict(finding))
+
+    async def _remove(self) -> None:
+        site = self._site
         if site.project:
             site.reporter.phase("removes what was made")
             self._event("finding", **asdict(await self._removal(site.project)))
@@ -197,6 +255,7 @@ class Trial:
 
     def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
         site = self._site
+        struck = [candidates(f, site.cloud, site.region.name) for f in self._fault.singles]
         data = {
             "fault": asdict(self._fault),
             "profile": site.profile,
@@ -204,45 +263,15 @@ class Trial:
             "roles": standing.roles(hosts),
             "probes": site.functions,
             "busy": site.busy,
+            "run": self._run,
+            "candidates": max(map(len, struck)),
         }
         self._log.event(Event("began", began, data))
+        self._began = True
 
     def _event(self, name: str, /, **data: object) -> None:
         self._log.event(Event(name, self._site.now(), dict(data)))
 
 
-class Pending:
-    """A fault that is to be healed, also by the next run if this one is killed: noted in the cloud's state."""
-
-    def __init__(self, site: Site, fault: Fault, hosts: tuple[str, ...]) -> None:
-        self._site = site
-        self._fault = fault
-        self._hosts = hosts
-        self._note = note(site.cloud.state_dir)
-
-    def note(self) -> None:
-        self._note.write_text(json.dumps({"fault": asdict(self._fault), "hosts": self._hosts}))
-
-    async def heal(self) -> tuple[str, ...]:
-        """What could not be healed; the note stays until all is."""
-        unhealed = await inject.heal(self._site.injectors, self._fault, self._hosts)
-        if not unhealed:
-            self._note.unlink(missing_ok=True)
-        return unhealed
-
-
-def note(state: Path) -> Path:
-    return state / "unhealed.json"
-
-
-async def heal_leftovers(injectors: inject.Injectors, state: Path) -> tuple[str, ...]:
-    """Heals what a killed campaign left. The hosts it healed. Raises nothing that a broken note could cause."""
-    path = note(state)
-    try:
-        left = json.loads(path.read_text())
-        fault, hosts = Fault(**left["fault"]), tuple(left["hosts"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ()
-    await inject.heal(injectors, fault, hosts)
-    path.unlink(missing_ok=True)
-    return hosts
+def _line(error: FourninesError) -> str:
+    return ": ".join(filter(None, (error.what, error.where, error.why)))

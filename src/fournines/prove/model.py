@@ -5,6 +5,7 @@ Times are seconds on the prober's monotonic clock since the campaign began, unle
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,19 +15,40 @@ Outcome = Literal["ok", "fail", "unknown"]
 Verdict = Literal["pass", "fail", "unknown"]
 
 
+#: Names of a fault that consists of others: all at once; each while what the one before struck comes back.
+TOGETHER, THEN = "and", "then"
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`name` such as `host.power_off`, `service.freeze`; `service` for service faults; `target` as the user wrote it:
-    one, vip, writer, leader, minority, majority, all, or a host's or zone's name. `duration` until the heal."""
+    one, vip, writer, leader, minority, half, majority, all, or a host's or zone's name. `duration` until the heal;
+    `lasting`: as the user wrote it, "" if not.
+
+    Of several, `name` is TOGETHER or THEN, `target` their text, and `parts` the faults themselves.
+    """
 
     name: str
     service: str
     target: str
     duration: float
+    lasting: str = ""
+    parts: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        # JSON has neither tuples nor faults: `Fault(**read)` is the one that `asdict` was made of.
+        parts = tuple(Fault(**p) if isinstance(p, dict) else p for p in self.parts)  # pyright: ignore
+        object.__setattr__(self, "parts", parts)
 
     def __str__(self) -> str:
+        if self.parts:
+            return self.target
         subject = "+".join(x for x in (self.service, self.target) if x)
-        return f"{self.name}@{subject}"
+        return f"{self.name}@{subject}" + (f"/{self.lasting}" if self.lasting else "")
+
+    @property
+    def singles(self) -> tuple[Fault, ...]:
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +70,47 @@ class Operation:
     steps: str = ""
 
 
+#: From one moment to a later one.
+Span = tuple[float, float]
+#: Share of idle time below which a machine measures only itself.
+SATURATED_IDLE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFigures:
+    """Of one function's requests during one fault, over one kind of connection or over all: those that were in flight
+    when it struck or due later. Seconds; nan where there was no request to tell it from.
+
+    `worst`: the request that waited longest, from its intended time until it was answered. One that was not answered
+    waits on until a later one is, at least until it was given up. `degraded`: the seconds in which fewer than 99 % of
+    the requests that were due were answered well within the time that their probe allows. `longest_gap_s`: between the
+    ends of two consecutive successes; `gap_returning_s`: the same, of those that began after the heal.
+    """
+
+    ok: int
+    fail: int
+    unknown: int
+    answered_within_1s: float  # share of all of them, 0..1
+    degraded_s: float
+    worst_wait_s: float
+    longest_gap_s: float
+    gap_returning_s: float
+    period_s: float = 0.0  # the longest time from one request that is due to the next
+    degraded: tuple[Span, ...] = ()
+    worst: Span | None = None
+    gap: Span | None = None
+    gap_returning: Span | None = None
+
+    @property
+    def sampled(self) -> bool:
+        return bool(self.ok or self.fail or self.unknown)
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionFigures:
-    """Of one function during one fault. `longest_gap_s`: between the ends of two consecutive successes.
+    """Of one function during one fault. `whole`: over all its connections; `by_connection`: fresh, kept.
 
+    `within_s`: how soon a request counts as answered well. `answered_before`: the share so answered before the fault.
     `unavailable_s`: time not covered by a success within one probe interval plus the function's own p99 before the
     fault. `downtime_s`, `mttr_s`: the published reports' figures (first to last error; 21-sample sliding mean over
     baseline mean + 4 sigma), for comparison only.
@@ -59,19 +118,24 @@ class FunctionFigures:
 
     function: str
     interval_s: float
-    longest_gap_s: float
+    whole: RequestFigures
+    by_connection: dict[str, RequestFigures]
     unavailable_s: float
-    ok: int
-    fail: int
-    unknown: int
-    p50_ms: tuple[float, float, float]  # before, during, after
+    p50_ms: tuple[float, float, float]  # before, during, after; what was not answered waited as `worst` says
     p99_ms: tuple[float, float, float]
     downtime_s: float
     mttr_s: float
     kind: Literal["read", "write"] = "read"  # a target may allow writes longer than reads
     idempotent: bool = True  # a request that may be sent twice: a load balancer can retry it
-    gap_by_connection: dict[str, float] = field(default_factory=dict[str, float])  # fresh, kept -> longest gap, s
-    gap_returning_s: float = 0.0  # the longest that began after the heal, while hosts and services came back
+    on_writer: bool = True  # whether the database's writer carries it
+    within_s: float = 1.0
+    answered_before: float = float("nan")
+
+    def connections(self) -> Iterator[tuple[str, RequestFigures]]:
+        """("", over all), then each kind of which there is more than one."""
+        yield "", self.whole
+        if len(self.by_connection) > 1:
+            yield from self.by_connection.items()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +189,7 @@ class Pressure:
 
     @property
     def saturated(self) -> bool:
-        return self.cpu_idle < 0.05
+        return self.cpu_idle < SATURATED_IDLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +229,9 @@ class FaultResult:
     idle: tuple[tuple[float, float], ...] = ()  # (time, the prober's machine's idle share 0..1 since the one before)
     pressure_returning: Pressure | None = None  # after the heal: a host that boots may take all the machine has
     busy: bool = False  # every core was kept busy on purpose: figures are recorded, not judged
+    run: int = 1  # of so many as the campaign repeats it
+    candidates: int = 0  # hosts that the fault could have struck; 0: not recorded
+    expected: tuple[str, ...] = ()  # functions that were to be probed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fournines.design.switches import Observed
 from fournines.prove import store
 from fournines.prove.model import Campaign, FaultResult
+from fournines.prove.pass_marks import service_degraded
 
 #: Faults that are what a design counts as failures: a host that is gone, a process that died.
 _HOST, _PROCESS = "host.power_off", "service.kill"
 
 
 def observed(campaigns: Iterable[Campaign], profile: str) -> tuple[Observed, ...]:
-    """The longest wait of each function and kind of loss, under timing `profile`. A host's loss counts where the host
-    had something to hand over: the VIP, the writer."""
+    """The longest degraded time of each function and kind of loss, under timing `profile`. A host's loss counts where
+    the host had something to hand over: the VIP, the writer. A run that did not measure it counts for nothing."""
     longest: dict[tuple[str, str], float] = {}
     for result in (r for c in campaigns for r in c.results if r.profile == profile and not r.not_measured):
         for function, service, seconds in _losses(result):
@@ -27,7 +29,9 @@ def _losses(result: FaultResult) -> Iterator[tuple[str, str, float]]:
     lost_host = result.fault.name == _HOST and bool(result.roles)
     lost_process = result.fault.name == _PROCESS and len(result.hosts) == 1
     for figures in result.functions if lost_host or lost_process else ():
-        yield figures.function, result.fault.service, figures.longest_gap_s
+        seconds = max((service_degraded(seen) for _, seen in figures.connections() if seen.sampled), default=math.nan)
+        if not math.isnan(seconds):
+            yield figures.function, result.fault.service, seconds
 
 
 def stored(state: Path, profile: str) -> tuple[Observed, ...]:

@@ -1,20 +1,28 @@
-"""What a fault may cost at most: the project's own bar. A baseline's results are not held to it."""
+"""What a fault may cost at most: the project's own bar. A baseline's results are not held to it.
+
+Every fault has marks for every function that was to be probed, over each kind of connection: a fault that nothing holds
+would pass whatever it did.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from fournines.prove.model import FaultResult, FunctionFigures
+from fournines.prove.machine import starved
+from fournines.prove.model import FaultResult, FunctionFigures, RequestFigures, Span
+from fournines.prove.probes import ANSWERED_WITHIN_S, LIGHT_S
+from fournines.prove.severity import Severity, severity
 
 
 @dataclass(frozen=True, slots=True)
 class PassMark:
     """`measured` None: there was nothing to measure. Units: s, × (ratio), or a count's noun.
 
-    `trusted`: False of a time that was taken by a machine without idle time: it says nothing about the cloud.
+    `doubt`: why a miss says nothing about the cloud, "" if it does. `function`, `connection`: whose figure it is; empty
+    of one that stands for the whole fault, or for all connections.
     """
 
     what: str
@@ -22,7 +30,9 @@ class PassMark:
     unit: str
     measured: float | None
     bound: Literal["at most", "at least"] = "at most"
-    trusted: bool = True
+    doubt: str = ""
+    function: str = ""
+    connection: str = ""
 
     @property
     def reached(self) -> bool | None:
@@ -30,94 +40,146 @@ class PassMark:
             return None
         return self.measured <= self.limit if self.bound == "at most" else self.measured >= self.limit
 
+    def of(self, f: FunctionFigures, connection: str) -> PassMark:
+        return replace(self, function=f.function, connection=connection)
 
-#: (fault, what its host was) or fault alone -> the longest gap between successes of a read, of a write, in seconds.
-#: A host that was both is held to the first row that fits.
-LONGEST_GAP: dict[tuple[str, ...], tuple[float, float]] = {
-    ("host.power_off", "writer"): (2.0, 4.0),
-    ("host.power_off", "vip"): (1.0, 1.0),
-    ("network.isolate",): (3.0, 3.0),
-    ("service.freeze",): (3.0, 3.0),
+    @property
+    def whose(self) -> str:
+        """`validate, kept`; "" of the whole fault."""
+        return ", ".join(filter(None, (self.function.replace("_", " "), self.connection)))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds. `gap_writer`: of what the database's writer carries, where that was struck. `none_failed`: no request
+    that may be sent twice is lost."""
+
+    read: float
+    write: float
+    degraded: float
+    gap: float
+    gap_writer: float
+    none_failed: bool = False
+
+
+LIMITS: dict[Severity, Limits] = {
+    "kill": Limits(1.0, 1.0, 1.0, 0.5, 0.5, none_failed=True),
+    "freeze": Limits(3.0, 3.0, 3.0, 1.5, 1.5, none_failed=True),
+    "host": Limits(2.0, 3.0, 3.0, 0.75, 1.5),
+    "zone": Limits(5.0, 5.0, 5.0, 3.0, 3.0),
 }
-#: Seconds between probes of a light function; and at most, of one whose gap stands for a whole fault.
-LIGHT_S = 0.1
-TELLING_S = 0.5
-#: Of any other function: a cloud that has lost a controller can be used as before within a minute.
-SELDOM_S = 60.0
+#: Of the loss of a majority: from the heal, such as the last host's power, until a function is answered well for good.
+SERVING_AGAIN_S = 45.0
+#: Where the baseline was answered no better than that, what came after the strike is not the strike's.
+USUAL_SHARE = 0.99
 REDUNDANT_AGAIN_S = 60.0
 BASELINE = "kolla-22.2"
-BASELINE_RATIO = 5.0
+#: How much longer clients wait under the baseline's timers, at least.
+BASELINE_RATIO: dict[Severity, float] = {"host": 5.0, "freeze": 10.0}
+
+WAIT, DEGRADED, GAP, RETURN, TROUBLED, AGAIN = (
+    "worst wait",
+    "degraded time",
+    "longest gap between successes",
+    "longest gap while all comes back",
+    "idempotent requests failed or unknown",
+    "answered well again after the heal",
+)
+SATURATED = "on a machine without idle time"
+SLOW_BEFORE = "and was no better before the fault"
 
 
 def pass_marks(result: FaultResult, baseline: FaultResult | None = None) -> tuple[PassMark, ...]:
     """Those that hold for this fault, with what was measured. `baseline`: the same fault under a peer's timing."""
     if result.not_measured:
         return ()
-    if result.busy:  # the machine had no time left for the probes either: only what must never happen counts
+    how = severity(result)
+    if result.busy:  # the machine had no time left for the probes: only what must never happen counts
         return tuple(_writes(result))
-    return (
-        *_gaps(result),
-        *_seldom(result),
-        *_requests(result),
-        *_writes(result),
-        *_redundancy(result),
-        *_ratio(result, baseline),
-    )
+    functions = (mark for f in result.functions for mark in _function(result, f, how))
+    return (*functions, *_absent(result), *_writes(result), *_redundancy(result), *_ratio(result, baseline, how))
 
 
-def service_gap(figures: FunctionFigures) -> float:
-    """The longest gap, in seconds, as a light probe would have seen it.
-
-    Between two probes 2 s apart every gap is at least 2 s: what an interval has over a light probe's is taken off.
-    """
-    return figures.longest_gap_s - max(0.0, figures.interval_s - LIGHT_S)
+def service_gap(figures: RequestFigures, gap: float) -> float:
+    """A gap in seconds, as a light probe would have seen it: what the time between two probes has over a light one's
+    is taken off."""
+    return gap - max(0.0, figures.period_s - LIGHT_S)
 
 
-def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write"), within: float = math.inf) -> float | None:
-    """Of all functions of these kinds, seconds; None when none was probed.
-
-    `within`: the bound that it is held to. A probe every 2 s cannot tell whether an outage was shorter than 1 s.
-    """
-    chosen = (f for f in result.functions if f.kind in kinds and f.interval_s <= within / 2)
-    return max((service_gap(f) for f in chosen), default=None)
+def service_degraded(figures: RequestFigures) -> float:
+    """Degraded time, less what is only not known for want of a request in each second."""
+    unknown = max(0.0, figures.period_s - 1.0)
+    return math.nan if math.isnan(figures.degraded_s) else max(0.0, figures.degraded_s - unknown)
 
 
-def _gaps(result: FaultResult) -> Iterator[PassMark]:
-    roles = {result.fault.target, *result.roles}
-    limits = next(
-        (v for (name, *role), v in LONGEST_GAP.items() if name == result.fault.name and roles >= {*role}), None
-    )
-    if limits is None:
+def tells(figures: RequestFigures, limit: float) -> bool:
+    """A probe every 2 s cannot tell whether an outage was shorter than 1 s."""
+    return figures.period_s <= limit / 2
+
+
+def _function(result: FaultResult, f: FunctionFigures, how: Severity) -> Iterator[PassMark]:
+    for connection, figures in f.connections():
+        if how == "whole":
+            yield _again(result, f, connection, figures)
+        else:
+            yield from _waits(result, f, connection, figures, LIMITS[how])
+            yield from _gaps(result, f, connection, figures, LIMITS[how])
+    if how != "whole" and LIMITS[how].none_failed and f.idempotent:
+        troubled = f.whole.fail + f.whole.unknown if f.whole.sampled else None
+        doubt = _doubt(result, f, f.whole.degraded)
+        yield PassMark(TROUBLED, 0, "requests", troubled, doubt=doubt, function=f.function)
+
+
+def _waits(
+    result: FaultResult, f: FunctionFigures, connection: str, figures: RequestFigures, limits: Limits
+) -> Iterator[PassMark]:
+    usual = limits.read if f.kind == "read" else limits.write
+    # Of work that takes seconds: the time in which it counts as done well.
+    limit = usual if f.within_s == ANSWERED_WITHIN_S else f.within_s
+    waited = None if math.isnan(limit) else figures.worst_wait_s
+    worst = (figures.worst,) if figures.worst else ()
+    yield PassMark(WAIT, limit, "s", waited, doubt=_doubt(result, f, worst)).of(f, connection)
+    sure = [span for span in figures.degraded if not starved(result.idle, [span])]
+    doubt = _doubt(result, f, figures.degraded if sum(b - a for a, b in sure) <= limits.degraded else sure)
+    yield PassMark(DEGRADED, limits.degraded, "s", service_degraded(figures), doubt=doubt).of(f, connection)
+
+
+def _gaps(
+    result: FaultResult, f: FunctionFigures, connection: str, figures: RequestFigures, limits: Limits
+) -> Iterator[PassMark]:
+    struck = {result.fault.target, *result.roles}
+    limit = limits.gap_writer if f.on_writer and "writer" in struck else limits.gap
+    if not tells(figures, limit):
         return
-    read, write = limits
-    idle = not result.pressure.saturated
-    if read == write:
-        yield PassMark("longest gap between successes", read, "s", worst_gap(result, within=read), trusted=idle)
-    else:
-        yield PassMark("longest gap of a read", read, "s", worst_gap(result, ["read"], read), trusted=idle)
-        yield PassMark("longest gap of a write", write, "s", worst_gap(result, ["write"], write), trusted=idle)
-    returning = result.pressure_returning
-    if returning and not returning.saturated:
-        light = (f.gap_returning_s - f.interval_s for f in result.functions if f.interval_s <= write / 2)
-        yield PassMark("longest gap while all comes back", write, "s", max(light, default=None))
+    pairs = ((GAP, figures.longest_gap_s, figures.gap), (RETURN, figures.gap_returning_s, figures.gap_returning))
+    for what, length, span in pairs:
+        doubt = SATURATED if span and starved(result.idle, [span]) else ""
+        yield PassMark(what, limit, "s", service_gap(figures, length), doubt=doubt).of(f, connection)
 
 
-def _seldom(result: FaultResult) -> Iterator[PassMark]:
-    """Of what is probed too seldom to have a say in the gaps above, such as servers. Nothing is taken off: the wait for
-    the next try and the time that a good one takes are part of the gap."""
-    seldom = [f for f in result.functions if f.interval_s > TELLING_S]
-    if result.fault.name == "host.power_off" and seldom:
-        told = not any(math.isnan(f.p50_ms[0]) for f in seldom)  # one that never worked says nothing of the fault
-        longest = max(max(f.longest_gap_s, f.gap_returning_s) for f in seldom)
-        idle = not (result.pressure.saturated or (result.pressure_returning or result.pressure).saturated)
-        yield PassMark("longest gap of other functions", SELDOM_S, "s", longest if told else None, trusted=idle)
+def _again(result: FaultResult, f: FunctionFigures, connection: str, figures: RequestFigures) -> PassMark:
+    """Most of what carries it was struck: it may be gone meanwhile, and must be back soon afterwards."""
+    measured: float | None = None
+    if figures.sampled and not math.isnan(figures.degraded_s):
+        until = figures.degraded[-1][1] if figures.degraded else result.healed
+        slack = max(0.0, figures.period_s - 1.0)
+        measured = math.inf if until >= result.ended > result.healed else max(0.0, until - result.healed - slack)
+    doubt = _doubt(result, f, figures.degraded[-1:])
+    return PassMark(AGAIN, SERVING_AGAIN_S, "s", measured, doubt=doubt).of(f, connection)
 
 
-def _requests(result: FaultResult) -> Iterator[PassMark]:
-    if (result.fault.name, result.fault.service) == ("service.kill", "keystone"):
-        troubled = sum(f.fail + f.unknown for f in result.functions if f.idempotent)
-        idle = not result.pressure.saturated
-        yield PassMark("idempotent requests failed or unknown", 0, "requests", troubled, trusted=idle)
+def _doubt(result: FaultResult, f: FunctionFigures, spans: Iterable[Span]) -> str:
+    if not math.isnan(f.answered_before) and f.answered_before < USUAL_SHARE:
+        return SLOW_BEFORE
+    return SATURATED if starved(result.idle, spans) else ""
+
+
+def _absent(result: FaultResult) -> Iterator[PassMark]:
+    """Of what was to be probed and was not."""
+    there = {f.function for f in result.functions}
+    for function in result.expected:
+        if function not in there:
+            yield PassMark(WAIT, 0, "s", None, function=function)
 
 
 def _writes(result: FaultResult) -> Iterator[PassMark]:
@@ -128,15 +190,55 @@ def _writes(result: FaultResult) -> Iterator[PassMark]:
 def _redundancy(result: FaultResult) -> Iterator[PassMark]:
     if result.fault.name.startswith("host."):
         again = math.inf if result.redundant_again_s is None else result.redundant_again_s
-        idle = not (result.pressure_returning or result.pressure).saturated
-        yield PassMark("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again, trusted=idle)
+        doubt = SATURATED if starved(result.idle, [(result.healed, result.redundant or result.ended)]) else ""
+        yield PassMark("redundant again after power-on", REDUNDANT_AGAIN_S, "s", again, doubt=doubt)
 
 
-def _ratio(result: FaultResult, baseline: FaultResult | None) -> Iterator[PassMark]:
-    if result.fault.name != "host.power_off" or baseline is None or baseline.profile != BASELINE:
-        return
-    ours, theirs = (worst_gap(r, within=2 * TELLING_S) for r in (result, baseline))
-    if ours and theirs is not None:
-        idle = not (result.pressure.saturated or baseline.pressure.saturated)
-        what = f"longest gap of {BASELINE} over ours"
-        yield PassMark(what, BASELINE_RATIO, "×", theirs / ours, "at least", trusted=idle)
+def _ratio(result: FaultResult, baseline: FaultResult | None, how: Severity) -> Iterator[PassMark]:
+    """Of one run beside one; of several `repeats` tells."""
+    if how in BASELINE_RATIO and baseline and baseline.profile == BASELINE and not baseline.not_measured:
+        ours, theirs = compared(result), compared(baseline)
+        ratio = theirs / ours if ours and theirs is not None else None
+        spans = [(r.idle, [(r.injected, r.healed)]) for r in (result, baseline)]
+        doubt = SATURATED if any(starved(idle, span) for idle, span in spans) else ""
+        yield PassMark(ratio_name(how), BASELINE_RATIO[how], "×", ratio, "at least", doubt)
+
+
+def ratio_name(how: Severity) -> str:
+    figure = DEGRADED if how == "freeze" else "longest gap"
+    return f"{figure} under {BASELINE} timers over ours"
+
+
+def compared(result: FaultResult) -> float | None:
+    """The one figure by which a fault is set beside the same under other timers, in seconds.
+
+    A freeze of one in three hardly shows as a gap: its cost is the time in which some requests are not answered.
+    """
+    return worst_degraded(result) if severity(result) == "freeze" else worst_gap(result)
+
+
+def light(result: FaultResult) -> Iterator[FunctionFigures]:
+    """Functions that are probed every 0.1 s: only they can tell a short outage."""
+    return (f for f in result.functions if f.interval_s <= LIGHT_S and f.whole.sampled)
+
+
+def worst_gap(result: FaultResult, kinds: Iterable[str] = ("read", "write")) -> float | None:
+    """Of the light functions of these kinds, also while all comes back; seconds, None when none was probed."""
+    chosen = [f.whole for f in light(result) if f.kind in kinds]
+    return _worst(gap for w in chosen for gap in (w.longest_gap_s, w.gap_returning_s))
+
+
+def worst_degraded(result: FaultResult) -> float | None:
+    """Of the light functions, over the kind of connection that suffered most; seconds, None when none was probed."""
+    return _worst(figures.degraded_s for f in light(result) for _, figures in f.connections())
+
+
+def worst_wait(result: FaultResult) -> float | None:
+    """Of all functions but those whose work takes seconds when nothing is wrong; None when none was probed."""
+    usual = (f for f in result.functions if f.within_s == ANSWERED_WITHIN_S and f.whole.sampled)
+    return _worst(f.whole.worst_wait_s for f in usual)
+
+
+def _worst(values: Iterable[float]) -> float | None:
+    """Of those that there are."""
+    return max((v for v in values if not math.isnan(v)), default=None)

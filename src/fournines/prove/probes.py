@@ -26,6 +26,7 @@ class Probe:
 
     `idempotent`: GET and SELECT, which a load balancer or a client library may send again. `turns` None: an open loop,
     each is sent at its time whatever became of the ones before. `in_project`: in the campaign's own project.
+    `database`: whether the database's writer carries it.
     """
 
     name: str
@@ -36,7 +37,30 @@ class Probe:
     what: str
     turns: Turns | None = None
     in_project: bool = False
+    database: bool = True
 
+    def within(self, usual: float) -> float:
+        """Seconds from its intended time in which a request must be answered to count as answered well. `usual`: the
+        median before the fault."""
+        return usual + TURNS_OVER_S if self.turns else ANSWERED_WITHIN_S
+
+    def period(self, kinds: int = 1) -> float:
+        """The longest time between two intended sends over one of `kinds` connections that take turns, seconds."""
+        if self.turns is None:
+            return self.interval * kinds
+        return max(self.interval, self.turns.timeout) + self.turns.again
+
+    def retried_after(self, kinds: int = 1) -> float:
+        """From one that was not answered to the next over the same kind of connection, seconds."""
+        return self.turns.again if self.turns else self.interval * kinds
+
+
+#: A request is answered well within so many seconds of its intended time.
+ANSWERED_WITHIN_S = 1.0
+#: Work in turns takes seconds when nothing is wrong: within so many seconds more than it usually takes.
+TURNS_OVER_S = 10.0
+#: Between probes of a light function, seconds.
+LIGHT_S = 0.1
 
 #: Light functions every 100 ms. The others as often as two cores bear: a password costs Keystone 0.3 s of bcrypt, a
 #: token issued from a token 30 ms, a project created 40 ms, and a saturated machine measures only itself.
@@ -51,8 +75,10 @@ PROBES = {
         Probe("create_project", 0.5, ("fresh", "kept"), "write", False, "a project created: acknowledged writes"),
         Probe("read_row", 0.1, ("fresh", "kept"), "read", True, "the register read, through the writer's path"),
         Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, through the writer's path"),
-        Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue"),
-        Probe("consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its intended publish"),
+        Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue", database=False),
+        Probe(
+            "consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its publish", database=False
+        ),
         Probe("list_servers", 0.5, ("fresh", "kept"), "read", True, "servers listed", in_project=True),
         Probe("dashboard", 2.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),
         Probe("create_network", 5.0, ("fresh", "kept"), "write", False, "a network created", in_project=True),

@@ -14,7 +14,7 @@ from fournines.prove.history import Event
 from fournines.prove.project import PREFIX
 from fournines.prove.reach import Reach
 from fournines.prove.site import Site
-from fournines.prove.written import KINDS, Listing
+from fournines.prove.written import KINDS, LISTS, LISTS_QUERY, Listing
 
 #: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
@@ -78,6 +78,9 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
             query = f"{kind.query.format(**ids)} LIKE '{prefix}%'"  # ids of Keystone's, and this campaign's own prefix
             for host in site.cloud.hosts_of("mariadb", region.name):
                 yield (kind.name, f"database on {host.name}"), column_of_node(site.reach, host.name, query)
+    if "write_row" in site.functions:
+        for host in site.cloud.hosts_of("mariadb", region.name):
+            yield (LISTS, f"database on {host.name}"), column_of_node(site.reach, host.name, LISTS_QUERY)
 
 
 def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, listing: Listing, prefix: str) -> Read:

@@ -1,40 +1,66 @@
-"""A campaign's figures as a Markdown table, for a ticket or a README."""
+"""A campaign's figures as a Markdown table, for a ticket or a README: medians and worst values, never the best day."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from fournines.prove import report_text as text
 from fournines.prove.model import Campaign
-from fournines.prove.report_view import FaultView, view
+from fournines.prove.repeats import Spread
+from fournines.prove.report_view import FaultView, View, view
+
+#: Figure -> its column's name.
+COLUMNS = {"worst_wait_s": "worst wait", "degraded_s": "degraded", "longest_gap_s": "longest gap"}
 
 
 def table(campaign: Campaign) -> str:
-    """One row a fault; ends with what it was measured with and the command that repeats it."""
+    """One row a fault; ends with what was left out, what it was measured with, and the command that repeats it."""
     shown = view(campaign)
-    heads = ["fault", "verdict", "longest gap: reads", "writes"]
+    heads = ["fault", "runs", "verdict"]
+    heads += [f"{name}: {which}" for name in COLUMNS.values() for which in ("median", "worst")]
     if campaign.baseline:
-        heads += [f"under {campaign.baseline}", "ratio"]
-    heads += ["redundant again", "acknowledged", "lost"]
+        theirs = f"under {campaign.baseline} timers"
+        heads += [f"{name} {theirs}: median" for name in COLUMNS.values()] + ["ratio"]
+    heads += ["redundant again: median", "worst", "acknowledged", "lost"]
     rows = [_row(f, baseline=bool(campaign.baseline)) for f in shown.faults]
-    rows += [[f"`{r.fault}`", f"not measured: {r.not_measured}", *[""] * (len(heads) - 2)] for r in shown.not_measured]
-    lines = [heads, ["---", "---", *["---:"] * (len(heads) - 2)], *rows]
+    absent = [[f"`{r.fault}`", "0", f"not measured: {r.not_measured}"] for r in shown.not_measured]
+    rows += [[*cells, *[""] * (len(heads) - 3)] for cells in absent]
+    lines = [heads, ["---", "---:", "---", *["---:"] * (len(heads) - 3)], *rows]
     body = "\n".join("| " + " | ".join(_cell(c) for c in line) + " |" for line in lines)
     machine = ", ".join(f"{name} {value}" for name, value in campaign.machine.items())
-    return f"{body}\n\nMeasured {campaign.started_at[:10]} ({machine}). Repeat: `{_cell(campaign.command)}`\n"
+    measured = f"Measured {campaign.started_at[:10]} ({machine}). Repeat: `{_cell(campaign.command)}`"
+    return "\n\n".join([body, *_left_out(shown), measured]) + "\n"
 
 
 def _row(fault: FaultView, *, baseline: bool) -> list[str]:
-    result = fault.result
-    beside = [text.seconds(fault.baseline_s), text.ratio(fault.ratio)] if baseline else []
-    return [
-        f"`{result.fault}`" + (", cores busy" if result.busy else ""),
-        result.verdict,
-        text.seconds(fault.worst_read_s),
-        text.seconds(fault.worst_write_s),
-        *beside,
-        text.seconds(result.redundant_again_s),
-        text.count(sum(w.acknowledged for w in result.writes.values())),
-        text.count(sum(w.lost for w in result.writes.values())),
+    cells = [
+        f"`{fault.result.fault}`" + (", cores busy" if fault.result.busy else ""),
+        str(len(fault.group.runs)),
+        fault.verdict,
     ]
+    for figure in COLUMNS:
+        cells += _median_and_worst(fault.spreads[figure], text.seconds)
+    if baseline:
+        cells += [_median_and_worst(fault.theirs[figure], text.seconds)[0] for figure in COLUMNS]
+        cells.append(_ratio(fault))
+    cells += _median_and_worst(fault.spreads["redundant_again_s"], text.seconds)
+    return [*cells, text.count(fault.acknowledged), text.count(fault.lost)]
+
+
+def _median_and_worst(spread: Spread | None, said: Callable[[float | None], str]) -> list[str]:
+    return [said(spread.median), said(spread.worst)] if spread else [text.NONE, text.NONE]
+
+
+def _ratio(fault: FaultView) -> str:
+    ratio = fault.comparison.ratio if fault.comparison else None
+    if ratio is None or ratio.low is None:
+        return text.ratio(fault.ratio)
+    return f"{text.ratio(ratio.median)} ({text.ratio(ratio.low)} to {text.ratio(ratio.high)})"
+
+
+def _left_out(shown: View) -> Iterator[str]:
+    for result, why in shown.excluded:
+        yield f"Left out: `{result.fault}` under {result.profile}, run {result.run}: {_cell(why)}"
 
 
 def _cell(words: str) -> str:

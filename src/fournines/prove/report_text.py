@@ -40,6 +40,11 @@ def share(value: float) -> str:
     return NONE if math.isnan(value) else f"{100 * value:.0f} %"
 
 
+def fine_share(value: float) -> str:
+    """0..1 as per cent, so that 99.9 % is not 100 %: rounded down."""
+    return NONE if math.isnan(value) else f"{math.floor(1000 * value + 1e-9) / 10:g} %"
+
+
 def count(value: float | None) -> str:
     """Thousands apart by a thin space, as in 12 345."""
     return NONE if value is None else f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
@@ -58,7 +63,7 @@ def amount(value: float | None, unit: str) -> str:
 
 def limit(value: float, unit: str) -> str:
     """A round figure that somebody chose: `1 s`, `5×`, `0`."""
-    return f"{round(value, 1):g}{'×' if unit == '×' else ' s' if unit == 's' else ''}"
+    return f"{round(value, 2):g}{'×' if unit == '×' else ' s' if unit == 's' else ''}"
 
 
 def _digits(value: float, decimals: int) -> str:

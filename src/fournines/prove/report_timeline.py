@@ -1,18 +1,19 @@
 """Timelines: one lane a function, drawn as SVG that stretches to any width.
 
 A lane has two storeys. Below: successes, as high as they were slow (log scale). Above: what failed (solid) and what
-ended unknown (hollow). Behind both: the time in which no success came. So a lane reads without colours, too.
+ended unknown (hollow). Behind both: degraded time, and darker the time in which no success came. So a lane reads
+without colours, too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from fournines.prove.model import FaultResult, FunctionFigures, Series
+from fournines.prove.model import FaultResult, FunctionFigures, Series, Span
 from fournines.prove.report_text import offset, plural, seconds
 
 HEIGHT = 24
@@ -72,7 +73,7 @@ class Lane:
     """`data`: what the tooltip says of each column; `start` and `step` place them, in seconds from the injection."""
 
     function: str
-    gap: str
+    wait: str
     says: str
     svg: Markup
     start: float
@@ -203,9 +204,9 @@ def _lane(series: Series, figures: FunctionFigures, window: Window, origin: floa
     start, step = series.start + first * series.width, group * series.width
     return Lane(
         function=series.function,
-        gap=seconds(figures.longest_gap_s),
+        wait=seconds(figures.whole.worst_wait_s),
         says=_says(series, figures, origin),
-        svg=_svg(columns, series.outages, start, step, window),
+        svg=_svg(columns, {"degraded": figures.whole.degraded, "outage": series.outages}, start, step, window),
         start=round(start - origin, 3),
         step=round(step, 3),
         data=";".join(_encode(c) for c in columns),
@@ -225,9 +226,11 @@ def _says(series: Series, figures: FunctionFigures, origin: float) -> str:
     """What the lane shows, for those who do not see it."""
     begin, end = series.gap
     span = f", from {offset(begin - origin)} to {offset(end - origin)}" if end > begin else ""
+    seen = figures.whole
     return (
-        f"{series.function.replace('_', ' ')}: longest gap between successes {seconds(figures.longest_gap_s)}{span}. "
-        f"{plural(figures.fail, 'request')} failed, {figures.unknown} unknown."
+        f"{series.function.replace('_', ' ')}: worst wait {seconds(seen.worst_wait_s)}, degraded for "
+        f"{seconds(seen.degraded_s)}, longest gap between successes {seconds(seen.longest_gap_s)}{span}. "
+        f"{plural(seen.fail, 'request')} failed, {seen.unknown} unknown."
     )
 
 
@@ -241,18 +244,22 @@ def _encode(column: Column) -> str:
 
 
 def _svg(
-    columns: Sequence[Column], outages: Sequence[tuple[float, float]], start: float, step: float, window: Window
+    columns: Sequence[Column], shades: Mapping[str, Sequence[Span]], start: float, step: float, window: Window
 ) -> Markup:
-    """One unit of x is a column. Shapes only: text would be stretched with them."""
+    """One unit of x is a column. Shapes only: text would be stretched with them. `shades`: class -> spans."""
     left, width = (window.start - start) / step, window.length / step
-    shade = "".join(
-        f"M{(a - start) / step:.2f} 0h{(b - a) / step:.2f}v{HEIGHT}H{(a - start) / step:.2f}z" for a, b in outages
-    )
+
+    def shade(spans: Sequence[Span]) -> str:
+        inside = [(max(a, window.start), min(b, window.end)) for a, b in spans if a < window.end and b > window.start]
+        edges = [((a - start) / step, (b - start) / step) for a, b in inside]
+        return "".join(f"M{a:.2f} 0h{b - a:.2f}v{HEIGHT}H{a:.2f}z" for a, b in edges)
+
     fail = _bars([c.fail > 0 for c in columns], 0, TROUBLE)
     unknown = _bars([c.unknown > 0 and not c.fail for c in columns], 0, 3) + _bars(
         [c.unknown > 0 and not c.fail for c in columns], TROUBLE - 3, 3
     )
-    paths = [("outage", shade), ("ok", _silhouette(columns)), ("fail", fail), ("unknown", unknown)]
+    behind = [(kind, shade(spans)) for kind, spans in shades.items()]
+    paths = [*behind, ("ok", _silhouette(columns)), ("fail", fail), ("unknown", unknown)]
     body = Markup("").join(Markup('<path class="{}" d="{}"/>').format(kind, d) for kind, d in paths if d)
     return Markup('<svg viewBox="{} 0 {} {}" preserveAspectRatio="none" aria-hidden="true">{}</svg>').format(
         f"{left:.3g}", f"{width:.5g}", HEIGHT, body

@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from fournines.prove.model import Campaign, FaultResult, FunctionFigures, Pressure, Verdict
-from fournines.prove.pass_marks import PassMark, pass_marks, service_gap, worst_gap
-from fournines.prove.report_text import count, plural, seconds
+from fournines.prove.headline import headline, sentence
+from fournines.prove.machine import starved
+from fournines.prove.mark_summary import State, state, summary
+from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Verdict
+from fournines.prove.pass_marks import (
+    AGAIN,
+    DEGRADED,
+    GAP,
+    RETURN,
+    TROUBLED,
+    WAIT,
+    PassMark,
+    pass_marks,
+    worst_degraded,
+    worst_gap,
+    worst_wait,
+)
+from fournines.prove.repeats import FIGURES, Repeated, RunsCompared, Spread, comparisons, repeated
 from fournines.prove.report_timeline import Panel, panels
+from fournines.prove.verdict import baseline_of
 
-#: Where one gap stands for a whole fault, it is of the functions that could have told one of so many seconds.
-TELLS_S = 1.0
+#: Mark -> the column of the functions' table that it is about.
+COLUMN = {WAIT: "wait", DEGRADED: "degraded", AGAIN: "degraded", GAP: "gap", RETURN: "return", TROUBLED: "trouble"}
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionRow:
-    """`baseline_s`: the longest gap under the peer's timing; `ratio`: that over ours."""
+    """`seen`: over `connection`, "" for all. `theirs`: the same under the baseline's timers. `states`: column -> what
+    its mark says; without an entry, no mark is about it."""
 
     figures: FunctionFigures
-    baseline_s: float | None
-    ratio: float | None
-
-    @property
-    def by_connection(self) -> dict[str, float]:
-        """Each kind's longest gap. They take turns, so that each is probed less often than the function: what that
-        adds to a gap is taken off."""
-        turns = len(self.figures.gap_by_connection) - 1
-        return {how: gap - turns * self.figures.interval_s for how, gap in self.figures.gap_by_connection.items()}
+    connection: str
+    seen: RequestFigures
+    theirs: RequestFigures | None
+    states: dict[str, State]
 
 
 @dataclass(frozen=True, slots=True)
 class FaultView:
+    """All runs of one fault; `result` is the one that is drawn, the worst of them, with `baseline` beside it."""
+
     anchor: str
+    group: Repeated
     result: FaultResult
+    verdict: Verdict
+    reasons: tuple[str, ...]
     baseline: FaultResult | None
     baseline_missing: str  # why it was not measured
     sentence: str
-    worst_s: float | None
-    baseline_s: float | None
+    spreads: dict[str, Spread | None]  # figure -> over all runs
+    theirs: dict[str, Spread | None]
+    comparison: RunsCompared | None
     ratio: float | None
     pass_marks: tuple[PassMark, ...]
     panels: tuple[Panel, ...]
@@ -52,16 +70,22 @@ class FaultView:
         return tuple(r for r in self.result.reasons if not any(r.startswith(m.what) for m in self.pass_marks))
 
     @property
-    def worst_read_s(self) -> float | None:
-        return worst_gap(self.result, ["read"], TELLS_S)
+    def wait_limit(self) -> float | None:
+        """The least of those that hold, seconds."""
+        limits = (m.limit for m in self.pass_marks if m.what == WAIT and m.limit)
+        return min(limits, default=None)
 
     @property
-    def worst_write_s(self) -> float | None:
-        return worst_gap(self.result, ["write"], TELLS_S)
+    def acknowledged(self) -> int:
+        return sum(w.acknowledged for r in self.group.runs for w in r.writes.values())
+
+    @property
+    def lost(self) -> int:
+        return sum(w.lost for r in self.group.runs for w in r.writes.values())
 
     @property
     def saturated(self) -> bool:
-        return any(r.pressure.saturated or _starved_gap(r) for r in (self.result, self.baseline) if r)
+        return any(r.pressure.saturated or _starved_in_its_worst(r) for r in (self.result, self.baseline) if r)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +107,15 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class View:
+    """`excluded`: runs that measured nothing of a fault that others did measure."""
+
     headline: str
     faults: tuple[FaultView, ...]  # measured
     not_measured: tuple[FaultResult, ...]
+    excluded: tuple[tuple[FaultResult, str], ...]
+    repeats: bool
     scale: Scale
+    figures: dict[str, Callable[[FaultResult], float | None]]  # of one run
 
     @property
     def saturated(self) -> tuple[FaultView, ...]:
@@ -95,98 +124,92 @@ class View:
 
 def view(campaign: Campaign) -> View:
     """Results under the cloud's own timing profile, each beside the baseline's of the same fault."""
-    ours = [r for r in campaign.results if r.profile == campaign.profile]
-    theirs = {(str(r.fault), r.busy): r for r in campaign.results if r.profile == campaign.baseline}
-    measured = [r for r in ours if not r.not_measured]
-    faults = tuple(_fault(n, r, theirs.get((str(r.fault), r.busy))) for n, r in enumerate(measured, 1))
+    groups = repeated(campaign)
+    ours = [g for g in groups if g.profile == campaign.profile]
+    theirs = {(g.fault, g.busy): g for g in groups if campaign.baseline and g.profile == campaign.baseline}
+    together = {c.fault: c for c in comparisons(campaign)}
+    measured = [g for g in ours if g.runs]
+    faults = tuple(
+        _fault(campaign, n, g, theirs.get((g.fault, g.busy)), together.get(g.fault)) for n, g in enumerate(measured, 1)
+    )
     return View(
-        headline=_headline(campaign.verdict, measured),
+        headline=headline(campaign.verdict, [r for g in measured for r in g.runs]),
         faults=faults,
-        not_measured=tuple(r for r in ours if r.not_measured),
+        not_measured=tuple(g.excluded[0][0] for g in ours if not g.runs),
+        excluded=tuple(e for g in groups if g.runs for e in g.excluded),
+        repeats=any(len(g.runs) + len(g.excluded) > 1 for g in groups),
         scale=_scale(faults),
+        figures=FIGURES,
     )
 
 
-def _fault(number: int, result: FaultResult, other: FaultResult | None) -> FaultView:
-    baseline = None if other is None or other.not_measured else other
-    gaps = {f.function: f.longest_gap_s for f in baseline.functions} if baseline else {}
-    worst = worst_gap(result, within=TELLS_S)
-    worst_theirs = worst_gap(baseline, within=TELLS_S) if baseline else None
+def _fault(
+    campaign: Campaign, number: int, group: Repeated, other: Repeated | None, comparison: RunsCompared | None
+) -> FaultView:
+    result = _worst_of(group.runs)
+    baseline = _worst_of(other.runs) if other and other.runs else None
+    marks = pass_marks(result, baseline_of(campaign, result))
+    verdict, reasons = _verdict(group.runs)
+    ratio = next((m.measured for m in marks if m.unit == "×"), None)
     return FaultView(
         anchor=f"fault-{number}",
+        group=group,
         result=result,
+        verdict=verdict,
+        reasons=reasons,
         baseline=baseline,
-        baseline_missing=other.not_measured if other else "",
-        sentence=_sentence(result),
-        worst_s=worst,
-        baseline_s=worst_theirs,
-        ratio=_ratio(worst, worst_theirs),
-        pass_marks=pass_marks(result, baseline),
+        baseline_missing=other.excluded[0][1] if other and not other.runs else "",
+        sentence=sentence(result),
+        spreads={name: group.spread(figure) for name, figure in FIGURES.items()},
+        theirs={name: other.spread(figure) if other else None for name, figure in FIGURES.items()},
+        comparison=comparison,
+        ratio=comparison.ratio.median if comparison and comparison.ratio else ratio,
+        pass_marks=summary(marks),
         panels=panels(result),
         baseline_panels=panels(baseline) if baseline else (),
-        rows=tuple(
-            FunctionRow(f, gaps.get(f.function), _ratio(f.longest_gap_s, gaps.get(f.function)))
-            for f in result.functions
-        ),
+        rows=tuple(_rows(result, baseline, marks)),
     )
 
 
-def _struck(result: FaultResult) -> FunctionFigures | None:
-    """The function whose longest gap stands for the fault."""
-    return max((f for f in result.functions if f.interval_s <= TELLS_S / 2), key=service_gap, default=None)
+def _worst_of(runs: Sequence[FaultResult]) -> FaultResult:
+    """By verdict, then by what requests waited."""
+    order = {"pass": 0, "unknown": 1, "fail": 2}
+    figures = (worst_wait, worst_degraded, worst_gap)
+    return max(runs, key=lambda r: (order[r.verdict], *(figure(r) or 0.0 for figure in figures)))
 
 
-def _starved_gap(result: FaultResult) -> bool:
-    """Whether the longest gap fell into a time in which the machine had no idle time: the heal can be far behind."""
-    struck = _struck(result)
-    spans = [s.gap for s in result.series if struck and s.function == struck.function]
-    shares = [idle for at, idle in result.idle for begin, end in spans if begin < at <= end]
-    return bool(shares) and Pressure(sum(shares) / len(shares), 0, 0, 0).saturated
+def _verdict(runs: Sequence[FaultResult]) -> tuple[Verdict, tuple[str, ...]]:
+    """The worst of all runs, with the reasons of each that did not pass."""
+    worst = _worst_of(runs)
+    if len(runs) == 1:
+        return worst.verdict, worst.reasons
+    said = tuple(f"run {r.run}: {'; '.join(r.reasons)}" for r in runs if r.reasons)
+    return worst.verdict, said
 
 
-def _ratio(ours: float | None, theirs: float | None) -> float | None:
-    return theirs / ours if ours and theirs is not None else None
+def _rows(result: FaultResult, baseline: FaultResult | None, marks: Iterable[PassMark]) -> Iterable[FunctionRow]:
+    theirs = {f.function: dict(f.connections()) for f in baseline.functions} if baseline else {}
+    states: dict[tuple[str, str], dict[str, State]] = {}
+    for mark in marks:
+        if mark.what in COLUMN:
+            states.setdefault((mark.function, mark.connection), {})[COLUMN[mark.what]] = state(mark)
+    for f in result.functions:
+        for connection, seen in f.connections():
+            beside = theirs.get(f.function, {}).get(connection)
+            yield FunctionRow(f, connection, seen, beside, states.get((f.function, connection), {}))
 
 
-def _headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
-    """The campaign in one sentence."""
-    if not measured:
-        return "No fault could be measured."
-    gaps = [g for r in measured if (g := worst_gap(r, within=TELLS_S)) is not None]
-    lost = sum(w.lost for r in measured for w in r.writes.values())
-    acknowledged = sum(w.acknowledged for r in measured for w in r.writes.values())
-    passed = sum(r.verdict == "pass" for r in measured)
-    held = (
-        f"{plural(len(measured), 'fault')} injected"
-        if verdict == "pass"
-        else f"{passed} of {plural(len(measured), 'fault')} held"
-    )
-    longest = "no gap between two successes longer than" if verdict == "pass" else "longest gap between two successes"
-    waited = f"; {longest} {seconds(max(gaps))}" if gaps else ""
-    kept = f"{count(lost) if lost else 'none'} of {plural(acknowledged, 'acknowledged write')} lost"
-    return f"{held}{waited}; {kept}."
-
-
-def _sentence(result: FaultResult) -> str:
-    """One fault in two short sentences: the outage, then the way back."""
-    struck = _struck(result)
-    if struck is None:
-        outage = "No function was probed."
-    else:
-        failed, unknown = sum(f.fail for f in result.functions), sum(f.unknown for f in result.functions)
-        name = struck.function.replace("_", " ")
-        outage = (
-            f"Longest gap between two successes: {seconds(service_gap(struck))} ({name}); "
-            f"{plural(failed, 'request')} failed, {unknown} ended unknown."
-        )
-    if result.redundant_again_s is None:
-        return f"{outage} Not back to full redundancy within the time watched."
-    return f"{outage} Fully redundant again {seconds(result.redundant_again_s)} after the heal."
+def _starved_in_its_worst(result: FaultResult) -> bool:
+    """Whether the longest wait or gap fell into a time in which the machine had no idle time: it can be long after the
+    heal."""
+    spans = [s for f in result.functions for s in (f.whole.worst, f.whole.gap, f.whole.gap_returning) if s]
+    return bool(result.idle and spans) and starved(result.idle, [max(spans, key=lambda s: s[1] - s[0])])
 
 
 def _scale(faults: Sequence[FaultView]) -> Scale:
-    """Whole decades around every gap shown; never less than 0.1 to 10 s."""
-    gaps = [g for f in faults for g in (f.worst_s, f.baseline_s) if g and math.isfinite(g)]
-    low = 10 ** math.floor(math.log10(min([0.1, *gaps])))
-    high = 10 ** math.ceil(math.log10(max([10.0, *gaps])))
+    """Whole decades around every worst wait shown; never less than 0.1 to 10 s."""
+    spreads = [s["worst_wait_s"] for f in faults for s in (f.spreads, f.theirs)]
+    waits = [w for s in spreads if s for w in (s.median, s.worst) if w and math.isfinite(w)]
+    low = 10 ** math.floor(math.log10(min([0.1, *waits])))
+    high = 10 ** math.ceil(math.log10(max([10.0, *waits])))
     return Scale(low, high)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -14,6 +16,7 @@ from fournines.prove.analyse import analyse
 from fournines.prove.history import EVENTS
 from fournines.prove.measure import measure
 from fournines.prove.model import Campaign, Fault, FaultResult, Pressure
+from fournines.prove.schedule import Block, blocks
 from fournines.prove.site import Site
 from fournines.prove.verdict import baseline_of, judge, overall
 
@@ -32,6 +35,11 @@ class Order:
     command: str
     started_at: str
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    repeat: int = 1
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return blocks(self.repeat, baseline=bool(self.baseline))
 
 
 #: Applies a peer's timing to the cloud, yields the site as it is then, and restores the cloud's own in any case.
@@ -46,10 +54,10 @@ async def run(order: Order, site: Site, under_baseline: UnderBaseline) -> Campai
     directory = store.run_directory(site.cloud.state_dir, order.started_at)
     await _gate(site, order)
     results: list[FaultResult] = []
-    await _measure_all(order, site, directory, results)
-    if order.baseline:
-        async with under_baseline() as peer:
-            await _measure_all(order, peer, directory, results)
+    for under_peer, group in itertools.groupby(order.blocks, lambda block: block.baseline):
+        async with under_baseline() if under_peer else contextlib.nullcontext(site) as where:
+            for block in group:
+                await _measure_all(order, where, directory, results, block.run)
     return _save(order, site, directory, results)
 
 
@@ -71,17 +79,22 @@ async def _gate(site: Site, order: Order) -> None:
     )
 
 
-async def _measure_all(order: Order, site: Site, directory: Path, results: list[FaultResult]) -> None:
+async def _measure_all(order: Order, site: Site, directory: Path, results: list[FaultResult], run: int) -> None:
     for fault in order.faults:
         number = len(results) + 1
-        site.reporter.begin(number, len(order.faults) * (2 if order.baseline else 1), fault, site.profile)
+        site.reporter.begin(number, len(order.faults) * len(order.blocks), fault, site.profile)
         try:
             await _gate(site, order)
-            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{fault}")
+            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{_file_name(fault)}", run)
         except FourninesError as error:
-            result = not_measured(fault, site, ": ".join(filter(None, (error.what, error.where, error.why))))
+            why = ": ".join(filter(None, (error.what, error.where, error.why)))
+            result = replace(not_measured(fault, site, why), run=run)
         results.append(result)
         site.reporter.result(_save(order, site, directory, results).results[-1])
+
+
+def _file_name(fault: Fault) -> str:
+    return str(fault).replace("/", "-").replace(" ", "_")
 
 
 def not_measured(fault: Fault, site: Site, why: str) -> FaultResult:
@@ -112,7 +125,8 @@ def judged(campaign: Campaign) -> Campaign:
         own = result.profile == campaign.profile
         verdict, reasons = judge(result, baseline_of(campaign, result) if own else None)
         results.append(replace(result, verdict=verdict, reasons=reasons))
-    return replace(campaign, results=tuple(results), verdict=overall(results, campaign.profile))
+    campaign = replace(campaign, results=tuple(results))
+    return replace(campaign, verdict=overall(campaign))
 
 
 def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResult]) -> Campaign:
@@ -141,8 +155,18 @@ def analyse_again(directory: Path) -> Campaign:
     results = list(campaign.results)
     for i in range(len(results)):
         for history in directory.glob(f"{i + 1:02d}-*/{EVENTS}"):
-            if not results[i].not_measured:
-                results[i] = analyse(history.parent)
+            results[i] = _again(history.parent, results[i])
     campaign = judged(replace(campaign, results=tuple(results)))
     store.save(directory, campaign)
     return campaign
+
+
+def _again(directory: Path, stored: FaultResult) -> FaultResult:
+    """From the history, whatever was made of it before: what was seen of a fault does not become "not measured" because
+    something broke off later on. Raises ProveError."""
+    try:
+        return analyse(directory)
+    except ProveError:
+        if stored.not_measured:  # its measurement never began
+            return stored
+        raise

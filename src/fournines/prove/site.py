@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fournines.cloud.model import Cloud, Region
-from fournines.prove.faults import Standing
+from fournines.prove.faults.powers import Powers
+from fournines.prove.faults.target import Standing
 from fournines.prove.grounds import Grounds
-from fournines.prove.inject import Injectors
 from fournines.prove.load.control import Progress
 from fournines.prove.model import Fault, FaultResult, Finding
 from fournines.prove.project import Project
@@ -59,7 +59,7 @@ class Site:
     cloud: Cloud
     region: Region
     profile: str
-    injectors: Injectors
+    powers: Powers
     health: Health
     grounds: Grounds
     reach: Reach

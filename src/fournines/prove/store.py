@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from fournines.errors import ProveError
 from fournines.prove.model import Campaign
@@ -19,8 +19,40 @@ class Stored(BaseModel):
     # JSON knows no nan (a percentile of nothing), and the null that stands for it by default does not read back.
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     campaign: Campaign
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgrade(cls, document: Any) -> Any:
+        return _of_format_1(document) if isinstance(document, dict) else document  # pyright: ignore
+
+
+def _of_format_1(document: dict[str, Any]) -> dict[str, Any]:
+    """Format 1 knew gaps alone. What it did not measure is no figure; `--analyse` computes it from the history."""
+    if document.get("format") != 1:
+        return document
+    try:
+        campaign: dict[str, Any] = document["campaign"]
+        results: list[dict[str, Any]] = campaign["results"]
+        upgraded = [{**r, "functions": [_of_gaps(f) for f in r["functions"]]} for r in results]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks {error}") from error
+    return {"format": 2, "campaign": {**campaign, "results": upgraded}}
+
+
+def _of_gaps(function: dict[str, Any]) -> dict[str, Any]:
+    """A function's figures of format 1 in today's."""
+    counts = {name: function[name] for name in ("ok", "fail", "unknown")}
+    returning = function.get("gap_returning_s", 0.0)
+    unmeasured = dict.fromkeys(("answered_within_1s", "degraded_s", "worst_wait_s"), "NaN")
+    common = {**unmeasured, "period_s": function["interval_s"]}
+    by_connection = {
+        how: {**common, **dict.fromkeys(counts, 0), "longest_gap_s": gap, "gap_returning_s": "NaN"}
+        for how, gap in function.get("gap_by_connection", {}).items()
+    }
+    whole = {**common, **counts, "longest_gap_s": function["longest_gap_s"], "gap_returning_s": returning}
+    return {**function, "whole": whole, "by_connection": by_connection}
 
 
 def run_directory(state: Path, started_at: str) -> Path:

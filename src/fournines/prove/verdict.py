@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from fournines.prove.model import Campaign, FaultResult, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
+from fournines.prove.repeats import comparisons
 from fournines.prove.report_text import amount, limit
 
 #: A message may be delivered twice: a consumer acknowledges after it was told, and the acknowledgement can be cut.
+#: Whether that is why, the audit says.
 REPEATABLE = "messages"
 
 
@@ -16,29 +18,38 @@ def judge(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Ver
     """`baseline`: the same fault under a peer's timing, for the ratio."""
     if result.not_measured:
         return "unknown", (f"not measured: {result.not_measured}",)
-    missed = [t for t in pass_marks(result, baseline) if not t.reached]
-    failed = [*_integrity(result), *_recovery(result)]
+    missed = [m for m in pass_marks(result, baseline) if not m.reached]
+    # A saturated machine measures itself; what is lost or does not come back is lost on any machine.
+    doubtful = [m for m in missed if m.reached is None or m.doubt]
+    failed = [*_integrity(result), *_recovery(result), *_said([m for m in missed if m not in doubtful])]
     unsure = [f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None]
-    for mark in missed:
-        # A saturated machine measures itself; what is lost or does not come back is lost on any machine.
-        doubtful = mark.measured is None or not mark.trusted
-        (unsure if doubtful else failed).append(_missed(mark))
+    unsure += _said(doubtful)
     if failed:
         return "fail", (*failed, *unsure)
     return ("unknown", tuple(unsure)) if unsure else ("pass", ())
 
 
-def overall(results: Iterable[FaultResult], profile: str) -> Verdict:
-    """Of a campaign: the worst of the results under its own profile; a baseline's are there to be compared."""
-    verdicts = {r.verdict for r in results if r.profile == profile}
+def overall(campaign: Campaign) -> Verdict:
+    """The worst of the results under its own profile, and of what several runs say together; a baseline's results are
+    there to be compared."""
+    verdicts = {r.verdict for r in campaign.results if r.profile == campaign.profile}
+    verdicts |= {_of(c.mark.reached) for c in comparisons(campaign)}
     if "fail" in verdicts:
         return "fail"
     return "unknown" if "unknown" in verdicts or not verdicts else "pass"
 
 
 def baseline_of(campaign: Campaign, result: FaultResult) -> FaultResult | None:
-    """The same fault under the campaign's baseline."""
-    return next((r for r in campaign.results if r.profile == campaign.baseline and r.fault == result.fault), None)
+    """The same fault under the campaign's baseline. None of a campaign that repeats: one run beside one is a matter of
+    chance, and `repeats.comparisons` sets all of them beside all."""
+    if any(r.run > 1 for r in campaign.results):
+        return None
+    same = (r for r in campaign.results if r.profile == campaign.baseline and r.fault == result.fault)
+    return next((r for r in same if r.busy == result.busy), None)
+
+
+def _of(reached: bool | None) -> Verdict:
+    return "unknown" if reached is None else "pass" if reached else "fail"
 
 
 def _integrity(result: FaultResult) -> Iterator[str]:
@@ -58,11 +69,25 @@ def _recovery(result: FaultResult) -> Iterator[str]:
     if result.redundant is None:
         yield "not in full redundancy again within the deadline"
     for series in result.series:
-        if not any(series.ok[len(series.ok) * 9 // 10 :]):
+        tail = slice(len(series.ok) * 9 // 10, None)
+        if any(series.fail[tail] + series.unknown[tail]) and not any(series.ok[tail]):
             yield f"{series.function} did not come back"
 
 
-def _missed(mark: PassMark) -> str:
-    measured = "not measured" if mark.measured is None else amount(mark.measured, mark.unit)
-    why = ", on a machine without idle time" if not mark.trusted else ""
-    return f"{mark.what}: {measured}, {mark.bound} {limit(mark.limit, mark.unit)}{why}"
+def _said(missed: Sequence[PassMark]) -> Iterator[str]:
+    """One line for all marks of the same name: the one that misses it most, and how many others do."""
+    for what in dict.fromkeys((m.what, m.doubt, m.reached) for m in missed):
+        alike = [m for m in missed if (m.what, m.doubt, m.reached) == what]
+        yield _missed(max(alike, key=_excess), len({m.function for m in alike}))
+
+
+def _excess(mark: PassMark) -> float:
+    return 0.0 if mark.measured is None or mark.reached is None else abs(mark.measured - mark.limit)
+
+
+def _missed(mark: PassMark, functions: int) -> str:
+    measured = "not measured" if mark.reached is None else amount(mark.measured, mark.unit)
+    whose = f" ({mark.whose})" if mark.whose else ""
+    others = f"; so do {functions - 1} other functions" if functions > 1 else ""
+    why = f", {mark.doubt}" if mark.doubt else ""
+    return f"{mark.what}{whose}: {measured}, {mark.bound} {limit(mark.limit, mark.unit)}{why}{others}"

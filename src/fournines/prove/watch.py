@@ -20,16 +20,26 @@ VIPS = {"internal": ("management", mariadb.PORT), "public": ("public", keystone.
 _BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(1000000))\n"
 
 
+class Holders:
+    """VIP -> its holders as ARP last answered, and why a VIP is not watched."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[str, ...]] = {}
+        self.unwatched: dict[str, str] = {}
+
+
 @asynccontextmanager
-async def watching(site: Site, log: Log) -> AsyncGenerator[None, None]:
+async def watching(site: Site, log: Log) -> AsyncGenerator[Holders, None]:
     """Writes `machine`, `sighting` and `unwatched` events until it is left."""
+    holders = Holders()
     async with AsyncExitStack() as stack:
         for name in VIPS:
-            await stack.enter_async_context(_running(_watch_vip(site, log, name, await _hosts_by_mac(site, name))))
+            hosts = await _hosts_by_mac(site, name)
+            await stack.enter_async_context(_running(_watch_vip(site, log, name, hosts, holders)))
         await stack.enter_async_context(_running(_sample(site, log)))
         if site.busy:
             await stack.enter_async_context(_burning())
-        yield
+        yield holders
 
 
 @asynccontextmanager
@@ -53,7 +63,7 @@ async def _hosts_by_mac(site: Site, name: str) -> dict[str, str]:
     return {}
 
 
-async def _watch_vip(site: Site, log: Log, name: str, hosts: dict[str, str]) -> None:
+async def _watch_vip(site: Site, log: Log, name: str, hosts: dict[str, str], holders: Holders) -> None:
     """Until it is cancelled. An `unwatched` event where ARP cannot be used, or no longer."""
     _, port = VIPS[name]
     vip = getattr(site.region.vips, name)
@@ -61,25 +71,28 @@ async def _watch_vip(site: Site, log: Log, name: str, hosts: dict[str, str]) -> 
     try:
         link = await vips.link_to(vip)
         if link:
-            await vips.VipWatch(name, vip, port, link, _Sightings(site, log, hosts).seen).run()
+            await vips.VipWatch(name, vip, port, link, _Sightings(site, log, hosts, holders).seen).run()
     except PermissionError:
         why = "to ask by ARP needs root"
     except OSError as error:
         why = f"the network of this machine to it: {error.strerror}"
+    holders.unwatched[name] = why
     log.event(Event("unwatched", site.now(), {"vip": name, "why": why}))
 
 
 class _Sightings:
     """Writes an event whenever the answer is another one than before. `hosts`: MAC -> name."""
 
-    def __init__(self, site: Site, log: Log, hosts: dict[str, str]) -> None:
+    def __init__(self, site: Site, log: Log, hosts: dict[str, str], holders: Holders) -> None:
         self._site = site
         self._log = log
         self._hosts = hosts
+        self._holders = holders
         self._last: tuple[list[str], list[str]] | None = None
 
     def seen(self, vip: str, holders: frozenset[str], serving: frozenset[str]) -> None:
         answer = self._names(holders), self._names(serving)
+        self._holders.seen[vip] = tuple(answer[0])
         if answer != self._last:
             self._last = answer
             data = {"vip": vip, "holders": answer[0], "serving": answer[1]}

@@ -32,6 +32,10 @@ class Kind:
     listing: Listing | None = None
 
 
+#: What the transactions of `write_row` append to: its reads' kind, and each list of a node as a line, `3 17 19`.
+LISTS = "lists"
+LISTS_QUERY = "SELECT CONCAT(id, ' ', items) FROM probe.list WHERE items <> ''"
+
 KINDS = {
     kind.name: kind
     for kind in (

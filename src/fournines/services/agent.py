@@ -1,7 +1,8 @@
-"""The health agent: one daemon a host (`fournines.health.agent`), which knows what is true on it and tells.
+"""The agent: two processes a host (`fournines.agent`), of which one decides who serves and the other acts on daemons.
 
-It elects the database writer, heals a Galera majority that is not Primary, holds the VIP's lease. Per host: an agent
-that dies is missed by its peers within `vip_lease`, and started again.
+The guard holds the VIP's lease and declares hosts dead; it runs where a host votes, can hold the VIP or is a member of a
+quorum. The observer elects the database writer, brings a Galera majority that is not Primary back, restarts what hangs,
+and tells. Per host: its peers miss an agent that dies, and it is started again.
 
 With it comes the order of a boot: the APIs and agents of OpenStack start once this host's MariaDB and RabbitMQ are up,
 or have had 30 s. All at once, a hundred Python processes keep a database node from its group for two minutes.
@@ -9,16 +10,20 @@ or have had 30 s. All at once, a hundred Python processes keep a database node f
 
 from __future__ import annotations
 
+import hmac
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
+import fournines.agent
+from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import haproxy, keepalived, keystone, mariadb, memcached, rabbitmq
-from fournines.services.capabilities import Port, present, quorum_group
+from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -26,10 +31,16 @@ from fournines.services.units import QUORUM_FIRST
 from fournines.timing import timers
 from fournines.timing.timers import WRITER_PATIENCE
 
-UNIT = "fournines-agent.service"
+GUARD = "fournines-guard.service"
+OBSERVER = "fournines-observer.service"
+FALLBACK = "fournines-fallback.service"
+SLICE = "fournines.slice"
+MEMBERS = "its own members"
 HTTP_PORT = 9200
 HEARTBEAT_PORT = 9201
 CODE = "/usr/lib/fournines/agent"
+GUARD_FILE = "/etc/fournines/guard.json"
+OBSERVER_FILE = "/etc/fournines/observer.json"
 
 
 class Agent(Service):
@@ -38,10 +49,11 @@ class Agent(Service):
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
-    units: ClassVar[tuple[str, ...]] = (UNIT,)
+    #: The guard on those hosts alone that `guards` names.
+    units: ClassVar[tuple[str, ...]] = (OBSERVER, GUARD)
     ports: ClassVar[tuple[Port, ...]] = (
-        Port(HTTP_PORT, "tcp", "the load balancers", "state, and the writer check of the load balancers"),
-        Port(HEARTBEAT_PORT, "udp", "the voters", "heartbeats of those that vote"),
+        Port(HTTP_PORT, "tcp", "the load balancers", "the writer check of the load balancers"),
+        Port(HEARTBEAT_PORT, "udp", "the guards", "heartbeats of the guards"),
     )
     #: What `prove` writes to: apart from what the cloud itself needs.
     databases: ClassVar[tuple[str, ...]] = ("probe",)
@@ -49,84 +61,192 @@ class Agent(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield from _code()
-        yield File(
-            "/etc/fournines/agent.json",
-            json.dumps(_config(cloud, host), indent=2) + "\n",
-            mode=0o600,
-            secret=True,
-            triggers=(f"restart:{UNIT}",),
-        )
+        yield _settings(OBSERVER_FILE, OBSERVER, _observer(cloud, host))
+        guarded = host in guards(cloud, host.region)
+        if guarded:
+            yield _settings(GUARD_FILE, GUARD, _guard(cloud, host))
+            yield Unit(GUARD)
+        if guarded and "keepalived" in host.services:
+            yield Unit(FALLBACK)
         yield from _RUNNING
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check(
-            "the agent answers",
+            "the observer answers",
             host.name,
-            f"curl -fsS -m 2 -o /dev/null http://{host.address}:{HTTP_PORT}/state",
+            f"curl -sS -m 2 -o /dev/null http://{host.address}:{HTTP_PORT}/database",
             within=30,
-            unit=UNIT,
+            unit=OBSERVER,
         )
+        if host in guards(cloud, host.region):
+            yield Check("the guard runs", host.name, f"systemctl -q is-active {GUARD}", within=30, unit=GUARD)
 
 
-_RUNNING = (Unit(UNIT), Unit(QUORUM_FIRST))
+_RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST))
 
 
 @cache
 def _code() -> tuple[Resource, ...]:
-    """The package as it is, and the command that MariaDB's unit starts. The same for every host of every cloud."""
-    restart = (f"restart:{UNIT}",)
-    package = files("fournines.health.agent")
-    sources = sorted(f.name for f in package.iterdir() if f.name.endswith(".py"))
-    return (
-        Package("python3-pymysql"),
-        Directory(CODE),
-        *(File(f"{CODE}/{name}", package.joinpath(name).read_text(), triggers=restart) for name in sources),
+    """The package as it is, its units, and the command that MariaDB's unit starts. The same for every host of every
+    cloud."""
+    sources = sorted(_sources(files(fournines.agent)))
+    guard = (f"restart:{GUARD}", f"restart:{FALLBACK}")
+    both = (*guard, f"restart:{OBSERVER}")
+    made: list[Resource] = [Package("python3-pymysql"), Package("nftables"), Directory(CODE)]
+    made += [Directory(f"{CODE}/{part}") for part in sorted({path.split("/")[0] for path, _ in sources if "/" in path})]
+    for path, text in sources:
+        # What the observer alone runs must not restart the guard, which holds the VIP's lease.
+        triggers = (f"restart:{OBSERVER}",) if path.startswith("observer/") else both
+        made.append(File(f"{CODE}/{path}", text, triggers=triggers))
+    for unit in (GUARD, FALLBACK, OBSERVER):
+        text = template(f"agent/{unit}.j2", sandbox=_sandbox(unit))
+        made.append(File(f"/etc/systemd/system/{unit}", text, triggers=(f"restart:{unit}",)))
+    made += [
+        File(f"/etc/systemd/system/{SLICE}", template(f"agent/{SLICE}.j2")),
         File(f"{CODE}/galera-start", template("agent/galera-start.j2"), mode=0o755),
-        File(f"/etc/systemd/system/{UNIT}", template("agent/unit.service.j2"), triggers=restart),
         File(f"{CODE}/quorum-first", template("agent/quorum-first.j2"), mode=0o755),
         File(
             f"/etc/systemd/system/{QUORUM_FIRST}", template(f"agent/{QUORUM_FIRST}.j2", command=f"{CODE}/quorum-first")
         ),
-    )
+    ]
+    return tuple(made)
 
 
-@lru_cache(maxsize=8)
-def _peers(cloud: Cloud, region: str) -> list[dict[str, str]]:
-    return [{"name": h.name, "address": str(h.address)} for h in quorum_group(cloud, region)]
+def _sources(folder: Traversable, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(path below the package, text)"""
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _sources(entry, f"{prefix}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            yield f"{prefix}{entry.name}", entry.read_text()
 
 
-def _config(cloud: Cloud, host: Host) -> dict[str, Any]:
-    """The shape is described in `health.agent.config`."""
-    t = timers(cloud)
+#: What each of them may do beyond reading and its own sockets. The guard: real-time, locked memory, ICMP, nftables,
+#: VRRP's addresses, and killing a keepalived that hangs. The observer: ending connections, killing daemons that hang,
+#: reading what belongs to others, and being the database's root.
+_CAPABILITIES = {
+    GUARD: "CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_NICE CAP_IPC_LOCK CAP_KILL CAP_DAC_OVERRIDE",
+    FALLBACK: "CAP_NET_ADMIN CAP_NET_RAW CAP_KILL CAP_DAC_OVERRIDE",
+    OBSERVER: "CAP_NET_ADMIN CAP_NET_RAW CAP_KILL CAP_DAC_OVERRIDE CAP_SYS_PTRACE",
+}
+_WRITES = {GUARD: "/run/fournines", FALLBACK: "/run/fournines", OBSERVER: "/run/fournines /var/lib/fournines"}
+
+
+def _sandbox(unit: str) -> str:
+    lines = [
+        f"CapabilityBoundingSet={_CAPABILITIES[unit]}",
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        f"ReadWritePaths={_WRITES[unit]} -/sys/fs/cgroup",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "ProtectClock=yes",
+        "ProtectKernelLogs=yes",
+        "ProtectKernelModules=yes",
+        "ProtectKernelTunables=no",
+        "RestrictNamespaces=yes",
+        "RestrictSUIDSGID=yes",
+        "LockPersonality=yes",
+        "MemoryDenyWriteExecute=yes",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
+        "SystemCallArchitectures=native",
+        "UMask=0077",
+    ]
+    return "\n".join(lines)
+
+
+def _settings(path: str, unit: str, values: dict[str, Any]) -> File:
+    triggers = (f"restart:{unit}", f"restart:{FALLBACK}") if unit == GUARD else (f"restart:{unit}",)
+    return File(path, json.dumps(values, indent=2) + "\n", mode=0o600, secret=True, triggers=triggers)
+
+
+def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """The shape is described in `agent.guard.config`."""
+    t, voting = timers(cloud), voters(cloud, host.region)
+    settings: dict[str, Any] = {
+        "protocol": PROTOCOL,
+        "host": host.name,
+        "address": str(host.address),
+        "port": HEARTBEAT_PORT,
+        "votes": host in voting,
+        "peers": [
+            {
+                "name": peer.name,
+                "address": str(peer.address),
+                "votes": peer in voting,
+                "key": _pair_key(cloud, host, peer),
+            }
+            for peer in guards(cloud, host.region)
+            if peer != host
+        ],
+        "candidates": [h.name for h in cloud.hosts_of("keepalived", host.region)],
+        "heartbeat": t.agent_heartbeat,
+        "vip_lease": t.vip_lease if t.vip_quorum else 0,
+        "dead_host": t.dead_host,
+        "degraded": t.degraded,
+    }
+    if "keepalived" in host.services:
+        settings["vip"] = {
+            "addresses": [
+                {"address": address, "prefix": prefix, "interface": interface}
+                for address, prefix, interface in keepalived.vips(cloud, host)
+            ],
+            "unit": keepalived.UNIT,
+            "track_file": keepalived.TRACK_FILE,
+            "alive_file": keepalived.ALIVE_FILE,
+            "monitor_port": haproxy.MONITOR_PORT,
+        }
+    return settings
+
+
+def _pair_key(cloud: Cloud, host: Host, peer: Host) -> str:
+    """Of these two hosts alone: one that is taken over cannot speak for a third."""
+    secret = cloud.secrets.get("agent.heartbeat").encode()
+    return hmac.digest(secret, f"{host.region}|{pair_name((host.name, peer.name))}".encode(), "sha256").hex()
+
+
+def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """The shape is described in `agent.observer.config`."""
     carried = [s for s in present(cloud, host.region) if s.name in host.services]
     vips = cloud.region_of(host).vips
-    voter = host in quorum_group(cloud, host.region)
     has = {s.name for s in carried}
+    guarded = host in guards(cloud, host.region)
+    units = [unit for s in carried for unit in s.units_in(cloud) if unit != GUARD or guarded]
     return {
         "cloud": cloud.name,
         "region": host.region,
         "host": host.name,
         "address": str(host.address),
         "http_port": HTTP_PORT,
-        "heartbeat_port": HEARTBEAT_PORT,
-        "secret": cloud.secrets.get("agent.heartbeat"),
-        "peers": _peers(cloud, host.region) if voter else [],
+        "token": state_token(cloud),
+        "peers": _peers(cloud, host.region) if guarded else [],
         "vips": [str(vips.internal), str(vips.public)],
-        "heartbeat": t.agent_heartbeat,
-        "vip_lease": t.vip_lease if t.vip_quorum else 0,
-        "dead_host": t.dead_host,
+        "cluster_ports": sorted(
+            {port.number for s in carried if isinstance(s, Listens) for port in s.ports if port.source == MEMBERS}
+        ),
+        "heartbeat": timers(cloud).agent_heartbeat,
         "writer_patience": WRITER_PATIENCE,
-        "units": [unit for s in carried for unit in s.units],
+        "units": units,
         "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
-    } | _vip(cloud, host)
+    } | _galera(cloud, host)
+
+
+def state_token(cloud: Cloud) -> str:
+    """Who sends it may read an observer's /state."""
+    return cloud.secrets.get("agent.state")
+
+
+@lru_cache(maxsize=8)
+def _peers(cloud: Cloud, region: str) -> list[dict[str, str]]:
+    return [{"name": h.name, "address": str(h.address)} for h in guards(cloud, region)]
 
 
 def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
     return {
         "haproxy": {
-            "monitor_port": haproxy.MONITOR_PORT,
             "socket": haproxy.SOCKET,
             "unit": haproxy.UNIT,
             "writer_proxy": mariadb.Mariadb.name,
@@ -143,24 +263,14 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
     }
 
 
-def _vip(cloud: Cloud, host: Host) -> dict[str, Any]:
-    """The sections whose name in agent.json is that of what they do, not of the service."""
-    sections: dict[str, Any] = {}
-    if "keepalived" in host.services:
-        sections["vip"] = {
-            "addresses": [
-                {"address": address, "prefix": prefix, "interface": interface}
-                for address, prefix, interface in keepalived.vips(cloud, host)
-            ],
-            "unit": keepalived.UNIT,
-            "track_file": keepalived.TRACK_FILE,
-            "alive_file": keepalived.ALIVE_FILE,
-        }
-    if "mariadb" in host.services:
-        members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
-        sections["galera"] = {"members": members, "unit": mariadb.UNIT}
-        t = timers(cloud)
-        down = {"nova": t.service_down, "cinder": t.service_down, "neutron": t.agent_down}
-        if here := {name: seconds for name, seconds in down.items() if cloud.hosts_of(name, host.region)}:
-            sections["openstack"] = here
+def _galera(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """The sections whose name in observer.json is not the service's."""
+    if "mariadb" not in host.services:
+        return {}
+    members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
+    sections: dict[str, Any] = {"galera": {"members": members, "unit": mariadb.UNIT}}
+    t = timers(cloud)
+    down = {"nova": t.service_down, "cinder": t.service_down, "neutron": t.agent_down}
+    if here := {name: seconds for name, seconds in down.items() if cloud.hosts_of(name, host.region)}:
+        sections["openstack"] = here
     return sections

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
@@ -43,6 +44,21 @@ class ReadsOsloConfig(Protocol):
     or UWSGI. `scripts/known_options.py` asks the packages by them, and rendered files are validated with them."""
 
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@runtime_checkable
+class NamesSections(Protocol):
+    """Files whose sections have names of their own, such as HAProxy's `listen NAME`: those that `file` has in this
+    cloud. None: `known` says it all; empty: this cloud has no such file."""
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None: ...
+
+
+@runtime_checkable
+class AliasesSections(Protocol):
+    """File -> name that other manuals have for a section -> the section."""
+
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -87,9 +103,9 @@ class Registers(Protocol):
 
 
 #: Who comes: hosts of the region that are described so, or those that carry one of the named services; (): nobody.
-#: `the voters`: those of `quorum_group`, and only they are reached. `its network`: whoever is on the port's network.
+#: `the guards`: those of `guards`, and only they are reached. `its network`: whoever is on the port's network.
 Source = (
-    Literal["every host", "its own members", "the load balancers", "the voters", "its network", "anyone"]
+    Literal["every host", "its own members", "the load balancers", "the guards", "its network", "anyone"]
     | Literal["database clients", "coordination clients"]
     | tuple[str, ...]
 )
@@ -102,7 +118,9 @@ class Frontend:
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
-    settings: HAProxy keywords of this section alone.
+    settings: HAProxy keywords of this section alone. body: bytes of the largest request; 0: any. issues_tokens: takes
+    passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
+    asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
     source: who reaches it on the internal VIP; the public one is anyone's.
     """
@@ -118,6 +136,9 @@ class Frontend:
     inter: float = 0.0
     repeatable: str = ""
     source: Source = "every host"
+    body: int = 0
+    issues_tokens: bool = False
+    behind_proxy: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -194,8 +215,8 @@ class Dispensable(Protocol):
 
 @runtime_checkable
 class Leased(Protocol):
-    """Serves on one host at a time: on one that has all that it needs and, if `leased`, whose copy of service `voters`
-    hears a majority of those on `quorum_group`."""
+    """Serves on one host at a time: on one that has all that it needs and, if `leased`, for which a majority votes of
+    the copies of service `voters` on the hosts that `voters(cloud, region)` names."""
 
     voters: ClassVar[str]
 
@@ -218,9 +239,69 @@ def present(cloud: Cloud, region: str) -> tuple[Service, ...]:
     return tuple(s for name, s in registry().items() if cloud.hosts_of(name, region))
 
 
+@runtime_checkable
+class Arbitrates(Protocol):
+    """A member of that service's quorum that keeps no data: it counts, and serves nobody."""
+
+    arbitrates: ClassVar[str]
+
+
+@lru_cache(maxsize=64)
+def members(cloud: Cloud, region: str, service: str) -> tuple[Host, ...]:
+    """Hosts of `region` that count in the quorum of `service`: its own, in file order, then its arbitrators."""
+    others = [s.name for s in present(cloud, region) if isinstance(s, Arbitrates) and s.arbitrates == service]
+    own = cloud.hosts_of(service, region)
+    return own + tuple(h for name in others for h in cloud.hosts_of(name, region) if h not in own)
+
+
+#: More votes make the VIP move later, not more surely.
+MOST_VOTERS = 7
+
+
 @lru_cache(maxsize=8)
-def quorum_group(cloud: Cloud, region: str) -> tuple[Host, ...]:
-    """Hosts of `region` that carry more than what every host does, in file order: those whose agents vote.
+def voting(cloud: Cloud, region: str) -> Mapping[str, str]:
+    """Hosts of `region` that vote on who holds the VIP, in file order, each with why it does: those that can hold it and
+    witnesses, at most `MOST_VOTERS`.
+
+    Where these are fewer than three, or an even number, hosts of the database's quorum fill them up: a database that
+    has lost its majority serves nobody, so its hosts are up where the rest is worth anything.
+    """
+    leased = [s.name for s in present(cloud, region) if isinstance(s, Leased)]
+    if not leased:
+        return {}
+    every = cloud.regions[region].hosts
+    found = {h.name: "witness" for h in every if "witness" in h.roles}
+    found |= {h.name: "can hold the VIP" for name in leased for h in cloud.hosts_of(name, region)}
+    found = dict(list(found.items())[:MOST_VOTERS])
+    spare = [h for h in members(cloud, region, "mariadb") if h.name not in found]
+    while spare and (len(found) < 3 or len(found) % 2 == 0) and len(found) < MOST_VOTERS:
+        zones = Counter(h.zone.name for h in every if h.name in found)
+        # From the zone with the fewest: the loss of one zone should take as few votes as it can.
+        chosen = min(spare, key=lambda h: zones[h.zone.name])
+        spare.remove(chosen)
+        found[chosen.name] = "member of the database's quorum"
+    return {h.name: found[h.name] for h in every if h.name in found}
+
+
+def voters(cloud: Cloud, region: str) -> tuple[Host, ...]:
+    """The hosts of `voting`."""
+    return tuple(h for h in cloud.regions[region].hosts if h.name in voting(cloud, region))
+
+
+@lru_cache(maxsize=8)
+def guards(cloud: Cloud, region: str) -> tuple[Host, ...]:
+    """Hosts of `region` that send each other heartbeats, in file order: voters, those that can hold the VIP, and the
+    members of quorums, which act on a departed host at once. Not the many that only carry services."""
+    wanted = {h.name for h in voters(cloud, region)}
+    for service in present(cloud, region):
+        if service.pattern is HaPattern.QUORUM or isinstance(service, Leased):
+            wanted |= {h.name for h in members(cloud, region, service.name)}
+    return tuple(h for h in cloud.regions[region].hosts if h.name in wanted)
+
+
+@lru_cache(maxsize=8)
+def control_plane(cloud: Cloud, region: str) -> tuple[Host, ...]:
+    """Hosts of `region` that carry more than what every host does, in file order.
 
     Computes are not among them, so that adding one changes no other host.
     """

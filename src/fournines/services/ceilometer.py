@@ -61,9 +61,8 @@ class Ceilometer(Service):
         region = cloud.region_of(host)
         for package in ("ceilometer-agent-central", "ceilometer-agent-notification", "python3-redis"):
             yield Package(package)
-        yield openstack.config_file(
-            cloud, self.name, CONFIG, _config(cloud, region), group="ceilometer", units=self.units
-        )
+        sections = openstack.merged(_config(cloud, region), {"DEFAULT": {"host": host.name}})
+        yield openstack.config_file(cloud, self.name, CONFIG, sections, group="ceilometer", units=self.units)
         yield File(
             EVENTS,
             template("ceilometer/event_pipeline.yaml.j2", publishers=_publishers(cloud, region)),

@@ -13,11 +13,20 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units, valkey
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import (
+    UWSGI,
+    Account,
+    CatalogueEntry,
+    Frontend,
+    Function,
+    Registration,
+    present,
+)
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/cinder/cinder.conf"
@@ -38,6 +47,13 @@ SCHEDULER = units.Daemon(
     user="cinder",
     command=f"/usr/bin/cinder-scheduler --config-file {CONFIG}",
 )
+#: The timers in its file, beside those of every service's.
+TIMED = (
+    Timed("DEFAULT", "glance_request_timeout", "api_timeout"),
+    Timed("DEFAULT", "report_interval", "report_interval"),
+    Timed("DEFAULT", "service_down_time", "service_down"),
+    Timed("nova", "timeout", "api_timeout"),
+)
 
 
 class Cinder(Service):
@@ -56,6 +72,7 @@ class Cinder(Service):
         "cinder.conf": ("cinder", "oslo.reports", "oslo.versionedobjects"),
         "uwsgi.ini": UWSGI,
     }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"cinder.conf": TIMED}
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_volumes", "lists volumes"),
         Function("create_volume", "creates a volume", needs=("cinder_volume",)),
@@ -94,7 +111,6 @@ class Cinder(Service):
 def config(cloud: Cloud, host: Host) -> Resource:
     """The file that all of Cinder's daemons on `host` read."""
     region = cloud.region_of(host)
-    carried = {"cinder": (API.unit, SCHEDULER.unit), "cinder_volume": (VOLUME_UNIT,)}
     sections = openstack.merged(
         openstack.common(),
         openstack.database(cloud, region, "cinder"),
@@ -104,7 +120,10 @@ def config(cloud: Cloud, host: Host) -> Resource:
         openstack.service_user(cloud, region, "cinder"),
         _own(cloud, host),
     )
-    read_by = [unit for service, found in carried.items() if service in host.services for unit in found]
+    readers = (
+        s for s in present(cloud, region.name) if s.name in ("cinder", "cinder_volume") and s.name in host.services
+    )
+    read_by = [unit for service in readers for unit in service.units_in(cloud)]
     return openstack.config_file(cloud, "cinder", CONFIG, sections, group="cinder", units=read_by)
 
 
@@ -116,10 +135,11 @@ def _own(cloud: Cloud, host: Host) -> Sections:
     timeout = math.ceil(t.api_timeout)
     return {
         "DEFAULT": {
+            "host": host.name,
             "my_ip": host.address,
             "state_path": "/var/lib/cinder",
             "glance_api_servers": endpoints.internal(region, GLANCE_PORT),
-            "glance_num_retries": 3,
+            "glance_num_retries": 0,
             "glance_request_timeout": timeout or None,
             "report_interval": math.ceil(t.report_interval),
             "service_down_time": math.ceil(t.service_down),

@@ -1,4 +1,4 @@
-"""Where clients and services find the APIs of a region: the VIPs."""
+"""Where clients and services find the APIs of a region: the VIPs, the public one by its name where it has one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def internal(region: Region, port: int, path: str = "") -> str:
 
 
 def public(region: Region, port: int, path: str = "") -> str:
-    return f"https://{region.vips.public}:{port}{path}"
+    return f"https://{region.public_host}:{port}{path}"
 
 
 def keystone_internal(region: Region) -> str:

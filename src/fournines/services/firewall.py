@@ -76,7 +76,8 @@ class Firewall(Service):
 
 
 def enabled(cloud: Cloud) -> bool:
-    return bool(cloud.options("firewall", OPTIONS).get("", {}).get("enabled", True))
+    said = cloud.options("firewall", OPTIONS).get("", {}).get("enabled", True)
+    return str(said).lower() not in ("false", "0", "off", "no")
 
 
 def listed(value: Any) -> list[str]:

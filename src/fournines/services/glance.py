@@ -6,13 +6,15 @@ alone, in its own files. With files of their own, nodes would answer for one ano
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units
+from fournines.services import endpoints, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Port, Registration
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.schema import schema
@@ -62,6 +64,13 @@ class Glance(Service):
         "uwsgi.ini": UWSGI,
     }
 
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Files of stores that this cloud does not use are not written."""
+        of = {"glance-swift.conf": "swift", "images.mount": "nfs", "ceph.conf": "ceph"}
+        if file in of and of[file] != store(cloud):
+            return ()
+        return (SWIFT_REFERENCE,) if file == "glance-swift.conf" else None
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         yield Package("glance-api")
@@ -93,7 +102,7 @@ class Glance(Service):
         yield from units.answers(cloud, host, API, CONFIG, "/v2/images?limit=1")
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        return (replace(units.frontend(cloud, API), body=0),)  # images, of any size
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("glance", roles=("service", "reader", "swiftoperator"))
@@ -167,7 +176,11 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
             }
             yield File(
                 SWIFT_ACCOUNT,
-                ini({SWIFT_REFERENCE: account}, cloud.options("glance", "glance-swift.conf")),
+                ini(
+                    {SWIFT_REFERENCE: account},
+                    operators(cloud, "glance", "glance-swift.conf"),
+                    encode=quoting.glance_reference,
+                ),
                 mode=0o640,
                 group="glance",
                 secret=True,
@@ -177,7 +190,7 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
             yield Package("ceph-common")
             yield Package("python3-rbd")
             yield Directory("/etc/ceph")
-            yield File(CEPH, ini({"global": {}}, cloud.options("glance", "ceph.conf")), triggers=restart)
+            yield File(CEPH, ini({"global": {}}, operators(cloud, "glance", "ceph.conf")), triggers=restart)
         case "nfs":
             yield Package("nfs-common")
             yield Directory(IMAGES, mode=0o750, owner="glance", group="glance")
@@ -186,7 +199,7 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
                 "Mount": {"Where": IMAGES, "Type": "nfs", "Options": "vers=4.2,hard,timeo=50,retrans=3,_netdev"},
                 "Install": {"WantedBy": "remote-fs.target", "RequiredBy": API.unit},
             }
-            yield File(f"/etc/systemd/system/{MOUNT}", ini(mount, cloud.options("glance", "images.mount")))
+            yield File(f"/etc/systemd/system/{MOUNT}", ini(mount, operators(cloud, "glance", "images.mount")))
             yield Unit(MOUNT)
         case _:
             yield Directory(IMAGES, mode=0o750, owner="glance", group="glance")

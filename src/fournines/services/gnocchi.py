@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -20,6 +21,7 @@ from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/gnocchi/gnocchi.conf"
@@ -55,6 +57,9 @@ class Gnocchi(Service):
     databases: ClassVar[tuple[str, ...]] = ("gnocchi",)
     coordination: ClassVar[tuple[str, ...]] = ("gnocchi",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"gnocchi.conf": ("gnocchi",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "gnocchi.conf": (Timed("storage", "swift_timeout", "api_timeout"),)
+    }
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_metrics", "lists metrics"),
         Function("create_metric", "creates a metric and has its measures counted", writes=("swift_storage",)),
@@ -87,7 +92,8 @@ class Gnocchi(Service):
         yield units.runs(host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API),)
+        # Batches of measures may be large.
+        return (replace(units.frontend(cloud, API), body=64 * 1024 * 1024),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("gnocchi", roles=("service", "swiftoperator"))

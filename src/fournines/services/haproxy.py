@@ -9,17 +9,20 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
+from fournines.services.timed import Timed, haproxy, seconds
 from fournines.services.tls import server_pem
 from fournines.timing import timers
 from fournines.timing.timers import Timers
@@ -32,6 +35,30 @@ CERTIFICATE = "/etc/haproxy/public.pem"
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
 KEEP_ALIVE = 7.0
+
+#: Hours for which an old process serves what it had when the configuration was reloaded, and how many such there may
+#: be. Longer than a working day's console and than any upload; pooled database sessions leave within `db_pool_recycle`.
+OLD_PROCESS_H = 12
+OLD_PROCESSES = 30
+
+#: The timers in its file. A section of its own, `listen nova-api`, goes before `defaults`.
+TIMED = tuple(
+    Timed(section, option, timer, form, part)
+    for section in ("defaults", "listen *")
+    for option, timer, form, part in (
+        ("retries", "retries", seconds, ""),
+        ("timeout connect", "connect_timeout", haproxy, ""),
+        ("timeout client", "client_timeout", haproxy, ""),
+        ("timeout server", "server_timeout", haproxy, ""),
+        ("timeout queue", "queue_timeout", haproxy, ""),
+        ("timeout check", "check_timeout", haproxy, ""),
+        ("default-server", "check_inter", haproxy, "inter"),
+        ("default-server", "check_fastinter", haproxy, "fastinter"),
+        ("default-server", "check_fall", seconds, "fall"),
+        ("default-server", "check_rise", seconds, "rise"),
+        ("default-server", "tcp_user_timeout", haproxy, "tcp-ut"),
+    )
+)
 
 #: A TCP session that is still connecting when its server is marked down loses its server side, and its client hangs
 #: until it gives up by itself (seen on 3.0: 21 of them after one power-off). Only with something left that looks at the
@@ -50,7 +77,21 @@ class Haproxy(Service):
     needs: ClassVar[tuple[str, ...]] = ("mariadb", "rabbitmq", "memcached")
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
     ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),)
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Ours, and those of the operator's own that are whole: they listen, or something of theirs leads there."""
+        ours = {f"listen {f.name}" for region in cloud.regions.values() for _, f in frontends(cloud, region)}
+        theirs = cloud.options(self.name, file)
+        led_to = {
+            f"backend {str(value).split()[0]}"
+            for options in theirs.values()
+            for name, value in options.items()
+            if name.split()[0] in ("use_backend", "default_backend") and str(value).split()
+        }
+        listening = {name for name, options in theirs.items() if "bind" in options}
+        return {"global", "defaults", "listen monitor", *ours, *led_to, *listening}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
@@ -89,20 +130,22 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            # An old process keeps serving its sessions after a reload but no longer checks its backends.
-            "hard-stop-after": "30s",
-            "ssl-default-bind-options": "ssl-min-ver TLSv1.2 no-tls-tickets",
+            "maxconn": front_door.MAX_CONNECTIONS,
+            # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
+            "hard-stop-after": f"{OLD_PROCESS_H}h",
+            "mworker-max-reloads": OLD_PROCESSES,
+            **front_door.TLS,
         },
         "defaults": _defaults(t),
         "listen monitor": {
             "bind": [f"{host.address}:{MONITOR_PORT}", f"{region.vips.internal}:{MONITOR_PORT}"],
             "monitor-uri": "/alive",
-            "http-request use-service": "prometheus-exporter if { path /metrics }",
+            **front_door.metrics(cloud, region),
         },
     }
     for service, frontend in frontends(cloud, region):
         sections[f"listen {frontend.name}"] = _listen(cloud, region, service, frontend)
-    return stanzas(sections, cloud.options("haproxy", "haproxy.cfg"))
+    return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))
 
 
 def _defaults(t: Timers) -> dict[str, Any]:
@@ -112,6 +155,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
     return {
         "mode": "http",
         "log": "global",
+        "maxconn": front_door.MAX_PER_FRONTEND,
         "balance": "roundrobin",
         "retries": t.retries,
         # Each retry goes to another backend; without retry-on, as peers have it, only the last one does.
@@ -124,7 +168,7 @@ def _defaults(t: Timers) -> dict[str, Any]:
         "timeout server": ms(t.server_timeout),
         "timeout queue": ms(t.queue_timeout),
         "timeout check": ms(t.check_timeout),
-        "timeout http-request": ms(t.client_timeout),
+        "timeout http-request": ms(front_door.HTTP_REQUEST),
         "timeout http-keep-alive": ms(KEEP_ALIVE),
         "default-server": server,
     }
@@ -141,8 +185,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         section["option httpchk"] = True
         section["http-check send"] = f"meth GET uri {frontend.check}"
     if frontend.mode == "http":
-        section["option forwardfor"] = True
-        section["http-request set-header"] = "X-Forwarded-Proto %[ssl_fc,iif(https,http)]"
+        section |= front_door.rules(cloud, region, frontend)
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"

@@ -90,6 +90,7 @@ class Heat(Service):
             openstack.notifications(cloud, region, "heat"),
             openstack.authtoken(cloud, host, "heat"),
             _own(cloud, region),
+            {"DEFAULT": {"host": host.name}},
         )
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="heat", units=self.units)
         if host == cloud.hosts_of(self.name, host.region)[0]:
@@ -135,6 +136,8 @@ def _own(cloud: Cloud, region: Region) -> Sections:
             "heat_waitcondition_server_url": f"{cfn}/v1/waitcondition",
             "server_keystone_endpoint_type": "public",
             "region_name_for_services": region.name,
+            # keystoneauth's connect_retries in all of its clients: a reset would repeat the POST that makes a server.
+            "client_retry_limit": 0,
             "stack_user_domain_name": DOMAIN,
             "stack_domain_admin": DOMAIN_ADMIN,
             "stack_domain_admin_password": cloud.secrets.get(f"{DOMAIN_ADMIN}.keystone"),

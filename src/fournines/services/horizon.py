@@ -9,6 +9,7 @@ without rendering a page: a login page, asked for four times a second by three l
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -82,7 +83,7 @@ class Horizon(Service):
         region = cloud.region_of(host)
         urls = [f"http://{host.address}:{PORT}"]
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            urls.append(f"https://{region.vips.public}:{PUBLIC_PORT}")
+            urls.append(endpoints.public(region, PUBLIC_PORT))
         for url in urls:
             yield Check(
                 f"{url.partition(':')[0]}: the login page is served",
@@ -93,14 +94,18 @@ class Horizon(Service):
             )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
-        return (units.frontend(cloud, API, public_port=PUBLIC_PORT),)
+        # An image may be uploaded through it.
+        return (replace(units.frontend(cloud, API, public_port=PUBLIC_PORT), body=0),)
 
 
 def _settings(cloud: Cloud, host: Host) -> str:
     """Python: Horizon's settings have no other form."""
     region = cloud.region_of(host)
     settings: dict[str, Any] = {
-        "ALLOWED_HOSTS": [str(a) for a in (region.vips.public, region.vips.internal, host.address)],
+        "ALLOWED_HOSTS": [
+            *region.public_hosts,
+            *(str(a) for a in (region.vips.public, region.vips.internal, host.address)),
+        ],
         "SECRET_KEY": cloud.secrets.get("horizon.secret_key"),
         "OPENSTACK_KEYSTONE_URL": endpoints.keystone_internal(region),
         "OPENSTACK_ENDPOINT_TYPE": "internalURL",
@@ -116,7 +121,7 @@ def _settings(cloud: Cloud, host: Host) -> str:
         "CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
     }
     theirs = cloud.options("horizon", "local_settings.py").get("", {})
-    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items() if value is not None)
+    lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items())
     return HEADER + "".join(lines)
 
 

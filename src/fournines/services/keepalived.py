@@ -1,27 +1,33 @@
 """Keepalived: both VIPs in one VRRP instance, so that one host holds both or neither.
 
 Unicast VRRPv3 (multicast is filtered on many fabrics, and two clouds on one network would hear each other), no
-preemption (a host that returns must not move the VIP a second time), real-time priority (an advert that waits for a
-CPU is a takeover). A host whose agent no longer hears a majority of the region, or whose HAProxy is dead, leaves
-through the tracked file before its peers' takeover time ends: in a partition there are never two VIPs that serve.
+preemption by rank (a host that returns must not move the VIP a second time), real-time priority (an advert that waits
+for a CPU is a takeover). Who holds the VIP the guards decide by votes: the host that they vote for has the highest
+priority, by the tracked file, so VRRP follows them, and announces. That never two hosts serve does not depend on VRRP:
+the guard's gate in the kernel is shut wherever the votes are not (decision 21).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
+from fournines.agent.guard.vip import FORBIDDEN
+from fournines.agent.guard.votes import GUARD_DEAD
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import Port
+from fournines.services.capabilities import Port, voters
 from fournines.services.drop_in import drop_in
 from fournines.services.haproxy import MONITOR_PORT
+from fournines.services.options import operators
 from fournines.services.render import blocks
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 UNIT = "keepalived.service"
+INSTANCE = "vrrp_instance fournines"
 TRACK_FILE = "/run/fournines/vip"
 ALIVE_FILE = "/run/fournines/keepalived.alive"
 
@@ -39,9 +45,28 @@ class Keepalived(Service):
     def leased(self, cloud: Cloud) -> bool:
         return timers(cloud).vip_quorum
 
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "keepalived.conf": (Timed("vrrp_instance *", "advert_int", "vrrp_advert"),)
+    }
+
     def failover(self, cloud: Cloud) -> float:
-        """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one."""
-        return 4 * timers(cloud).vrrp_advert
+        """RFC 5798, 6.1: a backup takes over after three adverts and its skew, which is less than one; and with votes
+        not before these have moved."""
+        t = timers(cloud)
+        votes = max(t.dead_host or GUARD_DEAD, t.vip_lease) + 2 * t.agent_heartbeat if t.vip_quorum else 0.0
+        return max(4 * t.vrrp_advert, votes)
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Ours, and those of the operator's own that are whole."""
+        whole = {"vrrp_instance": "virtual_router_id", "vrrp_script": "script", "track_file": "file"}
+        theirs = {
+            name
+            for name, options in cloud.options(self.name, file).items()
+            if whole.get(name.partition(" ")[0], "group" if name.startswith("vrrp_sync") else "process") in options
+        }
+        quorum = timers(cloud).vip_quorum
+        ours = ("vrrp_script alive", "track_file lease" if quorum else "vrrp_script haproxy", INSTANCE)
+        return {"global_defs", *ours, *theirs}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("keepalived")
@@ -51,6 +76,21 @@ class Keepalived(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         vip = cloud.region_of(host).vips.internal
+        for device in sorted({device for _, _, device in vips(cloud, host)}):
+            yield Check(
+                f"{device} is up, for a VIP that comes here",
+                host.name,
+                f'said=$(ip -o link show dev {device} up) && echo "$said" && [ -n "$said" ]',
+                within=10,
+                unit=UNIT,
+            )
+        yield Check(
+            f"{host.address} is on {host.devices['management']}",
+            host.name,
+            f"ip -o -4 address show dev {host.devices['management']} | grep -q ' inet {host.address}/'",
+            within=10,
+            unit=UNIT,
+        )
         yield Check(
             "the internal VIP is held and served",
             host.name,
@@ -64,8 +104,8 @@ def vips(cloud: Cloud, host: Host) -> tuple[tuple[str, int, str], ...]:
     """(address, prefix, interface) of what the instance moves. /32: the network's route is the host's own address's."""
     region = cloud.region_of(host)
     return (
-        (str(region.vips.internal), 32, region.networks["management"].interface),
-        (str(region.vips.public), 32, region.networks["public"].interface),
+        (str(region.vips.internal), 32, host.devices["management"]),
+        (str(region.vips.public), 32, host.devices.get("public", region.networks["public"].interface)),
     )
 
 
@@ -88,15 +128,17 @@ def _config(cloud: Cloud, host: Host) -> str:
         # Its own sign of life: the agent kills a keepalived that is frozen and takes its VIP off.
         "vrrp_script alive": {"script": f'"/usr/bin/touch {ALIVE_FILE}"', "interval": 1, "weight": 0},
     }
-    own = region.networks["management"].interface  # tracked without being asked
+    own = host.devices["management"]  # tracked without being asked
     others = sorted({device for _, _, device in vips(cloud, host)} - {own})
+    voted = t.vip_quorum and len(voters(cloud, region.name)) > 2
     instance: dict[str, Any] = {
         "state": "BACKUP",
-        "nopreempt": True,
+        "nopreempt": not voted or None,
         "interface": own,
         "virtual_router_id": region.vips.vrid,
-        # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant.
-        "priority": 250 - rank * (240 // len(members)),
+        # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant; with votes
+        # below what the host that has them adds.
+        "priority": 150 - rank * (90 // len(members)) if voted else 250 - rank * (240 // len(members)),
         "advert_int": f"{t.vrrp_advert:g}",
         "unicast_src_ip": host.address,
         "unicast_peer": [str(m.address) for m in members if m != host],
@@ -104,13 +146,13 @@ def _config(cloud: Cloud, host: Host) -> str:
         "track_interface": others or None,
     }
     if t.vip_quorum:
-        # 1 until the agent has heard a majority: a host that just booted alone must not claim the VIP.
-        sections["track_file lease"] = {"file": f'"{TRACK_FILE}"', "weight": 0, "init_file": 1}
+        # In FAULT until the guard has heard a majority: a host that just booted alone must not claim the VIP.
+        sections["track_file lease"] = {"file": f'"{TRACK_FILE}"', "weight": 1, "init_file": FORBIDDEN}
         instance["track_file"] = ["lease"]
         instance["track_script"] = ["alive"]
     else:
         alive = f'"/usr/bin/curl -fs -m 1 -o /dev/null http://{host.address}:{MONITOR_PORT}/alive"'
         sections["vrrp_script haproxy"] = {"script": alive, "interval": 2, "fall": 2, "rise": 2, "weight": 0}
         instance["track_script"] = ["alive", "haproxy"]
-    sections["vrrp_instance fournines"] = instance
-    return blocks(sections, cloud.options("keepalived", "keepalived.conf"))
+    sections[INSTANCE] = instance
+    return blocks(sections, operators(cloud, "keepalived", "keepalived.conf"))

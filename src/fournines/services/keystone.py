@@ -12,21 +12,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, fernet, memcached, openstack, units
+from fournines.services import endpoints, fernet, memcached, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
+from fournines.services.tls import system_trusts
 from fournines.timing import timers
 
+#: Bytes; as oslo.middleware's sizelimit has it.
+LARGEST_REQUEST = 114_688
 UNIT = "keystone.service"
 PORT = endpoints.KEYSTONE_PORT
 CONFIG = "/etc/keystone/keystone.conf"
@@ -51,6 +56,12 @@ class Keystone(Service):
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "keystone.conf": (
+            Timed("cache", "memcache_socket_timeout", "memcache_socket_timeout"),
+            Timed("cache", "memcache_dead_retry", "memcache_dead_retry"),
+        )
+    }
     functions: ClassVar[tuple[Function, ...]] = (
         Function("authenticate", "gets a token"),
         Function("list_projects", "lists projects"),
@@ -91,7 +102,7 @@ class Keystone(Service):
         through = {"itself": f"http://{host.address}:{PORT}"}
         if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
             through["the internal VIP"] = f"http://{vips.internal}:{PORT}"
-            through["the public VIP"] = f"https://{vips.public}:{PORT}"
+            through["the public VIP"] = endpoints.public(cloud.region_of(host), PORT)
         for name, url in through.items():
             yield Check(
                 f"a password buys a token through {name}",
@@ -103,7 +114,8 @@ class Keystone(Service):
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
-        return (units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }"),)
+        frontend = units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }")
+        return (replace(frontend, body=LARGEST_REQUEST, issues_tokens=True),)
 
 
 @cache
@@ -147,6 +159,8 @@ def _api(cloud: Cloud) -> units.Wsgi:
 
 def _config(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
+    # keystone.common.sql.upgrades hands the address to alembic as it is: `%` is a reference there.
+    quoting.unreserved(cloud.secrets.get("keystone.database"), "keystone-manage db_sync refuses an address with a %")
     own: Sections = {
         "cache": {
             "enabled": True,
@@ -164,6 +178,9 @@ def _config(cloud: Cloud, region: Region) -> Sections:
         "fernet_tokens": {"key_repository": KEYS, "max_active_keys": fernet.MAX_ACTIVE_KEYS},
         # bcrypt hashes no more than 72 bytes; the default of 4096 only makes every login log that it was cut.
         "identity": {"max_password_length": 72},
+        # Of a person's account; those of services and the administrator have random passwords, and are exempt: whoever
+        # knew their names could else lock the whole cloud (registration).
+        "security_compliance": {"lockout_failure_attempts": 8, "lockout_duration": 900},
         "token": {"provider": "fernet", "expiration": TOKEN_LIFETIME, "allow_expired_window": EXPIRED_WINDOW},
     }
     return openstack.merged(openstack.common(), openstack.database(cloud, region, "keystone"), own)
@@ -192,7 +209,7 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public}",
         python=True,
         script=(
-            "read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
+            "IFS= read -r OS_BOOTSTRAP_PASSWORD\nexport OS_BOOTSTRAP_PASSWORD\n"
             "runuser -u keystone -- keystone-manage bootstrap --bootstrap-username admin"
             f" --bootstrap-project-name admin --bootstrap-role-name admin --bootstrap-service-name keystone"
             f" --bootstrap-region-id {region.name} --bootstrap-internal-url {internal}"
@@ -205,7 +222,9 @@ def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
 
 def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
     """`clouds.yaml`: `CLOUD` (of several regions: `CLOUD-REGION`) through the public VIP, and `…-internal` through the
-    internal one. Holds the administrator's password."""
+    internal one. `ca_path`: what verifies the public VIP; left out where every system trusts it. Holds the
+    administrator's password."""
+    trust = {} if system_trusts(cloud) else {"cacert": ca_path}
     clouds: dict[str, Any] = {}
     for region in cloud.regions.values():
         name = cloud.name if len(cloud.regions) == 1 else f"{cloud.name}-{region.name}"
@@ -217,7 +236,7 @@ def clouds_yaml(cloud: Cloud, ca_path: str) -> str:
             "project_domain_id": "default",
         }
         for suffix, url, extra in (
-            ("", endpoints.keystone_public(region), {"interface": "public", "cacert": ca_path}),
+            ("", endpoints.keystone_public(region), {"interface": "public", **trust}),
             ("-internal", endpoints.keystone_internal(region), {"interface": "internal"}),
         ):
             clouds[name + suffix] = {

@@ -22,8 +22,8 @@ SCRIPT = "/usr/lib/fournines/lease"
 DIRECTORY = "/etc/fournines/lease"
 
 
-def leased(cloud: Cloud, host: Host, made: units.Daemon) -> Iterable[Resource]:
-    """As `units.daemon`; the service has `DATABASE` among its `databases`."""
+def leased(cloud: Cloud, host: Host, made: units.Daemon, name: str) -> Iterable[Resource]:
+    """As `units.daemon`, under lease `name`; the service has `DATABASE` among its `databases`."""
     lease = timers(cloud).service_lease
     wanted = {
         "host": host.name,
@@ -42,19 +42,18 @@ def leased(cloud: Cloud, host: Host, made: units.Daemon) -> Iterable[Resource]:
     )
     yield Directory(DIRECTORY)
     yield File(
-        f"{DIRECTORY}/{made.name}.json",
+        f"{DIRECTORY}/{name}.json",
         json.dumps(wanted, indent=2) + "\n",
         mode=0o640,
         group=made.user,
         secret=True,
         triggers=(f"restart:{made.unit}",),
     )
-    command = f"{SCRIPT} {made.name} -- {made.command}"
+    command = f"{SCRIPT} {name} -- {made.command}"
     # What is said to systemd lags behind what was sent to the database by up to a sixth of the lease.
     yield from units.daemon(cloud, replace(made, command=command, watchdog=0.75 * lease))
 
 
-def held(host: Host, unit: str) -> Check:
-    """Some host works; asked on one of them."""
-    name = unit.removesuffix(".service")
+def held(host: Host, unit: str, name: str) -> Check:
+    """Some host works under lease `name`; asked on one of them."""
     return Check(f"one host runs {name}", host.name, f"{SCRIPT} {name} --holder", within=120, unit=unit)

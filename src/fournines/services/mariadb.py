@@ -2,14 +2,14 @@
 
 Why one writer: with several, Galera's optimistic certification makes APIs see deadlocks on commit, and Jepsen found
 stale reads and lost updates with no fault at all. The writer is a row in the database itself, so that Galera's total
-order makes every load balancer agree (`health.agent`); a node that is not Primary and Synced is never it.
+order makes every load balancer agree (`agent.observer`); a node that is not Primary and Synced is never it.
 
 Why flush at every commit: with 0 (what two peers ship) a coordinated crash loses acknowledged transactions.
 
 Why mariabackup for state transfer: rsync locks the donor's tables for the whole copy, and the donor may be the writer.
 The account is Debian's `mysql@localhost` by unix_socket, so no password lies in a file.
 
-Nodes are started in any order, together: `galera-start` asks the peers' agents which of them bootstraps.
+Nodes are started in any order, together: `galera-start` asks the peers' observers which of them bootstraps.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import Frontend, Port, UsesDatabase, present
+from fournines.services import quoting
+from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, iso8601
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -45,6 +48,21 @@ class Mariadb(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    #: Groups that MariaDB and MySQL read in other files.
+    aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {
+        "my.cnf": dict.fromkeys(("mysqld", "server", "mariadb", "galera", "mysqld_safe", "embedded"), "mariadbd")
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "my.cnf": tuple(
+            Timed("mariadbd", "wsrep_provider_options", timer, iso8601, part)
+            for part, timer in (
+                ("evs.keepalive_period", "evs_keepalive"),
+                ("evs.suspect_timeout", "evs_suspect"),
+                ("evs.inactive_timeout", "evs_inactive"),
+                ("evs.install_timeout", "evs_install"),
+            )
+        )
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer", always=False),
@@ -70,13 +88,12 @@ class Mariadb(Service):
             yield _accounts(cloud, host.region, network)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        members = len(cloud.hosts_of(self.name, host.region))
+        nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
         yield Check(
             "Galera is Primary and Synced with all members",
             host.name,
-            "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
-            " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -qx "
-            f"'{members} Primary Synced '",
+            # An arbitrator joins after the nodes that it arbitrates.
+            primary_of(*range(nodes, members_all + 1)),
             within=180,
             unit=UNIT,
         )
@@ -109,9 +126,28 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
     return found
 
 
+def primary_of(*sizes: int) -> str:
+    """Holds where the local node is Primary and Synced in a group of one of these sizes."""
+    wanted = "|".join(map(str, sizes))
+    return (
+        "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
+        " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -Eqx "
+        f"'({wanted}) Primary Synced '"
+    )
+
+
+def group_name(cloud: Cloud, region: str) -> str:
+    return f"{cloud.name}-{region}"
+
+
+def group_options(cloud: Cloud, host: Host) -> str:
+    """What every member of the group must have alike, an arbitrator too."""
+    return _joined(_group_communication(timers(cloud), host))
+
+
 def _config(cloud: Cloud, host: Host) -> str:
     region = cloud.region_of(host)
-    members = cloud.hosts_of("mariadb", host.region)
+    nodes = cloud.hosts_of("mariadb", host.region)
     server: dict[str, Any] = {
         "bind_address": host.address,
         "port": PORT,
@@ -130,21 +166,21 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
-        "wsrep_cluster_name": f"{cloud.name}-{region.name}",
-        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in members),
+        "wsrep_cluster_name": group_name(cloud, region.name),
+        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
         # The first member is the usual writer: asked last. The comma at the end allows any other.
-        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(members) if m != host),
+        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
     }
-    return ini({"mariadbd": server}, cloud.options("mariadb", "my.cnf"), true="ON", false="OFF")
+    return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
-def _provider_options(t: Timers, host: Host) -> str:
-    options = {
+def _group_communication(t: Timers, host: Host) -> dict[str, str]:
+    return {
         "evs.keepalive_period": _iso(t.evs_keepalive),
         "evs.inactive_check_period": _iso(t.evs_keepalive / 2),
         "evs.suspect_timeout": _iso(t.evs_suspect),
@@ -153,12 +189,22 @@ def _provider_options(t: Timers, host: Host) -> str:
         # A new view waits for the slowest member's join message; repeated once a second only, one lost costs a second.
         "evs.join_retrans_period": _iso(t.evs_keepalive),
         "gmcast.listen_addr": f"tcp://{host.address}:4567",
+    }
+
+
+def _provider_options(t: Timers, host: Host) -> str:
+    options = {
+        **_group_communication(t, host),
         "ist.recv_addr": f"{host.address}:4568",
         "gcache.size": GCACHE,
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
     }
+    return _joined(options)
+
+
+def _joined(options: Mapping[str, str]) -> str:
     return ";".join(f"{name}={value}" for name, value in options.items())
 
 
@@ -208,5 +254,5 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
     query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v)])
-    password = cloud.secrets.get(f"{name}.database")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

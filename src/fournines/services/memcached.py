@@ -13,6 +13,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -39,7 +40,7 @@ class Memcached(Service):
         yield Package("memcached")
         yield File(
             "/etc/memcached.conf",
-            flat(settings, cloud.options("memcached", "memcached.conf"), separator=" "),
+            flat(settings, operators(cloud, self.name, "memcached.conf"), separator=" "),
             triggers=restart,
         )
         yield from drop_in(UNIT)

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
@@ -22,12 +22,13 @@ from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/neutron/neutron.conf"
 ML2 = "/etc/neutron/plugins/ml2/ml2_conf.ini"
 FILES = f"--config-file {CONFIG} --config-file {ML2}"
-TUNNELS, EXTERNAL = "tenant", "external"
+TUNNELS = "tenant"
 #: Rows of a table that every start compares; the limit of Neutron's own examples is 1000 networks.
 VNIS = "1:4096"
 #: A router's namespace, its keepalived and the watcher of its state cost 120 MB a host.
@@ -80,6 +81,9 @@ class Neutron(Service):
         "ml2_conf.ini": ("neutron.ml2",),
         "uwsgi.ini": UWSGI,
     }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "neutron.conf": (Timed("DEFAULT", "agent_down_time", "agent_down"), Timed("nova", "timeout", "api_timeout"))
+    }
     functions: ClassVar[tuple[Function, ...]] = (Function("create_network", "creates a network"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
@@ -123,6 +127,10 @@ class Neutron(Service):
 
 def distributed(cloud: Cloud) -> bool:
     return cloud.pattern.network == "ovs-dvr"
+
+
+#: The timers in the file of every agent.
+TIMED = (Timed("agent", "report_interval", "report_interval"),)
 
 
 def agent(cloud: Cloud, host: Host) -> Sections:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
-from fournines.cloud.model import Cloud, Host
+from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, nova, openstack, sandbox, units
 from fournines.services.capabilities import Function
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 Mode = Literal["legacy", "dvr_snat", "dvr"]
@@ -35,10 +36,16 @@ class NeutronAgents(Service):
     roles: ClassVar[tuple[str, ...]] = ("network",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("neutron", "neutron_l2")
+    networks: ClassVar[tuple[str, ...]] = (EXTERNAL,)
     units: ClassVar[tuple[str, ...]] = (L3, DHCP, METADATA)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "dhcp_agent.ini": (*_ALL, "neutron.base.agent", "neutron.dhcp.agent"),
         **NAMESPACES,
+    }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "dhcp_agent.ini": neutron.TIMED,
+        "metadata_agent.ini": neutron.TIMED,
+        "l3_agent.ini": (*neutron.TIMED, Timed("DEFAULT", "ha_vrrp_advert_int", "router_advert")),
     }
     functions: ClassVar[tuple[Function, ...]] = (
         Function(

@@ -10,10 +10,10 @@ With distributed routers every such host also routes: it runs an L3 and a metada
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host
+from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, neutron_agents, openstack, sandbox, units
 from fournines.services.capabilities import Port
@@ -21,6 +21,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 
 CONFIG = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
 SWITCH = "openvswitch-switch.service"
@@ -52,6 +53,7 @@ class NeutronL2(Service):
     roles: ClassVar[tuple[str, ...]] = ("network", "compute")
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("neutron",)
+    networks: ClassVar[tuple[str, ...]] = (neutron.TUNNELS,)
     units: ClassVar[tuple[str, ...]] = (AGENT.unit, SWITCH, BRIDGES)
     ports: ClassVar[tuple[Port, ...]] = (
         # Of the kernel's own: no process listens, and in userspace Open vSwitch takes the packets before the kernel.
@@ -61,6 +63,14 @@ class NeutronL2(Service):
         "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
         **neutron_agents.NAMESPACES,
     }
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        **neutron_agents.NeutronAgents.timed,
+        "openvswitch_agent.ini": neutron.TIMED,
+    }
+
+    def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
+        """Hosts route by themselves only where routers are distributed."""
+        return () if file in neutron_agents.NAMESPACES and not neutron.distributed(cloud) else None
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("openvswitch-switch")
@@ -92,17 +102,14 @@ def routes(cloud: Cloud, host: Host) -> bool:
 def _bridges(cloud: Cloud, host: Host) -> Iterable[Resource]:
     region = cloud.region_of(host)
     restart = (f"restart:{BRIDGES}",)
-    tunnels, external = (
-        region.networks[name] if name in region.networks and name in host.addresses else None
-        for name in (neutron.TUNNELS, neutron.EXTERNAL)
-    )
+    tunnels = region.networks[neutron.TUNNELS] if neutron.TUNNELS in host.addresses else None
     address = f"{host.addresses[tunnels.name]}/{tunnels.cidr.prefixlen}" if tunnels else ""
     script = template(
         "neutron_l2/ovs-bridges.sh.j2",
         datapath=DATAPATH,
-        tunnels=tunnels.interface if tunnels else "",
+        tunnels=host.devices[tunnels.name] if tunnels else "",
         address=address,
-        external=external.interface if external else "",
+        external=host.devices.get(EXTERNAL, ""),
     )
     yield File(SCRIPT, script, mode=0o755, triggers=restart)
     yield File(
@@ -115,10 +122,10 @@ def _bridges(cloud: Cloud, host: Host) -> Iterable[Resource]:
 
 def _own(cloud: Cloud, host: Host) -> Sections:
     dvr = neutron.distributed(cloud)
-    mapped = neutron.EXTERNAL in host.addresses
+    mapped = EXTERNAL in host.devices
     ovs: dict[str, Any] = {
         "local_ip": host.addresses.get(neutron.TUNNELS, host.address),
-        "bridge_mappings": f"{neutron.EXTERNAL}:br-ex" if mapped else None,
+        "bridge_mappings": f"{EXTERNAL}:br-ex" if mapped else None,
     }
     return {
         "ovs": ovs,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -22,6 +23,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 CONFIG = "/etc/nova/nova.conf"
@@ -67,6 +69,12 @@ SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
 CONSOLE = _daemon("novncproxy", "console proxy")
 #: Seconds between two checks of the console proxy, which forks for each; a connection that is refused goes elsewhere.
 _CONSOLE_INTER = 5.0
+#: The timers in its file, beside those of every service's.
+TIMED = (
+    Timed("DEFAULT", "report_interval", "report_interval"),
+    Timed("DEFAULT", "service_down_time", "service_down"),
+    *(Timed(s, "timeout", "api_timeout") for s in ("glance", "neutron", "placement", "cinder", "keystone")),
+)
 
 
 class Nova(Service):
@@ -81,6 +89,7 @@ class Nova(Service):
     databases: ClassVar[tuple[str, ...]] = ("nova_api", "nova", "nova_cell0:nova")
     vhosts: ClassVar[tuple[str, ...]] = ("nova",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova.conf": TIMED}
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_servers", "lists servers"),
         Function(
@@ -128,7 +137,9 @@ class Nova(Service):
             inter=_CONSOLE_INTER,
             settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
         )
-        return (units.frontend(cloud, API), units.frontend(cloud, METADATA, public=False), console)
+        # Neutron's metadata agents say, signed, for which server they ask.
+        metadata = replace(units.frontend(cloud, METADATA, public=False), behind_proxy=True)
+        return (units.frontend(cloud, API), metadata, console)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("compute", "nova", API.port, "/v2.1")
@@ -150,8 +161,8 @@ def shared(cloud: Cloud, host: Host) -> Sections:
             "report_interval": math.ceil(t.report_interval),
             "service_down_time": math.ceil(t.service_down),
         },
-        "glance": {**session, "num_retries": 3},
-        "neutron": account,
+        "glance": {**session, "num_retries": 0},
+        "neutron": {**account, "http_retries": 0},
         "placement": account,
         "upgrade_levels": {"compute": "auto"},
         "vnc": {
@@ -165,6 +176,7 @@ def shared(cloud: Cloud, host: Host) -> Sections:
             "os_region_name": region.name,
             "catalog_info": "volumev3:cinderv3:internalURL",
             "timeout": session["timeout"],
+            "http_retries": 0,
         }
     return openstack.merged(sections, openstack.service_user(cloud, region, "nova"))
 

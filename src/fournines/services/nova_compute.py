@@ -20,6 +20,7 @@ from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 
 CONFIG = "/etc/nova/nova-compute.conf"
 IDENTITY = "/var/lib/nova/compute_id"
@@ -41,6 +42,7 @@ class NovaCompute(Service):
         Port(5900, "tcp", ("nova",), "consoles of servers, for the console proxy", last=6899, always=False),
     )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova-compute.conf": nova.TIMED}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

@@ -20,8 +20,8 @@ from fournines.services.capabilities import (
     Source,
     UsesCoordination,
     UsesDatabase,
+    guards,
     present,
-    quorum_group,
 )
 from fournines.services.service import HaPattern, Service
 
@@ -78,7 +78,7 @@ def reached(cloud: Cloud, host: Host, opening: Opening) -> IPv4Address | None:
     if opening.to != "hosts":
         vip = vips.internal if opening.to == "internal VIP" else vips.public
         return vip if BALANCER in host.services else None
-    votes = opening.port.source != "the voters" or host in quorum_group(cloud, host.region)
+    votes = opening.port.source != "the guards" or host in guards(cloud, host.region)
     return address(host, opening.port.network) if opening.service in host.services and votes else None
 
 
@@ -91,8 +91,8 @@ def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Ho
     """The hosts that `source` describes. Of `anyone` and `its network` there is no list."""
     if source == "every host":
         return cloud.regions[region].hosts
-    if source == "the voters":
-        return quorum_group(cloud, region)
+    if source == "the guards":
+        return guards(cloud, region)
     if source in ("anyone", "its network"):
         return ()
     kind = {"database clients": UsesDatabase, "coordination clients": UsesCoordination}

@@ -11,13 +11,18 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import endpoints, memcached, rabbitmq
+from fournines.services import endpoints, memcached, quoting, rabbitmq
 from fournines.services.mariadb import database_url
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource
+from fournines.services.timed import Timed
 from fournines.timing import timers
+from fournines.timing.timers import TOKEN_ATTEMPTS
 
 NOTIFICATIONS = "notifications"
+#: Attempts to validate a token beyond the first.
+TOKEN_RETRIES = TOKEN_ATTEMPTS - 1
 #: Of oslo.config's generator: what the sections that this module writes are described by.
 NAMESPACES = (
     *(f"oslo.{name}" for name in ("cache", "concurrency", "db", "log", "messaging", "middleware", "policy")),
@@ -26,6 +31,31 @@ NAMESPACES = (
     "osprofiler",
 )
 
+#: The timers among those sections, for every file that has them.
+TIMED = (
+    Timed("DEFAULT", "rpc_response_timeout", "rpc_response_timeout"),
+    Timed("oslo_messaging_rabbit", "heartbeat_timeout_threshold", "amqp_heartbeat"),
+    Timed("oslo_messaging_rabbit", "kombu_reconnect_delay", "amqp_reconnect_delay"),
+    Timed("oslo_messaging_rabbit", "kombu_missing_consumer_retry_timeout", "amqp_reply_retry"),
+    Timed("*database", "connection_recycle_time", "db_pool_recycle"),
+    Timed("*database", "max_retries", "db_max_retries"),
+    Timed("*database", "retry_interval", "db_retry_interval"),
+    Timed("keystone_authtoken", "http_connect_timeout", "token_timeout"),
+    Timed("keystone_authtoken", "memcache_pool_dead_retry", "memcache_dead_retry"),
+)
+
+#: Service -> options with which its clients repeat any request after a read timeout, a reset or a 503; fournines sets
+#: them to 0. Not among them: what repeats reads alone (`http_request_max_retries`, `swift_store_retry_get_count`), and
+#: Neutron's notifications (`http_retries`), which may arrive twice.
+_SESSION = ("connect_retries", "status_code_retries")
+REPEATS = {
+    "nova": (*_SESSION, "http_retries", "num_retries"),
+    "nova_compute": (*_SESSION, "http_retries", "num_retries"),
+    "cinder": ("glance_num_retries",),
+    "cinder_volume": ("glance_num_retries",),
+    "heat": ("client_retry_limit",),
+}
+
 
 def merged(*parts: Sections) -> Sections:
     """All of `parts`, section by section; a later one wins."""
@@ -33,13 +63,22 @@ def merged(*parts: Sections) -> Sections:
 
 
 def config_file(
-    cloud: Cloud, service: str, path: str, sections: Sections, *, group: str, units: Iterable[str]
+    cloud: Cloud,
+    service: str,
+    path: str,
+    sections: Sections,
+    *,
+    group: str,
+    units: Iterable[str],
+    options: Sections | None = None,
 ) -> Resource:
-    """A file of secrets that its group may read, the operator's options on top; every unit of `units` reads it."""
+    """A file of secrets that its group may read, the operator's options on top (`options`, or those of the file of that
+    name); every unit of `units` reads it."""
     name = path.rpartition("/")[2]
+    theirs = operators(cloud, service, name) if options is None else options
     return File(
         path,
-        ini(sections, cloud.options(service, name)),
+        ini(sections, theirs, encode=quoting.oslo),
         mode=0o640,
         group=group,
         secret=True,
@@ -72,7 +111,7 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
 
 def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
     """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
-    password = cloud.secrets.get(f"{vhost}.messaging")
+    password = quoting.userinfo(cloud.secrets.get(f"{vhost}.messaging"))
     nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.PORT}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 
@@ -105,6 +144,7 @@ def _rabbit(cloud: Cloud, name: str) -> Sections:
             "heartbeat_timeout_threshold": math.ceil(t.amqp_heartbeat),
             "heartbeat_rate": 3,
             "kombu_reconnect_delay": t.amqp_reconnect_delay,
+            "kombu_missing_consumer_retry_timeout": math.floor(t.amqp_reply_retry),
             # Each connection has an order of its own. `shuffle` would choose the dead node again, one time in three.
             "kombu_failover_strategy": "round-robin",
             "rabbit_retry_interval": 1,
@@ -140,19 +180,17 @@ def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
 
 
 def client(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
-    """`credentials`, and how to call another service: its internal endpoint, within the budget. A 503 is HAProxy's own
-    and was sent to nobody, so it is asked again."""
-    timeout = math.ceil(timers(cloud).api_timeout)
+    """`credentials`, and how to call another service: its internal endpoint, within the budget, once.
+
+    keystoneauth takes a read timeout and a reset for a failed connect, and repeats whatever the request was. HAProxy
+    repeats what changes nothing, and knows which that is."""
     return {
         **credentials(cloud, region, account),
         "region_name": region.name,
         "valid_interfaces": "internal",
-        "timeout": timeout or None,
-        "connect_retries": 3,
-        "connect_retry_delay": 0.5,
-        "status_code_retries": 3,
-        "status_code_retry_delay": 0.5,
-        "retriable_status_codes": 503,
+        "timeout": math.ceil(timers(cloud).api_timeout) or None,
+        "connect_retries": 0,
+        "status_code_retries": 0,
     }
 
 
@@ -167,8 +205,9 @@ def authtoken(cloud: Cloud, host: Host, account: str) -> Sections:
             "www_authenticate_uri": endpoints.keystone_public(region),
             "region_name": region.name,
             "interface": "internal",
-            "http_connect_timeout": math.ceil(t.api_timeout) or None,
-            "http_request_max_retries": 3,
+            # Of each attempt, to validate a token: a read, which may be repeated.
+            "http_connect_timeout": math.ceil(t.token_timeout) or None,
+            "http_request_max_retries": TOKEN_RETRIES,
             "service_token_roles": "service",
             "service_token_roles_required": True,
             "memcached_servers": f"{memcached.LOCAL}:{memcached.PORT}" if cached else None,

@@ -14,16 +14,19 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -43,6 +46,9 @@ class Rabbitmq(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "rabbitmq.conf": (Timed("", "net_ticktime", "net_ticktime"), Timed("", "heartbeat", "amqp_heartbeat"))
+    }
     ports: ClassVar[tuple[Port, ...]] = (
         Port(PORT, "tcp", "every host", "AMQP"),
         Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),
@@ -110,7 +116,7 @@ def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
 
 def urls(cloud: Cloud, region: Region, name: str) -> tuple[str, ...]:
     """AMQP URLs of vhost `name`, one a node. They hold the password."""
-    password = cloud.secrets.get(f"{name}.messaging")
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.messaging"))
     return tuple(f"amqp://{name}:{password}@{h.address}:{PORT}/{name}" for h in cloud.hosts_of("rabbitmq", region.name))
 
 
@@ -144,7 +150,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console": True,
         "log.console.level": "warning",
     }
-    return flat(settings, cloud.options("rabbitmq", "rabbitmq.conf"))
+    return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
 
 
 def _distribution(t: Timers) -> str:

@@ -3,20 +3,26 @@
 A file that takes the operator's `options` is built from *sections* (section -> option -> value) so that theirs replace
 ours by name; a file that does not (units, scripts) is a template. Both give the same bytes for the same cloud.
 
-Values: None leaves the option out (an operator's `null` removes ours); True/False become the format's words; a list
-repeats the option once per element.
+Values: None leaves the option out; True/False become the format's words; a list repeats the option once per element
+(`options.operators` has joined those that take one line). A `Secret` is written as `encode` says, which is the format's
+business (`services.quoting`). No value holds a line break: it would begin another option.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from fournines.cloud.secrets import Secret
+from fournines.errors import FourninesError
+
 Sections = Mapping[str, Mapping[str, Any]]
+Encode = Callable[[Secret], str]
 
 #: In the head of every text that fournines writes.
 MARK = "Managed by fournines"
@@ -37,26 +43,51 @@ def _many(value: Any) -> Sequence[Any]:
     return cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,)
 
 
-def _lines(options: Mapping[str, Any], true: str, false: str) -> Iterator[tuple[str, str]]:
+def _no_secrets(secret: Secret) -> str:
+    raise AssertionError(f"{secret.name} in a file that says nothing of how secrets are written")
+
+
+def _written(name: str, value: Any, true: str, false: str, encode: Encode) -> str:
+    """Raises FourninesError: it would not stay in its line."""
+    text = (
+        true
+        if value is True
+        else false
+        if value is False
+        else encode(value)
+        if isinstance(value, Secret)
+        else str(value)
+    )
+    if any(not c.isprintable() for c in name + text):
+        raise FourninesError(
+            f"The option {name!r} has a line break or a control character",
+            next="write it on one line",
+        )
+    return text
+
+
+def _lines(options: Mapping[str, Any], true: str, false: str, encode: Encode) -> Iterator[tuple[str, str]]:
     for name, value in options.items():
         for single in _many(value):
-            yield name, true if single is True else false if single is False else str(single)
+            yield name, _written(name, single, true, false, encode)
 
 
-def ini(ours: Sections, operators: Sections, true: str = "true", false: str = "false") -> str:
+def ini(
+    ours: Sections, operators: Sections, true: str = "true", false: str = "false", encode: Encode = _no_secrets
+) -> str:
     """`[section]` and `option = value`."""
     parts = [HEADER]
     for section, options in overlay(ours, operators).items():
-        body = "".join(f"{name} = {value}\n" for name, value in _lines(options, true, false))
+        body = "".join(f"{name} = {value}\n" for name, value in _lines(options, true, false, encode))
         parts.append(f"\n[{section}]\n{body}")
     return "".join(parts)
 
 
-def flat(ours: Mapping[str, Any], operators: Sections, separator: str = " = ") -> str:
+def flat(ours: Mapping[str, Any], operators: Sections, separator: str = " = ", encode: Encode = _no_secrets) -> str:
     """`option = value` without sections; the operator's are under the section `""`."""
     options = overlay({"": ours}, operators)[""]
     return HEADER + "".join(
-        f"{name}{separator}{value}".rstrip() + "\n" for name, value in _lines(options, "true", "false")
+        f"{name}{separator}{value}".rstrip() + "\n" for name, value in _lines(options, "true", "false", encode)
     )
 
 
@@ -65,29 +96,31 @@ def stanzas(ours: Sections, operators: Sections) -> str:
     parts = [HEADER]
     for section, options in overlay(ours, operators).items():
         shown = {k: None if v is False else v for k, v in options.items()}
-        body = "".join(f"    {name} {value}".rstrip() + "\n" for name, value in _lines(shown, "", ""))
+        body = "".join(f"    {name} {value}".rstrip() + "\n" for name, value in _lines(shown, "", "", _no_secrets))
         parts.append(f"\n{section}\n{body}")
     return "".join(parts)
 
 
 def blocks(ours: Sections, operators: Sections) -> str:
-    """Keepalived's form: `section { keyword value … }`; a list is a block of lines of its own."""
+    """Keepalived's form: `section { keyword value … }`; a list is a block of lines of its own. True: the keyword alone;
+    False: not at all."""
     parts = [HEADER]
     for section, options in overlay(ours, operators).items():
         body = ""
         for name, value in options.items():
+            lines = [_written(name, line, "", "", _no_secrets) for line in _many(None if value is False else value)]
             if isinstance(value, list | tuple):
-                inner = "".join(f"        {line}\n" for line in _many(value))
+                inner = "".join(f"        {line}\n" for line in lines)
                 body += f"    {name} {{\n{inner}    }}\n"
-            elif value is not None and value is not False:
-                body += f"    {name} {'' if value is True else value}".rstrip() + "\n"
+            else:
+                body += "".join(f"    {name} {line}".rstrip() + "\n" for line in lines)
         parts.append(f"\n{section} {{\n{body}}}\n")
     return "".join(parts)
 
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=select_autoescape(),  # by file name: no daemon's configuration, which escaping would corrupt
         undefined=StrictUndefined,
@@ -95,11 +128,18 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["shell"] = shell
+    return made
 
 
 def template(path: str, /, **values: Any) -> str:
     """`templates/PATH`, such as `mariadb/service.conf.j2`. A variable that is missing is an error here, not a blank."""
     return _environment().get_template(path).render(**values)
+
+
+def shell(text: object) -> str:
+    """One word of a POSIX shell."""
+    return shlex.quote(str(text))
 
 
 def ms(seconds: float) -> str:

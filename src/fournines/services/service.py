@@ -56,8 +56,15 @@ class Service(ABC):
     first_start: ClassVar[Rolling] = "together"
     #: Routes clients to the services that need it: where it already runs, it is changed after those behind it.
     fronts: ClassVar[bool] = False
+    #: Networks, beyond management and public, on which its hosts reach one another, or the world, where a region has
+    #: such: all of them are on it, or none is.
+    networks: ClassVar[tuple[str, ...]] = ()
     #: Units on a host, main one first: what a fault acts on, what `status` watches.
     units: ClassVar[tuple[str, ...]] = ()
+
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        """`units`, of a service that has others too where a cloud asks for them."""
+        return self.units
 
     @property
     def follows(self) -> tuple[str, ...]:

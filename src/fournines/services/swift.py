@@ -7,16 +7,18 @@ budget is left out and a hand-off takes its part; a read that is not answered at
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, sandbox, swift_rings, units
+from fournines.services import memcached, openstack, quoting, sandbox, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Service
+from fournines.services.timed import Timed
 from fournines.timing import timers
 
 UNIT = "swift-proxy.service"
@@ -39,13 +41,17 @@ class Swift(Service):
         Function("read_object", "reads an object"),
     )
 
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "proxy-server.conf": (Timed("filter:authtoken", "http_connect_timeout", "token_timeout"),)
+    }
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")
         yield from swift_rings.common(cloud, cloud.region_of(host))
         yield Directory("/var/cache/swift", owner="swift", group="swift")
         yield File(
             CONFIG,
-            ini(_config(cloud, host), cloud.options(self.name, "proxy-server.conf")),
+            ini(_config(cloud, host), operators(cloud, self.name, "proxy-server.conf"), encode=quoting.paste),
             mode=0o640,
             group="swift",
             secret=True,

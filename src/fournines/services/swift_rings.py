@@ -13,9 +13,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.services import quoting
+from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Resource, Task
 
+NETWORK = "storage"
 DEVICES = "/srv/node"
 DIRECTORY = "/etc/swift"
 SCRIPT = "/usr/lib/fournines/swift-rings"
@@ -27,7 +30,7 @@ PART_POWER = 10
 
 def address(host: Host) -> str:
     """Where a storage host is reached: on network `storage` where there is one."""
-    return str(host.addresses.get("storage", host.address))
+    return str(host.addresses.get(NETWORK, host.address))
 
 
 def devices(cloud: Cloud) -> dict[str, float]:
@@ -50,7 +53,7 @@ def common(cloud: Cloud, region: Region) -> Iterable[Resource]:
     own = {"swift-hash": salt, "storage-policy:0": {"name": "replicated", "default": "yes"}}
     yield File(
         f"{DIRECTORY}/swift.conf",
-        ini(own, cloud.options("swift", "swift.conf")),
+        ini(own, operators(cloud, "swift", "swift.conf"), encode=quoting.interpolated),
         mode=0o640,
         group="swift",
         secret=True,

@@ -17,6 +17,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, sandbox, swift_rings, units
 from fournines.services.capabilities import Port
+from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -44,6 +45,7 @@ class SwiftStorage(Service):
     roles: ClassVar[tuple[str, ...]] = ("storage",)
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    networks: ClassVar[tuple[str, ...]] = (swift_rings.NETWORK,)
     rolling: ClassVar[Rolling] = "by-zone"
     units: ClassVar[tuple[str, ...]] = (
         *(_server(kind) for kind in reversed(swift_rings.PORTS)),
@@ -96,7 +98,7 @@ def _of_kind(cloud: Cloud, host: Host, kind: str) -> Iterable[Resource]:
     path = f"/etc/swift/{kind}-server.conf"
     yield File(
         path,
-        ini(_config(host, kind), cloud.options("swift_storage", f"{kind}-server.conf")),
+        ini(_config(host, kind), operators(cloud, "swift_storage", f"{kind}-server.conf")),
         mode=0o640,
         group="swift",
         triggers=tuple(f"restart:{unit}" for unit in mine),
@@ -107,7 +109,7 @@ def _of_kind(cloud: Cloud, host: Host, kind: str) -> Iterable[Resource]:
     if kind == "object":
         yield File(
             "/etc/swift/internal-client.conf",
-            ini(_internal_client(host), cloud.options("swift_storage", "internal-client.conf")),
+            ini(_internal_client(host), operators(cloud, "swift_storage", "internal-client.conf")),
             mode=0o640,
             group="swift",
         )

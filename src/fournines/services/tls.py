@@ -7,8 +7,6 @@ bytes. P-256: every client has it, and its handshake costs a tenth of RSA-2048's
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -16,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from fournines.cloud.model import Cloud, Region
-from fournines.errors import FourninesError
+from fournines.errors import CloudFileError
+from fournines.services.certificate import Own, own
 
 CA_LIFETIME = timedelta(days=3650)
 SERVER_LIFETIME = timedelta(days=825)  # Apple's limit for a server certificate under a private CA
@@ -24,35 +23,44 @@ CLOCK_SKEW = timedelta(hours=1)  # of hosts behind the machine that signs
 
 
 def ca_certificate(cloud: Cloud) -> str:
-    """PEM of what clients must trust: the operator's `tls.ca` (or their certificate), else the cloud's own CA."""
-    own = cloud.tls.ca or cloud.tls.certificate
-    if own:
-        return _read(own)
+    """PEM of what hosts and clients verify the public VIP with: the operator's `tls.ca`, or what their certificate's
+    chain ends in, else the cloud's own CA. Raises CloudFileError with the place of what is wrong with theirs."""
+    theirs = _own(cloud)
+    if theirs:
+        return theirs.anchor
     key = _ca_key(cloud)
     return cloud.secrets.get("tls.ca.certificate", lambda: _sign_ca(cloud, key))
 
 
+def system_trusts(cloud: Cloud) -> bool:
+    """Whether users' machines verify the public VIP without being told of a CA."""
+    theirs = _own(cloud)
+    return bool(theirs and theirs.system)
+
+
 def server_pem(cloud: Cloud, region: Region) -> str:
     """Certificate, chain and key for the public VIP, in the one file that HAProxy reads. A secret."""
-    if cloud.tls.certificate and cloud.tls.key:
-        return _read(cloud.tls.certificate) + _read(cloud.tls.key)
-    name = f"tls.{region.name}.{region.vips.public}"  # a new VIP is a new certificate
+    theirs = _own(cloud)
+    if theirs:
+        return theirs.server
+    # Another name or VIP is another certificate.
+    name = ".".join(
+        ("tls", region.name, *([region.public_name] if region.public_name else []), str(region.vips.public))
+    )
     key = cloud.secrets.get(f"{name}.key", _new_key)
     ca = ca_certificate(cloud)
-    certificate = cloud.secrets.get(f"{name}.certificate", lambda: _sign_server(cloud, region.vips.public, key, ca))
+    certificate = cloud.secrets.get(f"{name}.certificate", lambda: _sign_server(cloud, region, key, ca))
     return certificate + key
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text().rstrip("\n") + "\n"
-    except OSError as error:
-        raise FourninesError(
-            "The certificate of the public VIP cannot be read",
-            where=str(path),
-            why=error.strerror or str(error),
-            next="correct `tls:` in the cloud file, or leave it out for a certificate of fournines' own CA",
-        ) from error
+def _own(cloud: Cloud) -> Own | None:
+    found, wrong = own(cloud)
+    fatal = [w for w in wrong if w.fatal]
+    if fatal:
+        file = cloud.places.file or cloud.name
+        problems = tuple(cloud.places.problem(w.path, w.what, w.change) for w in fatal)
+        raise CloudFileError(f"the certificate of {file} cannot be used", problems, next=f"fournines check {file}")
+    return found
 
 
 def _new_key() -> str:
@@ -119,13 +127,14 @@ def _sign_ca(cloud: Cloud, key_pem: str) -> str:
     )
 
 
-def _sign_server(cloud: Cloud, vip: IPv4Address, key_pem: str, ca_pem: str) -> str:
+def _sign_server(cloud: Cloud, region: Region, key_pem: str, ca_pem: str) -> str:
     key, ca_key = _load(key_pem), _load(_ca_key(cloud))
     ca = x509.load_pem_x509_certificate(ca_pem.encode())
+    names = [*(x509.DNSName(name) for name in region.public_hosts), x509.IPAddress(region.vips.public)]
     return _pem(
-        _builder(_name(str(vip)), ca.subject, SERVER_LIFETIME)
+        _builder(_name(region.public_host[:64]), ca.subject, SERVER_LIFETIME)
         .public_key(key.public_key())
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(vip)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import sandbox
+from fournines.services import endpoints, sandbox
 from fournines.services.capabilities import Frontend
+from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.sandbox import Sandbox
@@ -25,6 +26,9 @@ WORKERS = "/usr/lib/fournines/workers"
 GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
+
+#: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
+BODY = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +105,7 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         public_port=public_port,
         inter=_inter(cloud, api),
         repeatable=repeatable,
+        body=BODY,
         settings={"http-check disable-on-404": True},
     )
 
@@ -115,11 +120,11 @@ def asked(
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
-    vips = cloud.region_of(host).vips
+    region = cloud.region_of(host)
     urls = [f"http://{host.address}:{port}{path}"]
     if host == cloud.hosts_of(service, host.region)[0]:
-        urls.append(f"http://{vips.internal}:{port}{path}")
-        urls += [f"https://{vips.public}:{port}{path}"] if public else []
+        urls.append(endpoints.internal(region, port, path))
+        urls += [endpoints.public(region, port, path)] if public else []
     quoted = " ".join(f"'{url}'" for url in urls)
     name = unit.removesuffix(".service")
     yield Check(f"GET {path} of {name} is answered", host.name, f"{GET} {config} {quoted}", within=180, unit=unit)
@@ -270,4 +275,4 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "route-if": f"exists:{api.drain_file} break:404 Not Found",
         "route-label": "serve",
     }
-    return ini({"uwsgi": settings}, cloud.options(api.service, api.options))
+    return ini({"uwsgi": settings}, operators(cloud, api.service, api.options))

@@ -16,17 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.services import quoting
 from fournines.services.capabilities import Port, UsesCoordination, present
 from fournines.services.drop_in import drop_in
+from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
 
 USER = "valkey"
@@ -52,6 +55,9 @@ class Valkey(Service):
         Port(SENTINEL_PORT, "tcp", "its own members", "Sentinels among themselves"),
         Port(SENTINEL_PORT, "tcp", "coordination clients", "who is the master"),
     )
+    timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
+        "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
+    }
 
     def failover(self, cloud: Cloud) -> float:
         """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""
@@ -69,10 +75,9 @@ class Valkey(Service):
             ("sentinel", SENTINEL, _sentinel(cloud, host)),
         ):
             restart = (f"restart:{unit}",)
-            text = flat(settings, cloud.options(self.name, f"{kind}.conf"), separator=" ")
-            yield File(
-                f"/etc/valkey/fournines-{kind}.conf", text, mode=0o640, group=USER, secret=True, triggers=restart
-            )
+            path = f"/etc/valkey/fournines-{kind}.conf"
+            text = flat(settings, operators(cloud, self.name, f"{kind}.conf"), separator=" ", encode=quoting.valkey)
+            yield File(path, text, mode=0o640, group=USER, secret=True, triggers=restart)
             yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
             yield Unit(unit)
 
@@ -98,7 +103,9 @@ def url(cloud: Cloud, region: Region, account: str, **options: Any) -> str:
         ("socket_keepalive", "true"),
         *options.items(),
     ]
-    return f"redis://{account}:{cloud.secrets.get(f'{account}.valkey')}@{first}?{urlencode(query, safe=':')}"
+    # Neither tooz nor Gnocchi decodes it.
+    password = quoting.unreserved(cloud.secrets.get(f"{account}.valkey"), "the readers of its address decode nothing")
+    return f"redis://{account}:{password}@{first}?{urlencode(query, safe=':')}"
 
 
 def coordination(cloud: Cloud, region: Region, account: str) -> str:

@@ -8,6 +8,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.errors import SmokeError
 from fournines.services import endpoints, tls
 from fournines.smoke.model import PREFIX, Site
+from fournines.smoke.pinned import pin
 
 
 def site(cloud: Cloud, region: Region, *, timeout: float = 180.0, project: str = "admin", prefix: str = PREFIX) -> Site:
@@ -35,6 +36,7 @@ def site(cloud: Cloud, region: Region, *, timeout: float = 180.0, project: str =
         api_timeout=60,
         app_name="fournines-smoke",
     )
+    pin(connection.session.session, region.public_hosts)
     try:
         connection.authorize()
     except Exception as error:

@@ -12,6 +12,7 @@ import requests
 from fournines.cloud.model import Region
 from fournines.services.horizon import PUBLIC_PORT
 from fournines.smoke.model import SIGNED_IN
+from fournines.smoke.pinned import pin
 
 _TOKEN = re.compile(r"name=['\"]csrfmiddlewaretoken['\"] value=['\"]([^'\"]+)")
 TIMEOUT = 30
@@ -31,7 +32,7 @@ def sign_in(region: Region, password: str, ca: Path) -> str:
 def signed_in(region: Region, password: str, ca: Path) -> Generator[requests.Session, None, None]:
     """A browser with the administrator's session. Raises RuntimeError, requests.RequestException."""
     login = address(region, "/auth/login/")
-    with _browser(ca) as browser:
+    with _browser(region, ca) as browser:
         form = browser.get(login, timeout=TIMEOUT)
         form.raise_for_status()
         token = _TOKEN.search(form.text)
@@ -45,12 +46,12 @@ def signed_in(region: Region, password: str, ca: Path) -> Generator[requests.Ses
 
 
 def address(region: Region, path: str) -> str:
-    return f"https://{region.vips.public}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}") + path
+    return f"https://{region.public_host}" + ("" if PUBLIC_PORT == 443 else f":{PUBLIC_PORT}") + path
 
 
-def console_page(url: str, ca: Path) -> str:
+def console_page(region: Region, url: str, ca: Path) -> str:
     """The console's page comes through the load balancer."""
-    with _browser(ca) as browser:
+    with _browser(region, ca) as browser:
         reply = browser.get(url, timeout=TIMEOUT)
         reply.raise_for_status()
     if "noVNC" not in reply.text:
@@ -58,9 +59,9 @@ def console_page(url: str, ca: Path) -> str:
     return url.partition("?")[0]
 
 
-def _browser(ca: Path) -> requests.Session:
+def _browser(region: Region, ca: Path) -> requests.Session:
     """It trusts `ca` alone, and each request is a connection of its own."""
-    browser = requests.Session()
+    browser = pin(requests.Session(), region.public_hosts)
     browser.trust_env = False  # REQUESTS_CA_BUNDLE would go before `verify`
     browser.verify = str(ca)
     browser.headers["Connection"] = "close"

@@ -126,7 +126,7 @@ def metric(site: Site) -> str:
 
 def console(site: Site) -> str:
     made = site.connection.compute.create_server_remote_console(site.made["server"], protocol="vnc", type="novnc")
-    return console_page(str(made.url), site.ca)
+    return console_page(site.region, str(made.url), site.ca)
 
 
 def dashboard(site: Site) -> str:

@@ -30,12 +30,14 @@ def derive(detect: float) -> Timers:
 
     suspect = scaled(1.5, SAFE_EVS_SUSPECT)
     return Timers(
-        # A cut follows an advert by up to one interval: backups take over from 2 adverts after it, holders leave first.
         vrrp_advert=scaled(0.15, 0.05),
-        vip_lease=scaled(0.25, 0.07),
+        # Ends before the others may vote for another host, which is when they take this one for dead.
+        vip_lease=scaled(0.35, 0.07),
         agent_heartbeat=scaled(0.05, 0.02),
         # Not before a cut-off database writer has stopped: agents do after half their patience with it.
         dead_host=scaled(0.4, 0.4),
+        # As Galera: survivors of a loss that suspected one another over a stall of a second would serve nobody.
+        degraded=scaled(1.5, 1.5),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Fourteen APIs, three load balancers: at `check_inter` it is 84 checks a second and a quarter of a core, for
@@ -47,11 +49,11 @@ def derive(detect: float) -> Timers:
         check_rise=1,
         # Answered by the kernel, however busy its host: what waits for more is a dead host, and goes to another one.
         connect_timeout=scaled(0.5, 0.5),
-        client_timeout=scaled(15.0, 60.0),
-        server_timeout=scaled(15.0, 60.0),
+        client_timeout=scaled(30.0, 60.0),
+        server_timeout=scaled(30.0, 60.0),
         queue_timeout=10.0,
         retries=3,
-        retry_on="conn-failure empty-response response-timeout 502 503",
+        retry_on="conn-failure empty-response response-timeout 500 502 503 504",
         shutdown_sessions=True,
         last_resort=True,
         # Galera takes keepalive up to suspect/3, and install between 2*keepalive and inactive.
@@ -74,15 +76,18 @@ def derive(detect: float) -> Timers:
         amqp_heartbeat=scaled(6.0, 6.0),
         # With a connect to a dead broker less than LISTENER_PATIENCE (rules).
         amqp_reconnect_delay=min(scaled(0.5, 0.25), 1.5),
-        rpc_response_timeout=scaled(7.5, 30.0),
+        amqp_reply_retry=scaled(8.5, 30.0),  # as long as anybody waits for one
+        rpc_response_timeout=scaled(8.5, 30.0),
         db_pool_recycle=280,
         db_max_retries=10,
         db_retry_interval=1.0,
-        db_read_timeout=scaled(10.0, 10.0),
+        db_read_timeout=scaled(7.0, 10.0),
         db_connect_timeout=scaled(2.0, 2.0),
         memcache_socket_timeout=scaled(0.25, 0.25),
         memcache_dead_retry=30.0,
-        api_timeout=scaled(7.5, 30.0),
+        # Each layer waits longer than the one below it may work: database, RPC, a service's request, a user's request.
+        api_timeout=scaled(23.0, 45.0),
+        token_timeout=scaled(7.5, 15.0),
         report_interval=5.0,
         service_down=20.0,
         agent_down=20.0,
@@ -127,6 +132,7 @@ def _peer(
         vip_lease=vip_lease,
         agent_heartbeat=vip_lease / 10,
         dead_host=0.0,
+        degraded=vip_lease,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default
@@ -155,6 +161,7 @@ def _peer(
         net_ticktime=60.0,
         amqp_heartbeat=60.0,
         amqp_reconnect_delay=1.0,
+        amqp_reply_retry=60.0,
         rpc_response_timeout=60.0,
         db_pool_recycle=db_pool_recycle,
         db_max_retries=db_max_retries,
@@ -164,6 +171,7 @@ def _peer(
         memcache_socket_timeout=1.0,
         memcache_dead_retry=300.0,
         api_timeout=0.0,
+        token_timeout=0.0,
         report_interval=10.0,
         service_down=service_down,
         agent_down=agent_down,

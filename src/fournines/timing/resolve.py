@@ -14,6 +14,18 @@ from fournines.timing.profiles import NAMES, PEERS, profile
 from fournines.timing.timers import Timers
 
 _TYPES = get_type_hints(Timers)
+#: What the kernel takes (net/ipv4/sysctl_net_ipv4.c); its counts are bytes.
+_BOUNDS = {
+    "tcp_keepalive_time": (1, 32_767),
+    "tcp_keepalive_interval": (1, 32_767),
+    "tcp_keepalive_probes": (1, 127),
+    "tcp_retries2": (0, 255),
+    "tcp_syn_retries": (1, 127),
+    "tcp_syn_linear_timeouts": (0, 127),
+    "db_max_retries": (-1, 1_000_000),
+}
+#: Of the others: seconds, or a count. A day is longer than anybody waits.
+_MOST = 86_400
 #: The text timers, and what they may be; `retry_on` is HAProxy's to judge.
 _CHOICES = {"database_check": ("agent", "tcp")}
 
@@ -65,7 +77,7 @@ def _value(name: str, written: float | bool | str) -> float | bool | str:
     value = duration(written) if kind is float else written
     if kind is int and type(value) is not int:
         raise ValueError(f"{name} takes a whole number, not {written!r}")
-    least = -1 if name == "db_max_retries" else 0
-    if value < least:  # pyright: ignore[reportOperatorIssue]
-        raise ValueError(f"{name} cannot be {written}")
+    least, most = _BOUNDS.get(name, (0, _MOST))
+    if not least <= value <= most:  # pyright: ignore[reportOperatorIssue]
+        raise ValueError(f"{name} is from {least} to {most:,}, not {written}")
     return value

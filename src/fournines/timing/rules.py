@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fournines.timing.timers import WRITER_PATIENCE, Timers
+from fournines.timing.timers import TOKEN_ATTEMPTS, WRITER_PATIENCE, Timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,11 @@ class Contradiction:
     fatal: bool = True
 
 
-#: Seconds after which a database writer that is cut off has stopped acting (`health.agent.writer`).
+#: Seconds after which a database writer that is cut off has stopped acting (`agent.observer.writer`).
 CUT_OFF_WRITER = WRITER_PATIENCE / 2
+
+#: Seconds for which a guard, real-time and locked in memory, was seen to be late on saturated hosts.
+STALL = 0.2
 
 #: Seconds after which an idle listener of oslo.messaging looks up from its connection (ACK_REQUEUE_EVERY_SECONDS_MAX),
 #: and, if that is lost, from trying the same broker again. Kombu gives a connect up after as long.
@@ -48,11 +51,6 @@ def takeover(t: Timers) -> float:
     return 3 * t.vrrp_advert
 
 
-def lease_ends(t: Timers) -> float:
-    """Seconds after a cut by which a holder has left at the latest: agents look at the lease twice a heartbeat."""
-    return t.vip_lease + t.agent_heartbeat / 2
-
-
 def frozen_backend(t: Timers) -> float:
     """Seconds until HAProxy leaves a backend that accepts connections and never answers, at worst."""
     return t.check_inter + t.check_fall * t.check_timeout + (t.check_fall - 1) * t.check_fastinter
@@ -69,43 +67,57 @@ def idle_connection(t: Timers) -> float:
 
 
 def _vip(t: Timers) -> Iterator[Contradiction]:
-    # The last advert may have been sent a whole interval before the cut, the last heartbeat just before it.
-    earliest = takeover(t) - t.vrrp_advert
-    if t.vip_quorum and lease_ends(t) >= earliest:
-        yield Contradiction(
-            ("vip_lease", "vrrp_advert"),
-            f"a VIP holder that is cut off leaves after up to {lease_ends(t):g} s, but a backup may take the VIP over "
-            f"{earliest:g} s after the cut",
-            "in a partition two hosts would hold the VIP at the same time, and both would serve",
-            f"vip_lease below {earliest - t.agent_heartbeat / 2:g}, or a longer vrrp_advert",
-        )
+    if not t.vip_quorum:
+        return
     if t.vip_lease < 3 * t.agent_heartbeat:
         yield Contradiction(
             ("vip_lease", "agent_heartbeat"),
-            f"the VIP's lease of {t.vip_lease:g} s spans fewer than three heartbeats of {t.agent_heartbeat:g} s",
-            "one lost packet would move the VIP",
+            f"a vote for the VIP's holder stands for {t.vip_lease:g} s, fewer than three heartbeats of "
+            f"{t.agent_heartbeat:g} s",
+            "one lost packet would shut the VIP",
             f"vip_lease of at least {3 * t.agent_heartbeat:g}, or more frequent heartbeats",
+        )
+    if t.degraded < t.vip_lease:
+        yield Contradiction(
+            ("degraded", "vip_lease"),
+            f"degraded ({t.degraded:g} s) is shorter than vip_lease ({t.vip_lease:g} s)",
+            "the survivors of a loss would be less patient with one another than before it",
+            f"degraded of at least {t.vip_lease:g}",
+        )
+    if 0 < t.dead_host < t.vip_lease:
+        yield Contradiction(
+            ("dead_host", "vip_lease"),
+            f"a silent host is declared dead after {t.dead_host:g} s, but the votes for it stand for {t.vip_lease:g} s",
+            "the VIP stays away until they have ended",
+            f"vip_lease of at most {t.dead_host:g}",
+            fatal=False,
+        )
+    if 0 < t.vip_lease <= STALL:
+        yield Contradiction(
+            ("vip_lease",),
+            f"a vote for the VIP's holder stands for {t.vip_lease:g} s",
+            "scheduling on a saturated host was seen to stall for as long: the VIP would shut with nothing broken",
+            f"vip_lease above {STALL:g}; `fournines status` shows what the hosts' own worst delay is",
+            fatal=False,
         )
 
 
 def _departed(t: Timers) -> Iterator[Contradiction]:
     if not t.dead_host:
         return
-    holds = lease_ends(t) if t.vip_quorum else 0.0
-    least = max(CUT_OFF_WRITER, holds)
-    if t.dead_host < least:
+    if t.dead_host < CUT_OFF_WRITER:
         yield Contradiction(
-            ("dead_host", "vip_lease"),
-            f"a silent host is given up after {t.dead_host:g} s, but one that was cut off holds the VIP for up to "
-            f"{holds:g} s and takes writes for up to {CUT_OFF_WRITER:g} s",
+            ("dead_host",),
+            f"a silent host is declared dead after {t.dead_host:g} s, but one that was cut off takes writes for up to "
+            f"{CUT_OFF_WRITER:g} s",
             "the others would put a successor beside it while it still serves",
-            f"dead_host of at least {least:g}",
+            f"dead_host of at least {CUT_OFF_WRITER:g}",
         )
     if t.dead_host < 6 * t.agent_heartbeat:
         yield Contradiction(
             ("dead_host", "agent_heartbeat"),
             f"dead_host ({t.dead_host:g} s) spans fewer than six heartbeats of {t.agent_heartbeat:g} s",
-            "a host would be given up before it was asked three times",
+            "a host would be declared dead before it was asked three times",
             f"dead_host of at least {6 * t.agent_heartbeat:g}",
         )
 
@@ -178,6 +190,46 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
             "every call that meets one fails, and so does the request that needed it",
             f"api_timeout above {frozen_api(t):g}",
         )
+    if 0 < t.api_timeout <= t.rpc_response_timeout < t.server_timeout:
+        yield Contradiction(
+            ("api_timeout", "rpc_response_timeout"),
+            f"one service gives up on another after {t.api_timeout:g} s, which itself waits up to "
+            f"{t.rpc_response_timeout:g} s for an RPC (rpc_response_timeout)",
+            "what was asked for is done all the same, and nobody has its result: ports and volumes without an owner",
+            f"api_timeout above {t.rpc_response_timeout:g}",
+        )
+    if t.api_timeout >= t.server_timeout:
+        yield Contradiction(
+            ("api_timeout", "server_timeout"),
+            f"api_timeout ({t.api_timeout:g} s) is not shorter than server_timeout ({t.server_timeout:g} s)",
+            "the client gets a 504 from the load balancer while one service still waits for another",
+            f"api_timeout below {t.server_timeout:g}",
+        )
+    validation = TOKEN_ATTEMPTS * t.token_timeout
+    if validation > (t.api_timeout or t.server_timeout):
+        yield Contradiction(
+            ("token_timeout", "api_timeout"),
+            f"{TOKEN_ATTEMPTS} attempts of {t.token_timeout:g} s to validate a token take {validation:g} s, and the "
+            f"caller gives up after {t.api_timeout or t.server_timeout:g} s",
+            "the request is given up before anything was done for it",
+            f"token_timeout of at most {(t.api_timeout or t.server_timeout) / TOKEN_ATTEMPTS:g}",
+        )
+    if 0 < t.token_timeout <= t.db_read_timeout < t.rpc_response_timeout:
+        yield Contradiction(
+            ("token_timeout", "db_read_timeout"),
+            f"an API gives Keystone {t.token_timeout:g} s to validate a token, Keystone its database "
+            f"{t.db_read_timeout:g} s",
+            "a failover of the database becomes an error where it would have been a wait",
+            f"token_timeout above {t.db_read_timeout:g}",
+        )
+    if t.rpc_response_timeout <= t.db_read_timeout <= t.server_timeout:
+        yield Contradiction(
+            ("rpc_response_timeout", "db_read_timeout"),
+            f"an RPC is given up after {t.rpc_response_timeout:g} s, while who answers it waits up to "
+            f"{t.db_read_timeout:g} s for the database",
+            "the caller reports a failure of what then succeeds",
+            f"rpc_response_timeout above {t.db_read_timeout:g}",
+        )
     if 0 < t.db_read_timeout <= t.evs_inactive + t.evs_install:
         yield Contradiction(
             ("db_read_timeout", "evs_inactive", "evs_install"),
@@ -233,6 +285,14 @@ def _bus(t: Timers) -> Iterator[Contradiction]:
             f"a dead broker is noticed after {noticed:g} s, an RPC gives up after {t.rpc_response_timeout:g} s",
             "every call in flight fails, where a reconnect in time would have delivered its reply",
             f"amqp_heartbeat or tcp_user_timeout below {t.rpc_response_timeout:g}",
+        )
+    if t.amqp_reply_retry > t.rpc_response_timeout:
+        yield Contradiction(
+            ("amqp_reply_retry", "rpc_response_timeout"),
+            f"a reply is offered for {t.amqp_reply_retry:g} s to a caller that waits {t.rpc_response_timeout:g} s",
+            "a worker is kept from other work for an answer that nobody wants any more",
+            f"amqp_reply_retry of at most {t.rpc_response_timeout:g}",
+            fatal=False,
         )
     connecting = min(failed_connect(t), LISTENER_PATIENCE)
     if t.amqp_reconnect_delay + connecting >= LISTENER_PATIENCE:

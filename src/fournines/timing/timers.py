@@ -13,16 +13,20 @@ from typing import Annotated
 #: above a scheduling stall of an agent, well below the clients' patience.
 WRITER_PATIENCE = 0.8
 
+#: Attempts of an API to have a token validated, each of `token_timeout`.
+TOKEN_ATTEMPTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Timers:
     # VIP
     vrrp_advert: Annotated[float, "keepalived `advert_int`; a backup takes over after 3 adverts + skew"]
-    vip_lease: Annotated[float, "a holder that has not heard a majority of agents for so long gives the VIP up"]
-    agent_heartbeat: Annotated[float, "UDP between health agents"]
+    vip_lease: Annotated[float, "how long a vote for the VIP's holder stands: cut off, it serves no longer than that"]
+    agent_heartbeat: Annotated[float, "UDP between the hosts' guards"]
     dead_host: Annotated[
-        float, "a host whose agent and kernel are both silent for so long is given up by all others; 0: never"
+        float, "a host whose guard and kernel are both silent for so long is declared dead by the others; 0: never"
     ]
+    degraded: Annotated[float, "what `vip_lease` and `dead_host` are while a voter is away: a stall is no second loss"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]
@@ -55,6 +59,10 @@ class Timers:
     net_ticktime: Annotated[float, "Erlang: a silent broker is down after 0.75 to 1.25 of it"]
     amqp_heartbeat: Annotated[float, "oslo.messaging `heartbeat_timeout_threshold`"]
     amqp_reconnect_delay: Annotated[float, "oslo.messaging `kombu_reconnect_delay`"]
+    amqp_reply_retry: Annotated[
+        float,
+        "oslo.messaging `kombu_missing_consumer_retry_timeout`: a reply is offered for so long to a caller that left",
+    ]
     rpc_response_timeout: Annotated[float, "oslo.messaging `rpc_response_timeout`"]
     # Database clients
     db_pool_recycle: Annotated[int, "oslo.db `connection_recycle_time`"]
@@ -67,6 +75,9 @@ class Timers:
     memcache_dead_retry: Annotated[float, "oslo.cache `memcache_dead_retry`"]
     # Between services
     api_timeout: Annotated[float, "keystoneauth `timeout`: one service's request to another; 0: none"]
+    token_timeout: Annotated[
+        float, "keystonemiddleware `http_connect_timeout`: of each of three attempts to validate a token; 0: none"
+    ]
     # Agents of services
     report_interval: Annotated[float, "Nova's and Neutron's `report_interval`"]
     service_down: Annotated[float, "Nova `service_down_time`"]

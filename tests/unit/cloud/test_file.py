@@ -104,14 +104,69 @@ def test_a_role_used_in_one_region_leaves_the_controllers_of_another_whole() -> 
     assert len(cloud.hosts_of("mariadb", "south")) == 3
 
 
-def test_other_networks_give_the_same_offset_where_it_fits(write: Write) -> None:
-    text = SMALL.replace("public: {", "tiny: 198.18.2.0/28\n      public: {")
-    hosts = small(load(write(text)))
+def test_other_networks_give_the_same_offset(write: Write) -> None:
+    hosts = small(load(write(SMALL.replace("public: {", "tiny: 198.18.2.0/27\n      public: {"))))
     assert hosts["cmp2"].addresses == {
         "management": IPv4Address("198.18.0.22"),
         "public": IPv4Address("198.18.1.22"),
+        "tiny": IPv4Address("198.18.2.22"),
     }
-    assert hosts["ctl1"].addresses["tiny"] == IPv4Address("198.18.2.11")
+
+
+@pytest.mark.parametrize(
+    ("cidr", "says"),
+    [
+        ("198.18.2.0/29", ["ctl1 has no address on network tiny: offset 11", "cmp1 and 2 more hosts have"]),
+        ("198.18.2.0/28", ["cmp1 and 2 more hosts have no address on network tiny: offset 21"]),
+        ("198.18.2.0/255.255.255.232", []),
+        ("198.18.2.16/28", ["cmp1 and 2 more hosts have no address on network tiny: offset 21"]),
+    ],
+)
+def test_a_network_in_which_a_host_s_offset_does_not_fit_names_both(write: Write, cidr: str, says: list[str]) -> None:
+    found = problems(write(SMALL.replace("public: {", f"tiny: {cidr}\n      public: {{")))
+    if not says:
+        assert "CIDR" in found[0] or "network" in found[0]
+        return
+    assert len(found) == len(says)
+    for line, expected in zip(found, says, strict=True):
+        assert expected in line
+        assert "addresses: {tiny: ADDRESS}, or {tiny: null}" in line
+
+
+def test_a_range_that_ends_outside_names_its_first_host_outside(write: Write) -> None:
+    text = SMALL.replace("public: {", "tiny: 198.18.2.0/27\n      public: {").replace("cmp[1-3]", "cmp[01-20]")
+    [said] = problems(write(text))
+    assert 'regions.phx.hosts."cmp[01-20]": cmp11 and 9 more hosts have no address on network tiny: offset 31' in said
+
+
+def test_the_network_that_leads_out_takes_a_device_and_no_address(write: Write) -> None:
+    text = SMALL.replace("public: {", "external: {cidr: 203.0.113.0/29, interface: eno3}\n      public: {")
+    text = text.replace("roles: [compute]", "roles: [compute], addresses: {external: null}")
+    hosts = small(load(write(text)))
+    assert hosts["ctl1"].devices == {"management": "management", "external": "eno3", "public": "bond1"}
+    assert "external" not in hosts["ctl1"].addresses
+    assert "external" not in hosts["cmp1"].devices
+
+
+def test_a_host_has_devices_of_its_own(write: Write) -> None:
+    text = SMALL.replace("roles: [controller]", "roles: [controller], interfaces: {management: eno1, public: eno2}")
+    hosts = small(load(write(text)))
+    assert hosts["ctl1"].devices == {"management": "eno1", "public": "eno2"}
+    assert hosts["cmp1"].devices == {"management": "management", "public": "bond1"}
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("interfaces: {manegement: eno1}", "unknown network manegement; did you mean management?"),
+        ("interfaces: {management: a-name-of-16-letters}", "an interface's name: at most 15"),
+        ("interfaces: {management: bond1}", "bond1 is the device of public and of management"),
+        ("interfaces: {public: eno1}, addresses: {public: null}", "it is not attached to public"),
+    ],
+)
+def test_devices_that_cannot_be(write: Write, more: str, says: str) -> None:
+    [said] = problems(write(SMALL.replace("roles: [controller]", f"roles: [controller], {more}")))
+    assert says in said
 
 
 def test_addresses_of_one_s_own(write: Write) -> None:

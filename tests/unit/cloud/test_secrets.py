@@ -33,11 +33,10 @@ def test_a_secret_is_made_once_and_kept(path: Path) -> None:
 def test_every_text_survives(path: Path) -> None:
     values = {
         "pem": PEM,
-        "odd": "  'x': #y\t\"z\" ",
+        "odd": "'x': #y \"z\" \\ $@:/%?&*!|>{}[]",
         "no": "no",
         "number": "123",
         "null": "~",
-        "lines": "\na\n\n b\n\n",
     }
     secrets = Secrets.load(path)
     for name, value in values.items():
@@ -73,6 +72,31 @@ def test_a_damaged_file_is_refused_without_showing_it(path: Path, text: str) -> 
     path.chmod(0o600)
     with pytest.raises(CloudFileError, match="is damaged"):
         Secrets.load(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "next"),
+    [
+        ("12345678", "put its value in quotes"),
+        ("1e9", "put its value in quotes"),
+        ("true", "put its value in quotes"),
+        ("2025-01-01", "put its value in quotes"),
+        ("", "a new one is made"),
+        ("[a]", "a new one is made"),
+        ('"a\\nb"', "printable ASCII"),
+        ('"a\\tb"', "printable ASCII"),
+        ('" a"', "without blanks at its ends"),
+        ("pass-wörd", "printable ASCII"),
+        ('""', "printable ASCII"),
+    ],
+)
+def test_a_value_that_cannot_be_written_everywhere_is_refused_by_its_name(path: Path, value: str, next: str) -> None:
+    path.write_text(f"fine: x\nkeystone.admin: {value}\n")
+    path.chmod(0o600)
+    with pytest.raises(CloudFileError, match=r"keystone\.admin") as refused:
+        Secrets.load(path)
+    assert next in refused.value.next
+    assert not value or value not in str(refused.value)
 
 
 def test_an_empty_file_has_no_secrets(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from fournines.cloud.source import Place, Places, dotted, parse
@@ -88,12 +90,55 @@ def test_the_place_of_a_syntax_error() -> None:
     assert read("a: 1\nb: [1, 2\nc: 3\n")[2][0].startswith("3:2 .: ")
 
 
-def test_aliases_that_multiply_are_refused() -> None:
+def bomb() -> str:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    data, _, problems = read("\n".join(lines))
+    return "\n".join(lines)
+
+
+def chain(merge: bool) -> str:
+    """Each line repeats the one above it."""
+    link = "{{<<: [*a{0}, *a{0}], k{1}: 1}}" if merge else "[*a{0}]"
+    lines = ["a0: &a0 {k: 1}"] + [f"a{n}: &a{n} " + link.format(n - 1, n) for n in range(1, 3000)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (bomb(), "its aliases stand for 111,111 values"),
+        (chain(merge=True), "its aliases stand for"),
+        (chain(merge=False), "nested too deeply"),
+        ("[" * 3000, "nested too deeply"),
+        ("[" * 3000 + "]" * 3000, "nested too deeply"),
+        ("{a: " * 3000, "nested too deeply"),
+        ("[{" * 3000, "nested too deeply"),
+        ("- " * 3000, "nested too deeply"),
+        ("? " * 3000, "nested too deeply"),
+        ("[\n" * 3000, "nested too deeply"),
+        ("\n".join(" " * n + "a:" for n in range(3000)), "nested too deeply"),
+    ],
+    ids=["bomb", "merges", "aliases", "brackets", "pairs", "flow", "mixed", "dashes", "keys", "lines", "block"],
+)
+def test_what_would_take_minutes_is_refused_at_once_with_its_place(text: str, says: str) -> None:
+    began = time.process_time()
+    data, _, problems = read(text)
+    assert time.process_time() - began < 1
     assert data is None
-    assert "more than 1,000,000 values" in problems[0]
+    [problem] = problems
+    assert says in problem
+    assert not problem.startswith("1:1 ")
+
+
+def test_aliases_and_depth_as_cloud_files_have_them_are_read() -> None:
+    zones = "\n".join(f"  z{n}: *zone" for n in range(1000))
+    assert len(read(f"zone: &zone {{power: a, switch: b}}\nzones:\n{zones}\n")[0]["zones"]) == 1000
+    assert read("[" * 20 + "]" * 20)[2] == []
+
+
+def test_a_number_keeps_how_it_is_written() -> None:
+    _, places, _ = read("a: 1.10\nb: 1e3\nc: 0o17\nd: 1.5\ne: 12\nf: '1.10'\n")
+    assert [places.text((k,)) for k in "abcdef"] == ["1.10", "1e3", "0o17", "", "", ""]
 
 
 def test_an_empty_file_is_nothing() -> None:

@@ -17,6 +17,7 @@ from fournines.design.growth import purchases, with_hosts
 from fournines.design.switches import Observed
 from fournines.prove import store
 from fournines.prove.observed import observed, stored
+from fournines.prove.pass_marks import service_degraded
 from fournines.services import load
 from samples.campaign import campaign
 
@@ -101,7 +102,7 @@ def test_what_proofs_tell(tmp_path: Path) -> None:
     run = campaign()
     seen = observed([run], run.profile)
     assert {o.service for o in seen} >= {""}
-    longest = max(f.longest_gap_s for r in run.results if r.fault.name == "host.power_off" and r.roles
+    longest = max(service_degraded(f.whole) for r in run.results if r.fault.name == "host.power_off" and r.roles
                   and r.profile == run.profile for f in r.functions if f.function == "authenticate")  # fmt: skip
     assert Observed("authenticate", "", longest) in seen
     assert observed([run], "another") == ()

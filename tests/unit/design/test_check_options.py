@@ -12,9 +12,9 @@ from samples.sound import Check, brief
 @pytest.fixture
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
     files = {
-        "keystone": {"keystone.conf": {"DEFAULT": ["debug"], "token": ["expiration", "provider"]}},
-        "rabbitmq": {"rabbitmq.conf": {"": ["channel_max", "listeners.tcp.*"]}},
-        "haproxy": {"haproxy.cfg": {"global": ["maxconn"], "listen *": ["balance"]}},
+        "keystone": {"keystone.conf": {"DEFAULT": {"debug": "bool"}, "token": {"expiration": "int", "provider": ""}}},
+        "rabbitmq": {"rabbitmq.conf": {"": {"channel_max": "int", "listeners.tcp.*": ""}}},
+        "haproxy": {"haproxy.cfg": {"global": {"maxconn": "multi"}, "listen *": {"balance": "multi"}}},
     }
     monkeypatch.setattr(option_rule, "known", files.get)
 
@@ -60,7 +60,7 @@ def test_the_catalogue_of_each_service_has_its_shape() -> None:
     for service in registry():
         for sections in (option_rule.known(service) or {}).values():
             assert sections
-            assert all(isinstance(o, str) for options in sections.values() for o in options)
+            assert all(isinstance(kind, str) for options in sections.values() for kind in options.values())
 
 
 def test_timers_that_contradict_one_another(check: Check) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fournines.design.faulttree import Solution, parse, solve
+from fournines.design.faulttree import Solution, solve
+from fournines.design.faulttree_file import parse
 from fournines.design.markup import ModelError
 
 #: The "Chinese" tree of the Aralia benchmark (25 events, 36 gates), as gate, operator, operands.
@@ -146,3 +147,109 @@ def test_what_cannot_be_is_refused_with_its_place(text: bytes, place: str, messa
     (problem,) = refused.value.problems
     assert message in problem.message
     assert f"model.xml:{place}:" in str(problem)
+
+
+def chain(gates: int, operators: tuple[str, ...]) -> bytes:
+    """g0 over e0 and g1 over e1 and … : each gate stands on the next one."""
+    lines = [f"g{i} {operators[i % len(operators)]} e{i} g{i + 1}" for i in range(gates)]
+    return mef(";".join([*lines, f"g{gates} and e{gates}"]), {f"e{i}": 0.01 for i in range(gates + 1)})
+
+
+@pytest.mark.parametrize("gates", [250, 3000])
+def test_thousands_of_gates_in_a_chain(gates: int) -> None:
+    solution = solved(chain(gates, ("or",)), order=2)
+    assert solution.probability == pytest.approx(1 - 0.99 ** (gates + 1))
+    assert len(solution.cuts or ()) == gates + 1
+
+
+def test_a_chain_of_alternating_gates() -> None:
+    solution = solved(chain(2000, ("or", "and")), order=3)
+    expected = 0.01
+    for i in reversed(range(2000)):
+        expected = 0.01 * expected if i % 2 else 0.01 + 0.99 * expected
+    assert solution.probability == pytest.approx(expected)
+    assert {c for c, _ in solution.cuts or ()} == {("e0",), ("e1", "e2"), ("e1", "e3", "e4")}
+
+
+def test_a_formula_that_is_nested_thousands_deep() -> None:
+    nested = "<not>" * 4000 + '<event name="a"/>' + "</not>" * 4000
+    text = f'<opsa-mef><define-gate name="t">{nested}</define-gate>'
+    event = '<define-basic-event name="a"><float value="0.25"/></define-basic-event></opsa-mef>'
+    assert solved((text + event).encode()).probability == pytest.approx(0.25)
+
+
+def test_the_same_events_again_deep_in_a_chain() -> None:
+    """Nothing is decided at the top: the diagram is walked to its end again and again."""
+    lines = [f"g{i} {('and', 'or')[i % 2]} e{i % 40} g{i + 1}" for i in range(1200)]
+    solution = solved(mef(";".join([*lines, "g1200 or e0 e1"]), {f"e{i}": 0.3 for i in range(40)}), order=1)
+    assert 0 < solution.probability < 1
+
+
+GATE = '<define-gate name="t"><and><event name="a"/></and></define-gate>'
+EVENT = '<define-basic-event name="a"><float value="0.5"/></define-basic-event>'
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '<define-CCF-group name="c" model="beta-factor"><members><basic-event name="a"/></members></define-CCF-group>',
+        '<define-parameter name="p"><float value="0.1"/></define-parameter>',
+        '<define-substitution name="s"><hypothesis><event name="a"/></hypothesis></define-substitution>',
+        '<include file="other.xml"/>',
+        '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="other.xml"/>',
+        '<define-event-tree name="e"/>',
+        '<define-initiating-event name="i"/>',
+        '<define-extern-library name="l" path="x"/>',
+        "a stray word",
+    ],
+)
+@pytest.mark.parametrize("where", ["root", "tree", "component", "data"])
+def test_what_is_not_read_is_refused_wherever_it_stands(more: str, where: str) -> None:
+    parts = {key: more if key == where else "" for key in ("root", "tree", "component", "data")}
+    text = (
+        f'<opsa-mef>{parts["root"]}<define-fault-tree name="f"><label>Pumps</label>{GATE}{parts["tree"]}'
+        f'<define-component name="c">{parts["component"]}</define-component></define-fault-tree>'
+        f"<model-data>{EVENT}{parts['data']}</model-data></opsa-mef>"
+    )
+    parse(text.replace(more, "").encode(), "model.xml")
+    with pytest.raises(ModelError) as refused:
+        parse(text.encode(), "model.xml")
+    assert any("is not read here" in p.message or "contains text" in p.message for p in refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("gate", "event"),
+    [
+        ('<and><event name="a"/></and>', "<float value='0.5' unit='hours'/>"),
+        ('<and><event name="a"/></and>', "<float>0.5</float>"),
+        ('<and><event name="a"/></and>', "<parameter name='p'/>"),
+        ('<and><event name="a"/></and>', "<exponential><parameter name='r'/><float value='1'/></exponential>"),
+        ('<and><event name="a"/></and>', "<exponential><float value='1'/><system-mission-time/></exponential>"),
+        ('<and><event name="a"/></and>', "<exponential><float value='1'/></exponential>"),
+        ('<and><event name="a"/></and>', "<add><float value='0.1'/><float value='0.2'/></add>"),
+        ('<and><event name="a"/></and>', "<lognormal-deviate><float value='0.1'/></lognormal-deviate>"),
+        ('<and weight="2"><event name="a"/></and>', "<float value='0.5'/>"),
+        ('<and><event name="a"><not/></event></and>', "<float value='0.5'/>"),
+        ('<and><event name="a"/> or b</and>', "<float value='0.5'/>"),
+        ('<and><gate name="a"/></and>', "<float value='0.5'/>"),
+        ('<and><event name="a" type="house-event"/></and>', "<float value='0.5'/>"),
+        ('<and><event name="a"/><constant value="maybe"/></and>', "<float value='0.5'/>"),
+        ('<atleast min="3"><event name="a"/></atleast>', "<float value='0.5'/>"),
+        ('<atleast min="0"><event name="a"/></atleast>', "<float value='0.5'/>"),
+        ('<atleast min="²"><event name="a"/></atleast>', "<float value='0.5'/>"),
+        ('<cardinality min="1" max="1"><event name="a"/></cardinality>', "<float value='0.5'/>"),
+        ('<imply><event name="a"/><event name="a"/></imply>', "<float value='0.5'/>"),
+    ],
+)
+def test_no_part_of_a_definition_is_dropped(gate: str, event: str) -> None:
+    text = f'<define-gate name="t">{gate}</define-gate><define-basic-event name="a">{event}</define-basic-event>'
+    with pytest.raises(ModelError):
+        parse(f"<opsa-mef>{text}</opsa-mef>".encode(), "model.xml")
+
+
+def test_labels_attributes_and_types_change_nothing() -> None:
+    label = "<label>a word</label><attributes><attribute name='x' value='y'/></attributes>"
+    gate = f'<define-gate name="t">{label}<and><event name="a" type="basic-event"/>{label}</and></define-gate>'
+    event = f'<define-basic-event name="a" role="private">{label}<float value="0.5"/></define-basic-event>'
+    text = f'<opsa-mef version="2">{label}<define-fault-tree name="f">{gate}{event}</define-fault-tree></opsa-mef>'
+    assert solved(text.encode()).probability == pytest.approx(0.5)

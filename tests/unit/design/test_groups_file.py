@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from fournines.cli.main import cli
 from fournines.design.groups_file import read
 from fournines.design.markup import ModelError
+from fournines.errors import FourninesError
 
 CLUSTER = """\
 repairable: workstation cluster
@@ -133,3 +134,19 @@ def test_what_is_no_model(text: str) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["design", "solve", str(tmp_path / "none.xml")])
     assert "cannot be read" in str(result.exception)
+
+
+@pytest.mark.parametrize("rates", ["fail: 1e300, repair: 1e-300", "fail: 1e-300, repair: 1e300", "fail: 1, repair: 1"])
+@pytest.mark.parametrize("crew", ["{}", "{size: 1}", "{size: 1, inspect: 1e300}"])
+@pytest.mark.parametrize("after", ["1", "1e300"])
+def test_no_answer_is_not_a_number(tmp_path: Path, rates: str, crew: str, after: str) -> None:
+    file = tmp_path / "model.yaml"
+    file.write_text(f"repairable: x\ngroups: {{a: {{count: 3, {rates}}}}}\ncrew: {crew}\nworks: a\nafter: {after}\n")
+    result = CliRunner().invoke(cli, ["design", "solve", "--json", str(file)])
+    assert "nan" not in result.output.lower()
+    if result.exit_code == 0:
+        found = json.loads(result.output)
+        assert 0 <= found["availability"] <= 1
+        assert 0 <= found["then"] <= 1
+    else:
+        assert isinstance(result.exception, FourninesError)

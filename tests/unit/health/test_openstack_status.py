@@ -15,8 +15,8 @@ from fournines.cli import status_show
 from fournines.cloud.model import Cloud
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
-from fournines.health.agent import openstack
-from fournines.health.agent.config import Galera
+from fournines.agent.observer import openstack
+from fournines.agent.observer.config import Galera
 from fournines.health.cluster import Cluster
 from fournines.health.look import look
 from samples import cases

@@ -10,11 +10,41 @@ import pytest
 
 from fournines.errors import ProveError
 from fournines.prove.analyse import analyse
+from fournines.prove.anomalies import Append, Read, written
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log, read
 from fournines.prove.model import Fault, Operation, Outcome
+from fournines.prove.pass_marks import pass_marks
+from fournines.prove.probes import PROBES
 
 FAULT = Fault("service.freeze", "keystone", "one", 20.0)
 FUNCTIONS = ("validate", "create_project", "write_row", "read_row", "publish", "consume")
+#: A pair of lists for so many transactions.
+PER_PAIR = 20
+
+
+def keys_of(i: int) -> tuple[str, str]:
+    return str(i // PER_PAIR * 2), str(i // PER_PAIR * 2 + 1)
+
+
+def appends(i: int) -> str:
+    """What the i-th transaction does: reads both lists of its pair, and appends to both."""
+    before = tuple(range(i // PER_PAIR * PER_PAIR, i))
+    return written([*(Read(key, before) for key in keys_of(i)), *(Append(key, i) for key in keys_of(i))])
+
+
+def shown(but: int = -1) -> list[str]:
+    """The lists as a node shows them at the end, without the value `but` in one of them."""
+    lines: list[str] = []
+    for block in range(400 // PER_PAIR):
+        values = range(block * PER_PAIR, (block + 1) * PER_PAIR)
+        lines += [
+            " ".join(map(str, (2 * block, *(v for v in values if v != but)))),
+            " ".join(map(str, (2 * block + 1, *values))),
+        ]
+    return lines
+
+
+STEPS = {"write_row": appends, "consume": lambda i: f"from 1 {i} to 2"}
 #: Began at 0 s, struck at 10 s, healed at 30 s, whole at 32 s, ended at 40 s.
 ENDED = 40.0
 
@@ -29,7 +59,20 @@ def operations() -> list[Operation]:
         for name in FUNCTIONS:
             # The read of the register comes just before the next write.
             shift = -0.02 if name == "read_row" and i else 0.0
-            done.append(Operation(name, "kept", t + shift, t + shift, t + shift + 0.01, "ok", values.get(name, "")))
+            connections = PROBES[name].connections
+            kind = connections[i % len(connections)]
+            done.append(
+                Operation(
+                    name,
+                    kind,
+                    t + shift,
+                    t + shift,
+                    t + shift + 0.01,
+                    "ok",
+                    values.get(name, ""),
+                    steps=STEPS.get(name, lambda _: "")(i),
+                )
+            )
     return done
 
 
@@ -50,12 +93,14 @@ def events(**changes: Any) -> list[Event]:
         ("sighting", 0.1, {"vip": "public", "holders": ["ctl1"], "serving": []}),
         ("injecting", 10.0, {}),
         ("injected", 10.1, {}),
+        ("seen", 10.2, {"what": ["ctl3: its main process changed"]}),
         ("healed", 30.0, {}),
         ("redundant", 32.0, {}),
         ("ended", ENDED, {}),
         ("drained", 41.0, {"left": 0}),
         ("read", 42.0, {"kind": "projects", "reader": "keystone on ctl1", "values": [f"p{i}" for i in numbers]}),
         ("read", 42.0, {"kind": "rows", "reader": "database on ctl1", "values": [f"r{i}" for i in numbers]}),
+        ("read", 42.0, {"kind": "lists", "reader": "database on ctl1", "values": shown()}),
         ("finding", 43.0, {"name": "quorum", "ok": True, "detail": "3 of 3"}),
     ]
     made = [Event(name, at, changes.get(name, data)) for name, at, data in usual if changes.get(name, data) is not None]
@@ -116,6 +161,56 @@ def test_a_lost_row_fails_and_an_unread_kind_is_unknown(tmp_path: Path) -> None:
     assert any("projects are checked: could not be told" in reason for reason in result.reasons)
 
 
+def test_what_went_wrong_afterwards_hides_nothing(tmp_path: Path) -> None:
+    """Two rows are lost, then a check breaks off: the rows are still lost."""
+    lost = {"kind": "rows", "reader": "database on ctl1", "values": [f"r{i}" for i in range(398)]}
+    for name in ("broken", "not_measured"):
+        why = {name: {"why": "a host does not answer"}}
+        result = analyse(store(tmp_path / name, operations(), events(read=lost, finding=None, **why)))
+        assert (result.verdict, result.not_measured) == ("fail", "")
+        assert "2 rows lost" in result.reasons
+        assert any("a host does not answer" in reason for reason in result.reasons)
+
+
+@pytest.mark.parametrize("left_out", ["seen", "sighting", "finding", "read", "machine"])
+def test_what_nobody_looked_at_is_not_fine(tmp_path: Path, left_out: str) -> None:
+    expected = "pass" if left_out == "machine" else "unknown"  # a mark that is reached needs no idle machine
+    assert analyse(store(tmp_path, operations(), events(**{left_out: None}))).verdict == expected
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_without_a_request_is_not_fine(tmp_path: Path, function: str) -> None:
+    """Where something was written that nobody sent, it even fails."""
+    without_it = [o for o in operations() if o.function != function]
+    result = analyse(store(tmp_path, without_it, events()))
+    assert result.verdict == ("unknown" if PROBES[function].kind == "read" and function != "consume" else "fail")
+    if function != "consume":  # whose messages were published, so that it is known that they did not come
+        assert {m.reached for m in pass_marks(result) if m.function == function} == {None}
+
+
+def test_a_kind_of_connection_without_a_request_is_not_fine(tmp_path: Path) -> None:
+    fresh = [o for o in operations() if (o.function, o.connection) != ("validate", "kept")]
+    result = analyse(store(tmp_path, fresh, events()))
+    assert result.verdict == "unknown"
+    assert any("validate, kept" in reason for reason in result.reasons)
+
+
+def test_figures_that_cannot_be_worked_out_are_unknown_and_hide_no_other(tmp_path: Path) -> None:
+    data = {**events()[0].data, "probes": [*FUNCTIONS, "teleport"]}
+    result = analyse(store(tmp_path, operations(), events(began=data)))
+    assert result.verdict == "unknown"
+    assert any("figures of teleport" in reason for reason in result.reasons)
+    assert {f.function for f in result.functions} == set(FUNCTIONS)
+
+
+def test_a_message_that_never_came_counts_as_unanswered(tmp_path: Path) -> None:
+    lost = [o for o in operations() if o.function != "consume" or not 12 <= o.intended < 14]
+    result = analyse(store(tmp_path, lost, events()))
+    consume = next(f for f in result.functions if f.function == "consume").whole
+    assert (consume.unknown, consume.degraded_s) == (20, 2.0)
+    assert result.verdict == "fail"
+
+
 def test_a_backend_that_could_not_be_read_is_unknown(tmp_path: Path) -> None:
     unread = {"kind": "rows", "reader": "database on ctl2", "why": "it does not answer"}
     result = analyse(store(tmp_path, operations(), events(unread=unread)))
@@ -123,15 +218,14 @@ def test_a_backend_that_could_not_be_read_is_unknown(tmp_path: Path) -> None:
     assert "ctl2" in result.reasons[0]
 
 
-def test_a_transaction_that_was_undone_fails(tmp_path: Path) -> None:
-    steps = {1: "read 0,read 1,append 1 1", 2: "read 0,read 1 1,append 0 2", 3: "read 0,read 1 1,append 1 3"}
-    done = [
-        replace(o, steps=steps[n]) if o.function == "write_row" and (n := int(o.value[1:])) in steps else o
-        for o in operations()
+def test_a_value_that_no_list_shows_at_the_end_fails(tmp_path: Path) -> None:
+    """Every row is there: the lists alone tell of it."""
+    happened = [
+        replace(e, data={**e.data, "values": shown(but=399)}) if e.data.get("kind") == "lists" else e for e in events()
     ]
-    result = analyse(store(tmp_path, done, events()))
+    result = analyse(store(tmp_path, operations(), happened))
     assert result.verdict == "fail"
-    assert result.reasons == ("transactions are serializable: 2, appended to 0 by r2, was lost",)
+    assert result.reasons == ("transactions are strictly serializable: 399, appended to 38 by r399, was lost",)
 
 
 @pytest.mark.parametrize(
@@ -231,7 +325,10 @@ def test_a_history_that_ends_before_it_began_cannot_be_analysed(tmp_path: Path) 
 
 def with_networks(*readers: tuple[str, list[str]]) -> tuple[list[Operation], list[Event]]:
     """Twenty networks, every 2 s, and what `readers` show of them."""
-    networks = [Operation("create_network", "fresh", 2.0 * i, 2.0 * i, 2.0 * i + 0.5, "ok", f"n{i}") for i in range(20)]
+    networks = [
+        Operation("create_network", ("fresh", "kept")[i % 2], 2.0 * i, 2.0 * i, 2.0 * i + 0.5, "ok", f"n{i}")  # type: ignore[arg-type]
+        for i in range(20)
+    ]
     data = {**events()[0].data, "probes": [*FUNCTIONS, "create_network"]}
     reads = [Event("read", 42.0, {"kind": "networks", "reader": who, "values": shown}) for who, shown in readers]
     return [*operations(), *networks], [*events(began=data), *reads]

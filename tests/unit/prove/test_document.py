@@ -17,8 +17,20 @@ def test_the_document_has_the_promised_keys() -> None:
         assert {"fault", "target", "host", "functions", "writes", "redundant_again_s", "audit"} <= fault.keys()
         assert {"acknowledged", "lost", "ghost", "duplicate"} <= fault["writes"].keys()
         for figures in fault["functions"].values():
-            promised = {"longest_gap_s", "unavailable_s", "ok", "fail", "unknown", "p50_ms", "p99_ms"}
+            waits = {"worst_wait_s", "degraded_s", "answered_within_1s", "longest_gap_s", "ok", "fail", "unknown"}
+            promised = waits | {"unavailable_s", "p50_ms", "p99_ms", "fresh", "kept"}
             assert promised <= figures.keys()
+            for kind in ("fresh", "kept"):
+                assert figures[kind] is None or waits <= figures[kind].keys()
+
+
+def test_several_runs_stand_together_with_what_was_left_out() -> None:
+    sample = campaign()
+    first = sample.results[0]
+    runs = (first, replace(first, run=2), replace(first, run=3, not_measured="no power switch"))
+    (group,) = json.loads(document(replace(sample, results=runs)))["repeats"]
+    assert (group["runs"], group["excluded"]) == (2, [{"run": 3, "why": "no power switch"}])
+    assert {"median", "worst", "interval"} <= group["figures"]["worst_wait_s"].keys()
 
 
 def test_a_baselines_faults_stand_apart() -> None:

@@ -8,7 +8,9 @@ import pytest
 
 from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
-from fournines.prove.faults import KINDS, SERVICES, Standing, aim, candidates, parse, seconds
+from fournines.prove.faults.catalogue import CATALOGUE
+from fournines.prove.faults.target import Standing, aim, candidates, subjects
+from fournines.prove.faults.text import parse, seconds
 from fournines.prove.model import Fault
 from fournines.services import load
 
@@ -24,14 +26,30 @@ def cloud() -> Cloud:
     ("text", "fault"),
     [
         ("host.power_off@vip", Fault("host.power_off", "", "vip", 20.0)),
-        ("host.power_off@ctl2/45s", Fault("host.power_off", "", "ctl2", 45.0)),
+        ("host.power_off@ctl2/45s", Fault("host.power_off", "", "ctl2", 45.0, "45s")),
         ("host.reset@rack1", Fault("host.reset", "", "rack1", 0.0)),
         ("service.freeze@keystone", Fault("service.freeze", "keystone", "one", 20.0)),
         ("service.freeze@haproxy", Fault("service.freeze", "haproxy", "vip", 20.0)),
         ("service.kill@mariadb", Fault("service.kill", "mariadb", "writer", 0.0)),
         ("service.kill@mariadb+all", Fault("service.kill", "mariadb", "all", 0.0)),
-        ("service.freeze@mariadb:one/2m", Fault("service.freeze", "mariadb", "one", 120.0)),
-        ("network.isolate@writer/500ms", Fault("network.isolate", "", "writer", 0.5)),
+        ("service.freeze@mariadb:one/2m", Fault("service.freeze", "mariadb", "one", 120.0, "2m")),
+        ("network.isolate@writer/500ms", Fault("network.isolate", "", "writer", 0.5, "500ms")),
+        ("service.crash_loop@guard+all", Fault("service.crash_loop", "guard", "all", 20.0)),
+        ("service.freeze@observer", Fault("service.freeze", "observer", "vip", 20.0)),
+        ("network.partition@half", Fault("network.partition", "", "half", 20.0)),
+        (
+            "service.freeze@keystone/5s and network.isolate@vip",
+            Fault(
+                "and",
+                "",
+                "service.freeze@keystone+one/5s and network.isolate@vip",
+                20.0,
+                parts=(
+                    Fault("service.freeze", "keystone", "one", 5.0, "5s"),
+                    Fault("network.isolate", "", "vip", 20.0),
+                ),
+            ),
+        ),
     ],
 )
 def test_a_fault_as_it_is_written(cloud: Cloud, text: str, fault: Fault) -> None:
@@ -39,7 +57,8 @@ def test_a_fault_as_it_is_written(cloud: Cloud, text: str, fault: Fault) -> None
 
 
 def test_a_fault_reads_back_as_itself(cloud: Cloud) -> None:
-    for fault in parse("all", cloud):
+    pairs = "host.power_off@vip/5s then service.kill@mariadb,host.reset@one and host.reset@vip"
+    for fault in (*parse("all", cloud), *parse(pairs, cloud)):
         assert parse(str(fault), cloud) == (fault,)
 
 
@@ -59,13 +78,43 @@ def test_a_common_duration_yields_to_the_suffix(cloud: Cloud) -> None:
     assert durations == [7.0, 5.0, 0.0]
 
 
-def test_all_is_every_kind_of_every_service_in_every_target(cloud: Cloud) -> None:
+def test_a_pair_lasts_as_long_as_its_parts(cloud: Cloud) -> None:
+    together, after = parse(
+        "host.power_off@vip/5s and host.freeze@one,host.power_off@vip/5s then host.freeze@one", cloud
+    )
+    assert (together.duration, after.duration) == (20.0, 25.0)
+
+
+def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> None:
     names = {str(f) for f in parse("all", cloud)}
-    services = sum(k.on == "service" for k in KINDS.values()) * len(SERVICES)
-    others = sum(k.on != "service" for k in KINDS.values())
-    assert len(names) == 3 * (services + others) + 1
+    carried = {owner for owner, _ in subjects(cloud).values()}
+    assert {"keystone", "haproxy", "mariadb", "rabbitmq", "memcached", "keepalived", "agent"} == carried
+    for kind in CATALOGUE.values():
+        for target in ("vip", "writer", "one"):
+            expected = (
+                [f"{kind.name}@{s}+{target}" for s in carried]
+                if kind.subject == "service"
+                else [f"{kind.name}@{target}"]
+            )
+            assert set(expected) <= names
     assert "service.kill@mariadb+all" in names
     assert {str(f) for f in parse("each", cloud)} <= names
+
+
+def test_each_is_every_fault_at_least_once(cloud: Cloud) -> None:
+    chosen = {f.name for f in parse("each", cloud)}
+    assert chosen == CATALOGUE.keys()
+
+
+def test_of_a_full_cloud_every_service_and_unit_can_be_struck() -> None:
+    full = load(EXAMPLE.with_name("full-cloud.yaml"))
+    known = subjects(full)
+    assert known["nova"] == ("nova", "nova-api.service")
+    assert known["nova-conductor"] == ("nova", "nova-conductor.service")
+    assert known["neutron-l3-agent"] == ("neutron_agents", "neutron-l3-agent.service")
+    assert not any(unit.endswith(".timer") for _, unit in known.values())
+    (fault,) = parse("service.crash_loop@nova-conductor", full)
+    assert {h.name for h in candidates(fault, full, next(iter(full.regions)))} == {"ctl1", "ctl2", "ctl3"}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +127,11 @@ def test_all_is_every_kind_of_every_service_in_every_target(cloud: Cloud) -> Non
         ("service.kill@keyston", "did you mean keystone?"),
         ("service.kill@mariadb+writter", "did you mean writer?"),
         ("service.kill@keystone/5s", "heals by itself"),
+        ("network.isolate@vip/0s", "no time"),
+        ("agent.skew@one", "did you mean agent.skew_"),
+        ("service.kill@nova", "no service 'nova'"),
+        ("host.reset@vip and host.reset@one then host.reset@vip", "cannot be mixed"),
+        ("host.reset@vip or host.reset@one", "not readable"),
         ("host.power_off@vip/soon", "duration"),
     ],
 )
@@ -103,6 +157,7 @@ def test_durations() -> None:
         ("all", Standing(), ("ctl1", "ctl2", "ctl3")),
         ("minority", Standing(), ("ctl1",)),
         ("majority", Standing(), ("ctl1", "ctl2")),
+        ("half", Standing(), ("ctl1",)),
         ("ctl2", Standing(), ("ctl2",)),
         ("rack3", Standing(), ("ctl3",)),
     ],

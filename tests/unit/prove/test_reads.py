@@ -31,7 +31,7 @@ async def test_every_backend_and_every_node_of_what_was_written_is_asked(tmp_pat
     async with aiohttp.ClientSession() as session:
         found = dict(readers(site(tmp_path, ("create_volume", "write_row", "publish")), session, "x-"))
     wanted = {("volumes", f"cinder on {h}") for h in HOSTS}
-    wanted |= {(kind, f"database on {h}") for kind in ("volumes", "rows") for h in HOSTS}
+    wanted |= {(kind, f"database on {h}") for kind in ("volumes", "rows", "lists") for h in HOSTS}
     assert set(found) == wanted
 
 

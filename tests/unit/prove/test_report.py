@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fournines.prove import report_text
 from fournines.prove.model import Campaign, Fault, FaultResult, Finding, Series, Sighting, Writes
+from fournines.prove.pass_marks import worst_gap
 from fournines.prove.report import render
 from fournines.prove.report_table import table
 from fournines.prove.report_timeline import COLUMNS, panels
@@ -111,10 +112,12 @@ def test_says_when_the_machine_was_saturated(sample: Campaign, page: Page) -> No
 
 def test_a_gap_without_idle_time_is_said_even_long_after_the_heal(sample: Campaign) -> None:
     result = sample.results[0]
-    series = tuple(dataclasses.replace(s, gap=(40.0, 44.0)) for s in result.series)
+    functions = tuple(
+        dataclasses.replace(f, whole=dataclasses.replace(f.whole, gap_returning=(40.0, 44.0))) for f in result.functions
+    )
     for idle, said in ((0.01, True), (0.3, False)):
         samples = tuple((t / 2, idle if 80 <= t < 90 else 0.5) for t in range(100))
-        html = render(one(sample, series=series, idle=samples))
+        html = render(one(sample, functions=functions, idle=samples))
         assert ("The machine was saturated" in html) is said
 
 
@@ -127,8 +130,70 @@ def test_reasons_stand_with_the_verdict(page: Page) -> None:
 def test_baseline_is_set_beside(sample: Campaign) -> None:
     fault = view(sample).faults[0]
     assert fault.baseline is not None
-    assert fault.ratio == pytest.approx(fault.baseline_s / fault.worst_s)
-    assert all(row.ratio == pytest.approx(row.baseline_s / row.figures.longest_gap_s) for row in fault.rows)
+    assert fault.ratio == pytest.approx(worst_gap(fault.baseline) / worst_gap(fault.result))
+    theirs = {f.function: f.whole for f in fault.baseline.functions}
+    assert all(row.theirs == theirs[row.figures.function] for row in fault.rows if not row.connection)
+
+
+def test_a_peers_name_never_stands_alone(page: Page, sample: Campaign) -> None:
+    """It is the peer's timers that were measured, not the peer."""
+    words = page.text.replace(sample.command, "").replace("\n", " ")
+    for said in re.findall(r"kolla-22.2.{0,10}", words):
+        assert said.startswith("kolla-22.2 timers"), said
+
+
+def test_the_headline_holds_for_every_row_of_its_tables(sample: Campaign) -> None:
+    """The longest of all, whatever is tried seldom or came late, and whose it is."""
+    base = sample.results[0]
+    functions = tuple(
+        dataclasses.replace(f, whole=dataclasses.replace(f.whole, longest_gap_s=5.54, gap_returning_s=7.77))
+        if f.function == "authenticate_password"
+        else f
+        for f in base.functions
+    )
+    odd = one(sample, functions=functions, verdict="pass", reasons=())
+    shown = view(dataclasses.replace(odd, verdict="pass"))
+    assert "longest gap between two successes 7.77 s (authenticate password, tried every 2 s)" in shown.headline
+    for row in shown.faults[0].rows:
+        assert max(row.seen.longest_gap_s, row.seen.gap_returning_s) <= 7.77
+    longest = max(row.seen.worst_wait_s for row in shown.faults[0].rows)
+    assert f"longest wait {report_text.seconds(longest)}" in shown.headline
+
+
+def repeated(sample: Campaign) -> Campaign:
+    """Three runs of one fault under either timing, of which one could not be measured."""
+    first = sample.results[0]
+    theirs = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == first.fault)
+    runs = [dataclasses.replace(r, run=n) for n in (1, 2, 3) for r in (first, theirs)]
+    runs[4] = dataclasses.replace(runs[4], not_measured="ctl2 did not answer", verdict="unknown")
+    return dataclasses.replace(sample, results=tuple(runs))
+
+
+def test_all_runs_are_there_and_what_was_left_out_is_said(sample: Campaign) -> None:
+    text = Page(render(repeated(sample))).text
+    assert "All runs" in text
+    assert "Left out: host.power_off@vip under lan, run 3: ctl2 did not answer" in text
+    (row,) = view(repeated(sample)).faults
+    assert [r.run for r in row.group.runs] == [1, 2]
+    assert "Left out: `host.power_off@vip` under lan, run 3: ctl2 did not answer" in table(repeated(sample))
+
+
+def test_the_table_says_median_and_worst(sample: Campaign) -> None:
+    several = repeated(sample)
+    worse = dataclasses.replace(
+        several.results[2],
+        functions=tuple(
+            dataclasses.replace(f, whole=dataclasses.replace(f.whole, worst_wait_s=77.0))
+            for f in several.results[2].functions
+        ),
+    )
+    results = (*several.results[:2], worse, *several.results[3:])
+    lines = table(dataclasses.replace(several, results=results)).splitlines()
+    cells = dict(zip(*([c.strip() for c in line.split("|")] for line in (lines[0], lines[2])), strict=True))
+    assert cells["runs"] == "2"
+    assert cells["worst wait: worst"] == "77.0 s"
+    assert cells["worst wait: median"] not in ("77.0 s", "–")
+    assert " to " in cells["ratio"]
 
 
 def test_baseline_alone_is_not_a_fault_of_ours(sample: Campaign) -> None:
@@ -141,7 +206,7 @@ def test_a_baseline_that_was_not_measured_says_why(sample: Campaign) -> None:
     theirs = dataclasses.replace(ours, profile="kolla-22.2", not_measured="ctl1 did not answer")
     both = dataclasses.replace(sample, results=(ours, theirs))
     assert view(both).faults[0].baseline is None
-    assert "Under kolla-22.2 not measured: ctl1 did not answer" in Page(render(both)).text
+    assert "Under kolla-22.2 timers not measured: ctl1 did not answer" in Page(render(both)).text
 
 
 def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:

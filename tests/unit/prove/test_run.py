@@ -15,8 +15,9 @@ import pytest
 from fournines.errors import HostError, ProveError
 from fournines.prove import run as campaign_run
 from fournines.prove import store
-from fournines.prove.faults import Standing
+from fournines.prove.faults.target import Standing
 from fournines.prove.model import Campaign, Fault, FaultResult, Finding
+from fournines.prove.repeats import repeated
 from fournines.prove.run import Order, run
 from fournines.prove.site import Look, Site
 from samples.campaign import campaign as sample
@@ -31,6 +32,7 @@ class World:
         self.problems: list[str] = []
         self.measured: list[str] = []
         self.restored = False
+        self.exchanged = 0
         self.state = state
         self.fails: dict[str, Exception] = {}
 
@@ -47,20 +49,21 @@ class World:
 
     def site(self, profile: str = "lan") -> Site:
         cloud = SimpleNamespace(name="acme", state_dir=self.state)
-        parts: dict[str, Any] = dict.fromkeys(("region", "injectors", "grounds", "reach", "lengths", "functions"))
+        parts: dict[str, Any] = dict.fromkeys(("region", "powers", "grounds", "reach", "lengths", "functions"))
         return Site(
             cloud=cast(Any, cloud), profile=profile, health=self, reporter=self, epoch=0.0, now=lambda: 0.0, **parts
         )
 
-    async def measure(self, site: Site, fault: Fault, directory: Path) -> FaultResult:
-        self.measured.append(f"{site.profile} {fault}")
+    async def measure(self, site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
+        self.measured.append(f"{site.profile} {fault}" + (f" {run}" if run > 1 else ""))
         if str(fault) in self.fails:
             raise self.fails[str(fault)]
         good = next(r for r in sample().results if r.profile == "lan")
-        return replace(good, fault=fault, profile=site.profile)
+        return replace(good, fault=fault, profile=site.profile, run=run)
 
     @asynccontextmanager
     async def under_baseline(self) -> AsyncGenerator[Site, None]:
+        self.exchanged += 1
         try:
             yield self.site("kolla-22.2")
         finally:
@@ -104,8 +107,8 @@ async def test_force_goes_on(world: World) -> None:
 async def test_a_cloud_that_a_fault_broke_is_not_struck_again(world: World) -> None:
     measure = world.measure
 
-    async def breaks(site: Site, fault: Fault, directory: Path) -> FaultResult:
-        result = await measure(site, fault, directory)
+    async def breaks(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
+        result = await measure(site, fault, directory, run)
         world.problems = ["Galera has 2 of 3 members"]
         return result
 
@@ -135,10 +138,10 @@ async def test_a_baseline_runs_the_same_faults_afterwards_and_is_not_judged(worl
 async def test_an_interrupted_baseline_is_restored_and_what_was_measured_is_kept(world: World) -> None:
     measure = world.measure
 
-    async def interrupted(site: Site, fault: Fault, directory: Path) -> FaultResult:
+    async def interrupted(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
         if site.profile != "lan":
             raise asyncio.CancelledError
-        return await measure(site, fault, directory)
+        return await measure(site, fault, directory, run)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(campaign_run, "measure", interrupted)
@@ -146,3 +149,26 @@ async def test_an_interrupted_baseline_is_restored_and_what_was_measured_is_kept
             await world.run(baseline="kolla-22.2")
     assert world.restored
     assert len(store.load(store.newest(world.state)).results) == 2
+
+
+async def test_runs_are_interleaved_and_timers_exchanged_no_more_often_than_need_be(world: World) -> None:
+    campaign = await world.run(faults=FAULTS[:1], baseline="kolla-22.2", repeat=4)
+    assert [r.profile for r in campaign.results] == ["lan", "kolla-22.2", "kolla-22.2", "lan"] * 2
+    assert [r.run for r in campaign.results] == [1, 1, 2, 2, 3, 3, 4, 4]
+    assert world.exchanged == 2
+
+
+async def test_a_run_that_could_not_be_measured_is_left_out_and_named(world: World) -> None:
+    measure = world.measure
+
+    async def sometimes(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
+        if run == 2:
+            raise HostError("ctl1 does not answer", where="ctl1")
+        return await measure(site, fault, directory, run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign_run, "measure", sometimes)
+        campaign = await world.run(faults=FAULTS[:1], repeat=3)
+    (group,) = repeated(campaign)
+    assert [r.run for r in group.runs] == [1, 3]
+    assert [(r.run, why) for r, why in group.excluded] == [(2, "ctl1 does not answer: ctl1")]

@@ -9,6 +9,7 @@ import pytest
 
 from fournines.errors import ProveError
 from fournines.prove import store
+from fournines.prove.verdict import judge
 from samples.campaign import campaign
 
 
@@ -23,11 +24,12 @@ def test_reads_back_what_it_wrote(tmp_path: Path) -> None:
 def test_infinity_survives_as_valid_json(tmp_path: Path) -> None:
     sample = campaign()
     first = sample.results[0]
-    endless = dataclasses.replace(first.functions[0], longest_gap_s=math.inf)
+    figures = first.functions[0]
+    endless = dataclasses.replace(figures, whole=dataclasses.replace(figures.whole, longest_gap_s=math.inf))
     stored = dataclasses.replace(sample, results=(dataclasses.replace(first, functions=(endless,)),))
     path = store.save(tmp_path, stored)
     json.loads(path.read_text(), parse_constant=pytest.fail)
-    assert store.load(path).results[0].functions[0].longest_gap_s == math.inf
+    assert store.load(path).results[0].functions[0].whole.longest_gap_s == math.inf
 
 
 def test_newest_is_the_last_that_began(tmp_path: Path) -> None:
@@ -49,7 +51,8 @@ def test_no_run_names_the_command_that_makes_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", '{"format": 2, "campaign": {}}', '{"format": 1, "campaign": {"cloud": 3}}']
+    "content",
+    ["", "{", "[]", '{"format": 3}', '{"format": 2, "campaign": {}}', '{"format": 1, "campaign": {"cloud": 3}}'],
 )
 def test_a_damaged_file_is_said_so(tmp_path: Path, content: str) -> None:
     (tmp_path / "campaign.json").write_text(content)
@@ -60,3 +63,23 @@ def test_a_damaged_file_is_said_so(tmp_path: Path, content: str) -> None:
 def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(ProveError, match="no stored run"):
         store.load(tmp_path)
+
+
+def test_a_run_of_the_first_format_has_no_figures_that_it_did_not_measure(tmp_path: Path) -> None:
+    document = json.loads(store.dump(campaign()))
+    document["format"] = 1
+    for result in document["campaign"]["results"]:
+        for f in result["functions"]:
+            whole, kinds = f.pop("whole"), f.pop("by_connection")
+            f |= {name: whole[name] for name in ("ok", "fail", "unknown", "longest_gap_s", "gap_returning_s")}
+            f["gap_by_connection"] = {how: seen["longest_gap_s"] for how, seen in kinds.items()}
+            del f["within_s"], f["answered_before"], f["on_writer"]
+        del result["run"], result["candidates"], result["expected"]
+    (tmp_path / "campaign.json").write_text(json.dumps(document))
+    old, new = store.load(tmp_path), campaign()
+    for mine, theirs in zip(old.results, new.results, strict=True):
+        for f, g in zip(mine.functions, theirs.functions, strict=True):
+            assert (f.whole.longest_gap_s, f.whole.ok) == (g.whole.longest_gap_s, g.whole.ok)
+            assert math.isnan(f.whole.worst_wait_s)
+            assert math.isnan(f.whole.degraded_s)
+    assert judge(old.results[0])[0] != "pass"

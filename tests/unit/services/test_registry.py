@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud, Host
-from fournines.design.options import known, unknown_option
+from fournines.design.options import unknown_option
 from fournines.services import registry
-from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, quorum_group
+from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, control_plane
+from fournines.services.options import known
 from fournines.services.resource import Fact, File
 from fournines.services.service import Service
 from samples import cases
@@ -91,7 +92,7 @@ def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Pat
         return cases.Case(Path("none"), {"cloud": {"regions": {"phx": {"hosts": computes}}}}).cloud(tmp_path)
 
     few, more = with_computes(2), with_computes(3)
-    assert [h.name for h in quorum_group(few, "phx")] == ["ctl1", "ctl2", "ctl3"]
+    assert [h.name for h in control_plane(few, "phx")] == ["ctl1", "ctl2", "ctl3"]
     for one, other in zip(few.hosts, more.hosts, strict=False):
         for service in ("base", "agent"):
             before = [r for r in registry()[service].desired(few, one) if "ca.crt" not in r.key]

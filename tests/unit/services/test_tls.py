@@ -10,8 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from fournines.cloud.model import Cloud, Tls
-from fournines.errors import FourninesError
+from fournines.cloud.model import Cloud
 from fournines.services.tls import ca_certificate, server_pem
 from samples import cases
 
@@ -46,17 +45,3 @@ def test_openssl_loads_the_pair(cloud: Cloud, tmp_path: Path) -> None:
     path.write_text(server_pem(cloud, cloud.regions["phx"]))
     ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path)
     ssl.create_default_context(cadata=ca_certificate(cloud))
-
-
-def test_the_operators_own(cloud: Cloud, tmp_path: Path) -> None:
-    for name in ("certificate", "key", "ca"):
-        (tmp_path / name).write_text(f"{name}\n\n")
-    own = replace(cloud, tls=Tls(tmp_path / "certificate", tmp_path / "key", tmp_path / "ca"))
-    assert server_pem(own, own.regions["phx"]) == "certificate\nkey\n"
-    assert ca_certificate(own) == "ca\n"
-
-
-def test_the_operators_own_that_cannot_be_read(cloud: Cloud, tmp_path: Path) -> None:
-    own = replace(cloud, tls=Tls(tmp_path / "none.pem", tmp_path / "none.key", None))
-    with pytest.raises(FourninesError, match=r"none\.pem"):
-        server_pem(own, own.regions["phx"])

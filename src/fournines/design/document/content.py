@@ -155,7 +155,7 @@ def _networks(cloud: Cloud) -> Table:
     for region in cloud.regions.values():
         vips = {"management": region.vips.internal, "public": region.vips.public}
         for network in region.networks.values():
-            used = sum(network.name in h.addresses for h in region.hosts)
+            used = sum(network.name in h.devices for h in region.hosts)
             vip = str(vips.get(network.name, ""))
             free = network.cidr.num_addresses - 2 - used - bool(vip)
             rows.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 
 from fournines.prove.load.attempt import Attempt, RefusedError
+from fournines.prove.load.pinned import connector
 from fournines.prove.model import Connection
 
 
@@ -19,17 +20,19 @@ class CutOffError(Exception):
 
 
 class Client:
-    """`cafile`: PEM, empty for the system's. To be opened before use. One pool of connections a kind."""
+    """`cafile`: PEM, empty for the system's. `addresses`: of names. To be opened before use. One pool of connections a
+    kind."""
 
-    def __init__(self, cafile: str) -> None:
+    def __init__(self, cafile: str, addresses: Mapping[str, str]) -> None:
         self._cafile = cafile
+        self._addresses = addresses
         self._sessions: dict[Connection, aiohttp.ClientSession] = {}
 
     async def open(self) -> None:
         context = ssl.create_default_context(cafile=self._cafile or None)
         self._sessions = {
-            "fresh": _session(aiohttp.TCPConnector(limit=0, ssl=context, force_close=True)),
-            "kept": _session(aiohttp.TCPConnector(limit=0, ssl=context, keepalive_timeout=60.0)),
+            "fresh": _session(connector(self._addresses, limit=0, ssl=context, force_close=True)),
+            "kept": _session(connector(self._addresses, limit=0, ssl=context, keepalive_timeout=60.0)),
         }
 
     async def close(self) -> None:
@@ -59,13 +62,13 @@ async def _expect(response: aiohttp.ClientResponse, status: int) -> None:
     raise CutOffError(said)
 
 
-def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+def _session(pool: aiohttp.TCPConnector) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
     trace.on_connection_create_end.append(_sent)
     trace.on_connection_reuseconn.append(_sent)
     # The caller's own timeout bounds the whole request; aiohttp's defaults would add a second, unrelated one.
     return aiohttp.ClientSession(
-        connector=connector, trace_configs=[trace], timeout=aiohttp.ClientTimeout(total=None), middlewares=(_once,)
+        connector=pool, trace_configs=[trace], timeout=aiohttp.ClientTimeout(total=None), middlewares=(_once,)
     )
 
 

@@ -17,7 +17,7 @@ class KeystoneProbes:
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
-        self._client = Client(identity.cafile)
+        self._client = Client(identity.cafile, identity.addresses)
         self._token = ""
 
     async def start(self) -> None:

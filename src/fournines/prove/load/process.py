@@ -61,7 +61,8 @@ class Load:
             except TimeoutError:
                 raise TimeoutError(f"{client.what} did not answer within {SETUP_S:.0f} s") from None
         functions = self._functions()
-        chosen = {PROBES[name]: functions[name] for name in self._spec.probes if name in functions}
+        probes = [PROBES[name] for name in self._spec.probes if name in functions]
+        chosen = {replace(p, interval=p.interval * self._spec.pace): functions[p.name] for p in probes}
         self._loop.start(chosen, math.ceil(self.now() * 10) / 10 + 0.1)
 
     async def stop(self) -> int | None:

@@ -37,7 +37,7 @@ class ServiceProbes:
     def __init__(self, services: Services, timeout: float) -> None:
         self._services = services
         self._timeout = timeout
-        self._client = Client(services.identity.cafile)
+        self._client = Client(services.identity.cafile, services.identity.addresses)
         self._token = ""
         self._urls: dict[str, str] = {}  # type -> public endpoint
         self._removals: set[asyncio.Task[None]] = set()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Keystone through the public VIP. `cafile`: PEM, empty for the system's. `domain`: id of the run's own domain."""
+    """Keystone through the public VIP. `cafile`: PEM, empty for the system's. `domain`: id of the run's own domain.
+    `addresses`: of the names in the cloud's URLs."""
 
     url: str  # https://198.18.1.100:5000/v3
     cafile: str
@@ -18,6 +20,7 @@ class Identity:
     project: str
     domain: str
     user_domain: str = "Default"
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ class LoadSpec:
     """`epoch`: the campaign's zero on CLOCK_MONOTONIC, which all processes of a machine share. `timeout`: of a request.
 
     `prefix` begins every value that is written, so that no two faults' writes can be confused. `services`: None where
-    only the core is probed.
+    only the core is probed. `pace`: by how much the probes' intervals are longer than in a campaign with faults.
     """
 
     epoch: float
@@ -82,6 +85,7 @@ class LoadSpec:
     database: Database
     broker: Broker
     services: Services | None = None
+    pace: float = 1.0
 
 
 _DOCUMENT = TypeAdapter(LoadSpec)

@@ -1,0 +1,1 @@
+"""The guard: may this host serve the VIP, and which hosts have departed? Standard library only."""

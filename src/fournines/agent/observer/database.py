@@ -1,0 +1,298 @@
+"""The observer's view of Galera: its own node, its peers' nodes as they report them, and the two decisions on them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..clock import now
+from . import primary, system, writer
+from .config import Config, Galera
+from .mysql import (
+    COMMAND,
+    DONOR,
+    JOINED,
+    SYNCED,
+    Commander,
+    Poller,
+    Status,
+    evict,
+    health,
+    make_primary,
+    pardon,
+    record_writer,
+)
+from .peers import Peers
+from .primary import Action, Ballot, Choice, Kind, Report
+from .views import ViewNotes
+from .writer import Decision, Health, Node, Seen
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which one report of galera-start, or one answer of mysqld, describes the node.
+FRESH = 1.0
+#: Seconds that a node which was let start has to become Synced. It may have to copy the whole database.
+STARTING = 600.0
+#: Seconds before an unfinished or lost compare-and-set is tried again.
+CLAIM_AGAIN = 1.0
+#: Seconds for which mysqld may run without its Galera provider connected: starting and stopping take less.
+DISCONNECTED = 5.0
+#: Seconds after which a node that was evicted may come back. Its eviction has long formed the view by then.
+PARDON = 3.0
+#: Seconds for which a host must have been departed before its node is evicted: a cut that is shorter than that, and so
+#: far shorter than Galera's own suspicion, leaves the database as it was.
+EVICT_AFTER = 0.4
+#: Seconds after which the guard's word no longer says what this host may do.
+GUARD_LASTS = 0.3
+
+
+class Database:
+    def __init__(self, config: Config, galera: Galera, peers: Peers) -> None:
+        self._config = config
+        self._galera = galera
+        self._peers = peers
+        self._names = {p.address: p.name for p in config.peers}
+        self._notes = ViewNotes(Path(galera.datadir))
+        self._poller = Poller(galera, self._notes.observe)
+        self._commander = Commander(galera)
+        # Of its own: a commit that waits for the dead would keep it waiting. Several hosts may depart at once.
+        self._evictor = Commander(galera, most=len(galera.members))
+        self._evicting: float | None = None
+        self._departed: dict[str, float] = {}  # since when, of those that are not evicted yet
+        self._deposed = False
+        self.starting = False
+        self._ballot = Ballot()
+        self._claim = 0
+        self._waiting: tuple[float, Report] | None = None
+        self._released: tuple[float, Kind] | None = None
+        self._claimed = (0, float("-inf"))
+        self.choice: Choice = Choice("", frozenset(), "")
+        self.decision: Decision = Decision("", False, 0, "no answer from mysqld yet")
+
+    def answers(self) -> bool:
+        """mysqld answers, if only to refuse."""
+        return not self.status.silent
+
+    def start(self) -> None:
+        self._poller.start()
+        self._commander.start()
+        self._evictor.start()
+
+    @property
+    def status(self) -> Status:
+        return self._poller.status
+
+    # What peers are told, and what they say
+
+    def body(self, at: float) -> dict[str, Any]:
+        """This node's part of the heartbeat."""
+        nodes = self._nodes(at)
+        mine = nodes[self._config.host]
+        return {
+            "writer": replace(mine, sees=writer.able(nodes), deaf=self._deaf(self._seen(at))).to_json(),
+            "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
+            "acting": self.decision.acting,
+            "node": self.status.node,
+        }
+
+    def _node(self, at: float) -> Node:
+        status = self.status
+        ill = health(status, at, self._config.writer_patience)
+        return Node(ill, status.cluster, status.row, self._claim, starting=self.starting)
+
+    def report(self, at: float) -> Report:
+        if self._waiting and at - self._waiting[0] <= FRESH:
+            return self._waiting[1]
+        status = self.status
+        fresh = status.up and at - status.at <= FRESH
+        if fresh and status.primary and status.state in (DONOR, JOINED, SYNCED):
+            return Report(Kind.PRIMARY, status.cluster, status.seqno)
+        if self._released and at - self._released[0] <= STARTING:
+            return Report(self._released[1])
+        if not fresh or status.primary:
+            return Report(Kind.UNKNOWN)
+        note, saved = self._notes.note, self._notes.saved
+        if not status.node or note.node != status.node or saved is None:
+            return Report(Kind.UNKNOWN)
+        return Report(
+            kind=Kind.RUNNING,
+            cluster=status.cluster,
+            seqno=status.seqno,
+            node=status.node,
+            view=saved[1],
+            view_seqno=note.seqno if note.view == saved[1].id else -1,
+            component=status.component,
+        )
+
+    def _members(self, status: Status) -> frozenset[str]:
+        return frozenset(self._names[a] for a in status.addresses if a in self._names)
+
+    # The writer
+
+    def write_decision(self, at: float) -> Decision:
+        """Evaluated at the moment it is asked for: an observer that was stopped for a while must not tell what was."""
+        if self._peers.others and not self._peers.acquainted(at, GUARD_LASTS):
+            return self._by_record(at)
+        return writer.decide(self._seen(at))
+
+    def _by_record(self, at: float) -> Decision:
+        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a successor records
+        itself there, which this node sees as long as it is in contact; a node that is not cannot commit."""
+        me = self._config.host
+        if self._node(at).health is Health.GOOD and self.status.row.host == me:
+            return Decision(me, True, 0, "")
+        return Decision("", False, 0, "this host's guard does not say whom it hears")
+
+    def _seen(self, at: float) -> Seen:
+        return Seen(
+            me=self._config.host,
+            order=self._galera.members,
+            view=self._members(self.status),
+            nodes=self._nodes(at),
+            confirmed=self._peers.confirmed(at, self._config.writer_patience / 2),
+            deposed=self._deposed,
+        )
+
+    def _deaf(self, seen: Seen) -> bool:
+        """It hears too few of its view to act, or to go on acting."""
+        recorded = self.status.row.host == seen.me
+        return bool(seen.view) and 2 * seen.reached + recorded <= len(seen.view)
+
+    def _nodes(self, at: float) -> dict[str, Node]:
+        """This host's own, and those of peers heard within `writer_patience`."""
+        nodes = {self._config.host: self._node(at)}
+        for name in self._peers.heard(at, self._config.writer_patience):
+            if (said := self._peers.body(name).get("writer")) is not None:
+                with contextlib.suppress(ValueError):  # it says nothing that can be understood: it is not heard
+                    nodes[name] = Node.from_json(said)
+        return nodes
+
+    # Once a heartbeat
+
+    def tick(self, at: float) -> None:
+        if self.status.synced:
+            self._released = None
+        seen = self._seen(at)
+        self._deposed = self._deaf(seen) or (self._deposed and bool(seen.unheard))
+        decision = self.write_decision(at)
+        if decision != self.decision:
+            log.info("writer: %s %s", decision.writer or "nobody", f"({decision.why})" if decision.why else "")
+        self.decision = decision
+        self._claim = decision.claim
+        if decision.claim and (decision.claim != self._claimed[0] or at - self._claimed[1] > CLAIM_AGAIN):
+            self._claimed = (decision.claim, at)
+            self._commander.submit(record_writer(self._config.host, decision.claim))
+        self._evict(at)
+        self._pardon(at)
+        if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:
+            self._commander.submit(make_primary)
+
+    def _evict(self, at: float) -> None:
+        """Without this, no commit succeeds until Galera suspects the departed nodes by itself."""
+        gone = self._peers.departed & set(self._galera.members)
+        self._departed = {name: self._departed.get(name, at) for name in gone}
+        for name, since in self._departed.items():
+            node = self._peers.body(name).get("node")
+            if (
+                not node
+                or at - since < EVICT_AFTER
+                or not self.status.primary
+                or name not in self._members(self.status)
+            ):
+                continue
+            if self._evictor.submit(evict(str(node), self._config.address_of(name))):
+                self._departed[name] = at + 2 * COMMAND  # once; should that fail, Galera's own suspicion remains
+
+    def _pardon(self, at: float) -> None:
+        if not self.status.evicted:
+            self._evicting = None
+        elif self._evicting is None or (at - self._evicting > PARDON and self._evictor.submit(pardon)):
+            self._evicting = at
+
+    def _act(self, at: float) -> Action:
+        reports = self._reports(at)
+        choice = primary.choose(self._galera.members, reports)
+        if choice != self.choice and any(r.kind in (Kind.RUNNING, Kind.STOPPED) for r in reports.values()):
+            log.info("no Primary component: %s", choice.why)
+        self.choice = choice
+        return self._ballot.action(at, self._config.host, choice, reports)
+
+    def _reports(self, at: float) -> dict[str, Report]:
+        reports = {self._config.host: self.report(at)}
+        for name in self._peers.current(at, primary.VOTE_LASTS):
+            if (said := self._peers.body(name).get("galera")) is not None:
+                with contextlib.suppress(ValueError):
+                    reports[name] = Report.from_json(said)
+        return reports
+
+    # galera-start on this host
+
+    def waiting(self, said: Mapping[str, Any]) -> dict[str, str]:
+        """`said`: galera-start's report of the stopped node, and "force": the operator accepts to lose what only absent
+        members hold. Answers {"action": wait, join or bootstrap; "why"}."""
+        at = now()
+        self._released = None
+        self._waiting = (at, Report.from_json(said["report"]))
+        action = self._act(at)
+        if said.get("force") and action is Action.WAIT and not self._somebody_starts(at):
+            log.warning("galera-start: bootstraps because the operator says so")
+            action = Action.BOOTSTRAP
+        if action in (Action.BOOTSTRAP, Action.JOIN):
+            self._waiting = None
+            self._released = (at, Kind.STARTING if action is Action.BOOTSTRAP else Kind.JOINING)
+        return {"action": action.value, "why": self.choice.why}
+
+    def _somebody_starts(self, at: float) -> bool:
+        return any(r.kind is Kind.STARTING for r in self._reports(at).values())
+
+    async def restart_disconnected(self) -> None:
+        """Restarts a mysqld that runs and has lost its provider, which nothing else does: a failed state transfer or an
+        inconsistency leaves it so, refusing every query, for ever."""
+        since: float | None = None
+        while True:
+            at, status = now(), self.status
+            alone = status.up and at - status.at <= FRESH and not status.connected
+            since = (since or at) if alone else None
+            if since is not None and at - since > DISCONNECTED:
+                since = None
+                await self._restart()
+            await asyncio.sleep(1.0)
+
+    async def _restart(self) -> None:
+        unit = self._galera.unit
+        try:
+            if await system.active(unit):
+                log.warning("restarts %s: Galera's provider is disconnected", unit)
+                await system.restart(unit)
+        except (OSError, TimeoutError) as error:
+            log.warning("%s: %s", unit, error)
+
+    # For people
+
+    def state(self, at: float) -> dict[str, Any]:
+        status = self.status
+        return {
+            "answered": None if status.at == float("-inf") else round(at - status.at, 3),
+            "error": status.error,
+            "health": self._node(at).health.value,
+            "kind": self.report(at).kind.value,
+            "primary": status.primary,
+            "ready": status.ready,
+            "local_state": status.state,
+            "cluster": status.cluster,
+            "seqno": status.seqno,
+            "members": sorted(self._members(status)),
+            "size": len(status.addresses),
+            "receive_queue": status.receive_queue,
+            "flow_paused": status.flow_paused,
+            "recorded": {"host": status.row.host, "epoch": status.row.epoch},
+            "writer": self.decision.writer,
+            "acting": self.decision.acting,
+            "why_not_writer": self.decision.why,
+            "choice": {"chosen": self.choice.chosen, "why": self.choice.why, "missing": self.choice.missing},
+        }

@@ -1,0 +1,120 @@
+"""The observer's doors: HTTP on the management address for load balancers, a root-only socket for galera-start.
+
+GET /database          200 when the local node is Primary and Synced, else 503
+GET /database/writer   200 when this host is the (acting) writer, else 503
+GET /state             everything, as in /run/fournines/state.json, to who sends `Authorization: Bearer TOKEN`; else 403
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+SOCKET = Path("/run/fournines/galera-start.sock")
+#: Connections at once: load balancers have one each. Whoever opens more has them closed unanswered.
+FROM_ONE, IN_ALL = 16, 256
+#: Seconds for one request: nobody who is slower is a health check.
+REQUEST = 2.0
+_REASON = {200: "OK", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
+
+Answer = tuple[int, dict[str, Any]]
+Route = Callable[[], Answer]
+
+
+def reply(status: int, document: dict[str, Any]) -> bytes:
+    body = json.dumps(document).encode() + b"\n"
+    head = (
+        f"HTTP/1.1 {status} {_REASON[status]}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Crowd:
+    """How many connections are open, by where they come from."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+
+    def enter(self, source: str) -> bool:
+        if self._open[source] >= FROM_ONE or self._open.total() >= IN_ALL:
+            return False
+        self._open[source] += 1
+        return True
+
+    def leave(self, source: str) -> None:
+        self._open[source] -= 1
+        if not self._open[source]:
+            del self._open[source]
+
+
+async def serve_http(
+    address: str, port: int, routes: dict[str, Route], private: dict[str, Route], token: str
+) -> asyncio.Server:
+    """`private`: routes for those who know `token`; for nobody when that is empty."""
+    bearer = f"authorization: bearer {token}".lower().encode()
+
+    async def answer(reader: asyncio.StreamReader) -> bytes:
+        request, *headers = (await reader.readuntil(b"\r\n\r\n")).splitlines()
+        words = request.split(b" ", 2)
+        path = words[1].decode(errors="replace") if len(words) > 1 else ""
+        if path in private:
+            known = bool(token) and any(hmac.compare_digest(h.lower(), bearer) for h in headers)
+            return reply(*private[path]()) if known else reply(403, {"why": "this needs the cloud's token"})
+        route = routes.get(path)
+        return reply(404, {"paths": sorted(routes)}) if route is None else reply(*route())
+
+    crowd = Crowd()
+    session = _session(answer)
+
+    async def one_of_few(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = writer.get_extra_info("peername")
+        source = peer[0] if peer else ""
+        if not crowd.enter(source):
+            writer.close()
+            return
+        try:
+            await session(reader, writer)
+        finally:
+            crowd.leave(source)
+
+    return await asyncio.start_server(one_of_few, address, port, limit=8192, backlog=256)
+
+
+async def serve_start(path: Path, waiting: Callable[[dict[str, Any]], dict[str, str]]) -> asyncio.Server:
+    """One JSON line in, one out (`galera_start`)."""
+
+    async def answer(reader: asyncio.StreamReader) -> bytes:
+        return json.dumps(waiting(json.loads(await reader.readline()))).encode() + b"\n"
+
+    return await asyncio.start_unix_server(_session(answer), sock=_root_only(path))
+
+
+def _root_only(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
+
+
+def _session(
+    answer: Callable[[asyncio.StreamReader], Awaitable[bytes]],
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(REQUEST):
+                writer.write(await answer(reader))
+                await writer.drain()
+        except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # who asked has gone, or does not speak the protocol: no business of anybody else's
+        finally:
+            writer.close()
+
+    return session

@@ -1,0 +1,130 @@
+"""Light looks at the local daemons, each with a deadline; every watcher writes one entry of `found`."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import csv
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..clock import now
+from .config import Config, Haproxy, Rabbitmq
+
+Found = dict[str, dict[str, Any]]
+
+
+async def http_get(address: str, port: int, path: str, timeout: float, authorization: str = "") -> tuple[int, bytes]:
+    """(status, body). HTTP/1.0, so that the body is never chunked. OSError or TimeoutError when it fails."""
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(address, port)
+        try:
+            login = f"Authorization: Basic {authorization}\r\n" if authorization else ""
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: {address}\r\n{login}\r\n".encode())
+            head, _, body = (await reader.read(-1)).partition(b"\r\n\r\n")
+            return int(head.split(b" ", 2)[1]) if head.startswith(b"HTTP/") else 0, body
+        finally:
+            writer.close()
+
+
+async def exchange(address: str, port: int, send: bytes, timeout: float) -> bytes:
+    """One line's answer to one line."""
+    async with asyncio.timeout(timeout):
+        reader, writer = await asyncio.open_connection(address, port)
+        try:
+            writer.write(send)
+            return await reader.readline()
+        finally:
+            writer.close()
+
+
+_SERVER = ("status", "check_status", "check_desc", "check_duration", "lastchg", "scur", "weight")
+
+
+def parse_stats(text: str) -> dict[str, dict[str, dict[str, str]]]:
+    """`show stat` (HAProxy management guide, 9.1) as proxy -> server or FRONTEND/BACKEND -> the fields that matter."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for row in csv.DictReader(text.removeprefix("# ").splitlines()):
+        if row.get("svname"):
+            fields = {f: row.get(f) or "" for f in _SERVER}
+            found.setdefault(row["pxname"], {})[row["svname"]] = fields
+    return found
+
+
+async def haproxy_backends(haproxy: Haproxy) -> dict[str, Any]:
+    async with asyncio.timeout(1.5):
+        reader, writer = await asyncio.open_unix_connection(haproxy.socket)
+        try:
+            writer.write(b"show stat\n")
+            return {"proxies": parse_stats((await reader.read(-1)).decode())}
+        finally:
+            writer.close()
+
+
+async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
+    """Nodes and alarms as this broker sees them, and every replicated queue with its members."""
+    login = base64.b64encode(f"{rabbit.user}:{rabbit.password}".encode()).decode()
+
+    async def ask(path: str) -> Any:
+        status, body = await http_get(address, rabbit.management_port, path, 4.0, login)
+        if status != 200:
+            raise OSError(f"management API answers {status}")
+        return json.loads(body)
+
+    nodes = await ask("/api/nodes?columns=name,running,mem_alarm,disk_free_alarm,partitions")
+    queues = await ask("/api/queues?disable_stats=true&enable_queue_totals=false")
+    return {
+        "nodes": nodes,
+        "queues": [
+            {key: queue.get(key) for key in ("vhost", "name", "type", "leader", "members", "online", "state")}
+            for queue in queues
+            if queue.get("type") in ("quorum", "stream")
+        ],
+    }
+
+
+async def memcached_state(address: str, port: int) -> dict[str, Any]:
+    line = await exchange(address, port, b"version\r\n", 1.0)
+    if not line.startswith(b"VERSION"):
+        raise OSError("does not answer")
+    return {"version": line.split()[1].decode()}
+
+
+async def keystone_state(address: str, port: int) -> dict[str, Any]:
+    status, _ = await http_get(address, port, "/healthcheck", 2.0)
+    if status != 200:
+        raise OSError(f"answers {status}")
+    return {}
+
+
+@dataclass(frozen=True)
+class Watcher:
+    name: str
+    every: float
+    look: Callable[[], Awaitable[dict[str, Any]]]
+
+    async def run(self, found: Found) -> None:
+        """`found[name]`: {"ok": bool, "error": str, "at": seconds, …}. What was seen last stays when a look fails."""
+        while True:
+            began = now()
+            try:
+                found[self.name] = {"ok": True, "error": "", "at": began, **await self.look()}
+            except Exception as error:  # whatever a daemon says, this look failed and the next one comes
+                said = str(error) or type(error).__name__
+                found[self.name] = {**found.get(self.name, {}), "ok": False, "error": said, "at": began}
+            await asyncio.sleep(max(self.every - (now() - began), 0.1))
+
+
+def watchers(config: Config) -> list[Watcher]:
+    found: list[Watcher] = []
+    if (haproxy := config.haproxy) is not None:
+        found.append(Watcher("haproxy", 3.0, lambda: haproxy_backends(haproxy)))
+    if (rabbit := config.rabbitmq) is not None:
+        found.append(Watcher("rabbitmq", 5.0, lambda: rabbitmq_state(config.address, rabbit)))
+    if (memcached := config.memcached) is not None:
+        found.append(Watcher("memcached", 3.0, lambda: memcached_state(config.address, memcached.port)))
+    if (keystone := config.keystone) is not None:
+        found.append(Watcher("keystone", 3.0, lambda: keystone_state(config.address, keystone.port)))
+    return found

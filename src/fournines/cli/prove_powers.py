@@ -1,0 +1,149 @@
+"""What `prove` can do to hosts: all of it to a lab's; to others what can be done over their own transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Literal
+
+from fournines import lab
+from fournines.cloud.model import Cloud, Region
+from fournines.errors import HostError
+from fournines.prove.faults.powers import Drop, Powers, Process
+from fournines.prove.faults.target import subjects
+from fournines.prove.reach import Reach
+from fournines.services import registry
+
+
+def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
+    found = subjects(cloud)
+    in_lab = lab.exists(cloud.name)
+    return Powers(
+        reach=reach,
+        units={name: unit for name, (_, unit) in found.items()},
+        ports={name: _ports(owner) for name, (owner, _) in found.items()},
+        hosts=tuple(h.name for h in region.hosts),
+        processes=LabProcesses(cloud.name) if in_lab else HostProcesses(reach),
+        power=LabPower(cloud.name) if in_lab else None,
+        network=LabNetwork(cloud.name) if in_lab and lab.has("packet filter at a port") else None,
+    )
+
+
+def _ports(service: str) -> tuple[int, ...]:
+    return tuple(port.number for port in getattr(registry()[service], "ports", ()) if port.number)
+
+
+class LabProcesses:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def of_unit(self, host: str, unit: str) -> tuple[Process, ...]:
+        found = await asyncio.to_thread(lab.of_unit, self._cloud, host, unit)
+        return tuple(Process(p.pid, p.started, p.state) for p in found)
+
+    async def environment(self, host: str, unit: str, name: str) -> tuple[str, ...]:
+        return await asyncio.to_thread(lab.environment, self._cloud, host, unit, name)
+
+    async def boot(self, host: str) -> str:
+        return await asyncio.to_thread(lab.boot, self._cloud, host)
+
+
+class HostProcesses:
+    """Over the host's own transport: its kernel is asked, by the unit's cgroup."""
+
+    _GROUP = "cd /sys/fs/cgroup$(systemctl show -p ControlGroup --value {unit}) 2>/dev/null || exit 0; "
+    _PIDS = "for pid in $(find . -name cgroup.procs -exec cat {{}} +); do "
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def of_unit(self, host: str, unit: str) -> tuple[Process, ...]:
+        script = (self._GROUP + self._PIDS + 'cat "/proc/$pid/stat" 2>/dev/null; done').format(unit=unit)
+        return tuple(p for line in (await self._run(host, script)).splitlines() if (p := _process(line)).state != "Z")
+
+    async def environment(self, host: str, unit: str, name: str) -> tuple[str, ...]:
+        show = "tr '\\0' '\\n' 2>/dev/null < \"/proc/$pid/environ\"; done"
+        said = await self._run(host, (self._GROUP + self._PIDS + show).format(unit=unit))
+        return tuple(x.removeprefix(f"{name}=") for x in said.splitlines() if x.startswith(f"{name}="))
+
+    async def boot(self, host: str) -> str:
+        try:
+            return (await self._run(host, "cat /proc/sys/kernel/random/boot_id")).strip()
+        except HostError:
+            return ""
+
+    async def _run(self, host: str, script: str) -> str:
+        return (await self._reach.run(host, script, timeout=10.0)).stdout
+
+
+def _process(stat: str) -> Process:
+    """Of a line of /proc/PID/stat."""
+    fields = stat.rpartition(")")[2].split()
+    return Process(int(stat.split(maxsplit=1)[0]), int(fields[19]), fields[0])
+
+
+class LabPower:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def off(self, host: str) -> None:
+        await self._press(host, "off")
+
+    async def on(self, host: str) -> None:
+        await self._press(host, "on")
+
+    async def reset(self, host: str) -> None:
+        await self._press(host, "reset")
+
+    async def is_on(self, host: str) -> bool:
+        return await asyncio.to_thread(lab.is_on, self._cloud, host)
+
+    async def freeze(self, host: str) -> None:
+        await asyncio.to_thread(lab.freeze, self._cloud, host)
+
+    async def thaw(self, host: str) -> None:
+        await asyncio.to_thread(lab.thaw, self._cloud, host)
+
+    async def is_frozen(self, host: str) -> bool:
+        return await asyncio.to_thread(lab.is_frozen, self._cloud, host)
+
+    async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
+        await asyncio.to_thread(lab.power, self._cloud, host, action)
+
+
+class LabNetwork:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+        self._cuts: dict[tuple[str, str], lab.Cut] = {}
+
+    async def isolate(self, host: str, network: str, seconds: float) -> bool:
+        await self.join(host, network)
+        cut = lab.Cut(lab.port(self._cloud, host, network), seconds)
+        self._cuts[host, network] = cut
+        await asyncio.to_thread(cut.start)  # raises unless the port was seen to be cut
+        return True
+
+    async def join(self, host: str, network: str) -> float | None:
+        cut = self._cuts.pop((host, network), None)
+        length = await asyncio.to_thread(cut.end) if cut else None
+        await asyncio.to_thread(lab.heal, self._cloud, host, network)  # also what another process cut
+        return length
+
+    async def is_cut(self, host: str, network: str) -> bool:
+        return await asyncio.to_thread(lab.is_cut, lab.port(self._cloud, host, network))
+
+    async def drop(self, host: str, network: str, drops: Sequence[Drop]) -> None:
+        losses = [
+            lab.packet_filter.Loss(d.direction, tuple(self._mac(p, network) for p in d.peers), d.match, d.percent)
+            for d in drops
+        ]
+        await asyncio.to_thread(lab.packet_filter.apply, lab.port(self._cloud, host, network).device, losses)
+
+    async def pass_all(self, host: str, network: str) -> None:
+        await asyncio.to_thread(lab.packet_filter.remove, [lab.port(self._cloud, host, network).device])
+
+    async def dropped(self, host: str, network: str) -> int:
+        return await asyncio.to_thread(lab.packet_filter.lost, lab.port(self._cloud, host, network).device)
+
+    def _mac(self, host: str, network: str) -> str:
+        return lab.port(self._cloud, host, network).mac

@@ -1,0 +1,36 @@
+"""All faults there are, and the sets of them that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fournines.cloud.model import Cloud
+from fournines.prove.faults import agent, host, load, network, service
+from fournines.prove.faults.strike import Strike
+from fournines.prove.faults.target import subjects
+
+CATALOGUE: dict[str, type[Strike]] = {
+    kind.name: kind for family in (service, agent, host, network, load) for kind in family.FAMILY
+}
+
+
+def each(cloud: Cloud) -> Iterator[str]:
+    """Every fault where it hurts most, as the user would write it; of services, those that the cloud has."""
+    known = subjects(cloud)
+    for kind in CATALOGUE.values():
+        for subject in kind.each:
+            if kind.subject == "host" or subject.partition("+")[0] in known:
+                yield f"{kind.name}@{subject}"
+
+
+def every(cloud: Cloud) -> Iterator[str]:
+    """Every fault of every service in the targets vip, writer and one, and those of `each` beside them."""
+    services = tuple(dict.fromkeys(owner for owner, _ in subjects(cloud).values()))
+    for target in ("vip", "writer", "one"):
+        for kind in CATALOGUE.values():
+            names = services if kind.subject == "service" else ("",)
+            yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for name in names)
+    yield from each(cloud)
+
+
+SETS = {"each": each, "all": every}

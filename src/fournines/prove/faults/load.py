@@ -1,0 +1,83 @@
+"""Faults that take a resource of a host away; none takes the machine's own beyond the host's."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
+
+
+class Cpu(PerHost):
+    name = "host.cpu"
+    what = "two busy processes a core, of ordinary priority"
+    until = "they end after 20 s"
+    seen = "the unit that runs them has as many processes as it should"
+    outside = False
+    each = ("vip",)
+    UNIT: ClassVar[str] = "fournines-burn.service"
+
+    async def strike_host(self, host: str) -> None:
+        burn = "for i in $(seq $((2 * $(nproc)))); do (while :; do :; done) & done; wait"
+        await self.run(
+            host,
+            f"systemd-run --quiet --unit={self.UNIT} --collect -p RuntimeMaxSec={self.fault.duration + 60:g} "
+            f"sh -c '{burn}'",
+            doing="cannot start busy processes",
+        )
+
+    async def verify_host(self, host: str) -> str:
+        count = 0
+
+        async def busy() -> bool:
+            nonlocal count
+            count = sum(p.state == "R" for p in await self.by.processes.of_unit(host, self.UNIT))
+            return count > 1
+
+        if not await until(busy):
+            raise not_seen("nothing keeps the host busy", host, f"{count} processes of {self.UNIT} run")
+        return f"{host}: {count} processes run"
+
+    async def heal_host(self, host: str) -> None:
+        await self.run(host, f"systemctl stop {self.UNIT} 2>/dev/null || true", doing="cannot end busy processes")
+
+
+class RunFull(PerHost):
+    """/run is a memory file system of the host's own: made no larger than what is in it, it is full."""
+
+    name = "host.run_full"
+    what = "/run is full: no lock, socket, PID or state file can be written there"
+    until = "it has its size again after 20 s"
+    seen = "a file that is written there ends in ENOSPC"
+    outside = False
+    each = ("vip",)
+    KEPT: ClassVar[str] = "/var/lib/fournines-run-size"
+
+    async def strike_host(self, host: str) -> None:
+        await self.run(
+            host,
+            f"[ -e {self.KEPT} ] || findmnt -rno OPTIONS /run | tr , '\\n' | grep ^size= > {self.KEPT} || "
+            f"echo size=50% > {self.KEPT}\n"
+            "used=$(df -k --output=used /run | tail -1); mount -o remount,size=$((used + 4))k /run",
+            doing="cannot make /run full",
+        )
+
+    async def verify_host(self, host: str) -> str:
+        said = await self.run(
+            host,
+            "LC_ALL=C dd if=/dev/zero of=/run/fournines-full bs=64k count=1 2>&1 || true; rm -f /run/fournines-full",
+            doing="cannot write to /run",
+        )
+        if not re.search("No space left", said):
+            raise not_seen("/run is not full", host, said.strip()[-200:])
+        return f"{host}: no space left on /run"
+
+    async def heal_host(self, host: str) -> None:
+        await self.run(
+            host,
+            f'[ ! -e {self.KEPT} ] || {{ mount -o remount,"$(cat {self.KEPT})" /run && rm {self.KEPT}; }}',
+            doing="cannot give /run its size back",
+        )
+
+
+FAMILY: tuple[type[Strike], ...] = (Cpu, RunFull)

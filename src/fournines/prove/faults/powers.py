@@ -1,0 +1,122 @@
+"""What a fault is brought about with, and what it is seen by: protocols, which the lab implements and tests fake.
+
+Services are struck over the host's own transport, by the unit's cgroup. Power and network are struck from outside the
+host, by whatever has that power over it: the lab, or nothing. That a strike took effect is seen from outside as well,
+where something stands outside; never through the agents, which are under test themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from fournines.prove.reach import Reach
+
+#: The network that network faults act on.
+NETWORK = "management"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """`started` in clock ticks since the machine booted: with `pid`, an identity that no later process has. `state`:
+    the letter of proc(5), `T` stopped, `Z` zombie."""
+
+    pid: int
+    started: int
+    state: str
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        return self.pid, self.started
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Packets that are lost at a host's port. `direction`: as the host sees it, `in` what it would receive.
+
+    `peers`: only what these hosts sent; () from anybody. `match`: only what this nftables expression matches. `percent`
+    of them.
+    """
+
+    direction: Literal["in", "out"]
+    peers: tuple[str, ...] = ()
+    match: str = ""
+    percent: int = 100
+
+
+class Processes(Protocol):
+    async def of_unit(self, host: str, unit: str) -> tuple[Process, ...]:
+        """Those of the unit's cgroup, zombies left out; () when there is none. Raises FourninesError."""
+        ...
+
+    async def environment(self, host: str, unit: str, name: str) -> tuple[str, ...]:
+        """The values that the environments of the unit's processes have for `name`. Raises FourninesError."""
+        ...
+
+    async def boot(self, host: str) -> str:
+        """Tells this boot of the host from any other; "" while it is off. Raises FourninesError."""
+        ...
+
+
+class Power(Protocol):
+    """Every call may be repeated. Raises FourninesError."""
+
+    async def off(self, host: str) -> None: ...
+    async def on(self, host: str) -> None: ...
+    async def reset(self, host: str) -> None: ...
+    async def is_on(self, host: str) -> bool: ...
+    async def freeze(self, host: str) -> None: ...
+    async def thaw(self, host: str) -> None: ...
+    async def is_frozen(self, host: str) -> bool: ...
+
+
+class Network(Protocol):
+    """Every call may be repeated. Raises FourninesError, also for a host whose port is not there."""
+
+    async def isolate(self, host: str, network: str, seconds: float) -> bool:
+        """Cuts the host's port both ways. It is joined `seconds` later, to the millisecond, whatever the caller does
+        meanwhile, unless `join` is called before. Whether the switch was seen to have cut it."""
+        ...
+
+    async def join(self, host: str, network: str) -> float | None:
+        """Ends `isolate`. How long the port was cut, in seconds; None when it was not cut by this object."""
+        ...
+
+    async def is_cut(self, host: str, network: str) -> bool: ...
+
+    async def drop(self, host: str, network: str, drops: Sequence[Drop]) -> None:
+        """From now on loses these packets, and no others that an earlier call named."""
+        ...
+
+    async def pass_all(self, host: str, network: str) -> None:
+        """Ends `drop`; of no effect on a host that is off."""
+        ...
+
+    async def dropped(self, host: str, network: str) -> int:
+        """Packets lost by `drop` so far."""
+        ...
+
+
+@dataclass(frozen=True)
+class Powers:
+    """`units`: a service fault's subject -> the unit that it strikes. `ports`: service -> what it listens on. `hosts`:
+    all of the region. `power`, `network`: None where nothing here has that power over the hosts."""
+
+    reach: Reach
+    units: Mapping[str, str]
+    ports: Mapping[str, tuple[int, ...]]
+    hosts: tuple[str, ...]
+    processes: Processes
+    power: Power | None
+    network: Network | None
+
+    @property
+    def hand(self) -> Power:
+        assert self.power is not None
+        return self.power
+
+    @property
+    def wires(self) -> Network:
+        assert self.network is not None
+        return self.network

@@ -1,0 +1,89 @@
+"""Which hosts a target means: `one` (neither VIP holder nor writer, where there is such a host), `vip`, `writer`,
+`leader` (of the probe's queue), `minority`, `half`, `majority`, `all`, or the name of a host or a zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fournines.cloud.model import Cloud, Host
+from fournines.prove.faults.service import CORE
+from fournines.prove.model import Fault
+from fournines.services import registry
+from fournines.services.agent import FALLBACK, GUARD, Agent
+from fournines.services.capabilities import guards
+
+TARGETS = ("one", "vip", "writer", "leader", "minority", "half", "majority", "all")
+#: Where a service fault hurts that names no target.
+DEFAULT_TARGET = {
+    "haproxy": "vip",
+    "keepalived": "vip",
+    "mariadb": "writer",
+    "guard": "vip",
+    "fallback": "vip",
+    "observer": "vip",
+}
+#: Units that only some hosts with their service have -> those hosts.
+SOME: Mapping[str, Callable[[Cloud, str], Sequence[Host]]] = {
+    GUARD: guards,
+    FALLBACK: lambda cloud, region: [h for h in guards(cloud, region) if "keepalived" in h.services],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Who is what at this moment; empty where nobody is, or it cannot be told."""
+
+    vip: str = ""
+    writer: str = ""
+    leader: str = ""
+
+    def roles(self, hosts: Iterable[str]) -> tuple[str, ...]:
+        struck = set(hosts)
+        return tuple(role for role in ("vip", "writer", "leader") if getattr(self, role) in struck)
+
+
+def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
+    """What a service fault may name -> (its service, the unit that is struck): services by name, their main unit; and
+    each unit by its own name without suffix, our own also without `fournines-`."""
+    carried = {name: s for name, s in registry().items() if any(name in h.services for h in cloud.hosts)}
+    units = {name: [u for u in s.units if u.endswith(".service")] for name, s in carried.items()}
+    found = {name: (name, own[0]) for name, own in units.items() if own}
+    for name, own in units.items():
+        for unit in own:
+            found.setdefault(_short(unit), (name, unit))
+    return found | ({_short(unit): (Agent.name, unit) for unit in SOME} if Agent.name in carried else {})
+
+
+def _short(unit: str) -> str:
+    return unit.removesuffix(".service").removeprefix("fournines-")
+
+
+def candidates(fault: Fault, cloud: Cloud, region: str) -> tuple[Host, ...]:
+    """Hosts that the fault can strike: those with its service, or all that carry a part of the control plane."""
+    if fault.service:
+        service, unit = subjects(cloud)[fault.service]
+        return tuple(SOME[unit](cloud, region)) if unit in SOME else cloud.hosts_of(service, region)
+    return tuple(h for h in cloud.regions[region].hosts if h.services & set(CORE))
+
+
+def aim(fault: Fault, hosts: Sequence[Host], standing: Standing) -> tuple[str, ...]:
+    """Names of the hosts that `fault.target` means among `hosts`, in their order; empty when there is none."""
+    names = [h.name for h in hosts]
+    match fault.target:
+        case "vip" | "writer" | "leader":
+            wanted = {str(getattr(standing, fault.target))}
+        case "one":
+            free = [n for n in names if n not in (standing.vip, standing.writer)]
+            wanted = set((free or [n for n in names if n != standing.vip] or names)[:1])
+        case "all":
+            wanted = set(names)
+        case "minority":
+            wanted = set(names[: (len(names) - 1) // 2])
+        case "half":
+            wanted = set(names[: len(names) // 2])
+        case "majority":
+            wanted = set(names[: len(names) // 2 + 1])
+        case place:
+            wanted = {h.name for h in hosts if place in (h.name, h.zone.name)}
+    return tuple(n for n in names if n in wanted)

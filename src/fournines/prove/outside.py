@@ -1,0 +1,86 @@
+"""Who holds the VIPs and who takes the writes, seen from outside the agents.
+
+The VIPs by ARP, or by the hosts' kernels where ARP does not reach; the writer by the database, through the VIP."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiomysql
+import pymysql
+
+from fournines.errors import FourninesError, ProveError
+from fournines.prove.faults.target import Standing
+from fournines.prove.load.spec import Database
+from fournines.prove.site import Site
+from fournines.prove.watch import VIPS, Holders
+
+#: For a VIP that is just moving, or an answer that a busy machine was late with. Seconds.
+PATIENCE_S = 2.0
+QUERY_S = 5.0
+
+_mysql: Any = aiomysql  # ships no types
+
+
+async def standing(site: Site, holders: Holders, leader: str = "") -> Standing:
+    """Empty of what nobody is, or what cannot be told. Raises ProveError when the VIPs are on two hosts."""
+    vip, writer = await asyncio.gather(
+        vip_holder(site, holders), acting_writer(site.grounds.database(site.cloud, site.region))
+    )
+    return Standing(vip, writer, leader)
+
+
+async def vip_holder(site: Site, holders: Holders) -> str:
+    """The host that holds every VIP, "" when nobody answers for one."""
+    found: set[str] = set()
+    for _ in range(round(PATIENCE_S / 0.1)):
+        if holders.unwatched:
+            found = await _by_kernel(site)
+            break
+        answers = [holders.seen.get(name, ()) for name in VIPS]
+        found = {host for answer in answers for host in answer}
+        if len(found) == 1 and all(answers):
+            break
+        await asyncio.sleep(0.1)
+    if len(found) > 1:
+        raise ProveError("the VIPs are not on one host", where=", ".join(sorted(found)), why="seen from outside")
+    host = next(iter(found), "")
+    return host if host in site.cloud.host_by_name else ""
+
+
+async def _by_kernel(site: Site) -> set[str]:
+    """Hosts whose kernel has one of the VIPs."""
+    vips = [getattr(site.region.vips, name) for name in VIPS]
+    script = "; ".join(f"ip -4 -o address show to {vip}/32" for vip in vips)
+
+    async def has(host: str) -> bool:
+        try:
+            return bool((await site.reach.run(host, script, timeout=5.0)).stdout.strip())
+        except FourninesError:
+            return False
+
+    names = [host.name for host in site.cloud.hosts_of("haproxy", site.region.name)]
+    answers = await asyncio.gather(*(has(name) for name in names))
+    return {name for name, holds in zip(names, answers, strict=True) if holds}
+
+
+async def acting_writer(database: Database) -> str:
+    """The Galera node that the writer's path leads to, as it calls itself; "" when none answers."""
+    try:
+        async with asyncio.timeout(QUERY_S):
+            connection = await _mysql.connect(
+                host=database.host,
+                port=database.port,
+                user=database.user,
+                password=database.password,
+                db=database.schema,
+            )
+            try:
+                cursor = await connection.cursor()
+                await cursor.execute("SELECT @@wsrep_node_name")
+                return str((await cursor.fetchone())[0])
+            finally:
+                connection.close()
+    except (pymysql.MySQLError, OSError, TimeoutError):
+        return ""

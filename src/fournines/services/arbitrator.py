@@ -1,0 +1,48 @@
+"""Galera's arbitrator: a member of the group that keeps no data, so that two database nodes have a majority without a
+third copy.
+
+It joins as any member, receives every write set and drops it; it can neither be read from nor be a state's donor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from fournines.cloud.model import Cloud, Host
+from fournines.cloud.roles import Component
+from fournines.services import mariadb
+from fournines.services.capabilities import Port, members
+from fournines.services.render import template
+from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.service import Check, HaPattern, Service
+
+UNIT = "fournines-arbitrator.service"
+
+
+class Arbitrator(Service):
+    name: ClassVar[str] = "arbitrator"
+    pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
+    roles: ClassVar[tuple[str, ...]] = ("witness",)
+    component: ClassVar[Component] = "core"
+    needs: ClassVar[tuple[str, ...]] = ("base", "agent", "mariadb")
+    units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (Port(4567, "tcp", "its own members", "Galera group communication"),)
+    arbitrates: ClassVar[str] = "mariadb"
+
+    def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
+        nodes = ",".join(f"{h.address}:4567" for h in cloud.hosts_of(self.arbitrates, host.region))
+        text = template(
+            "arbitrator/fournines-arbitrator.service.j2",
+            nodes=nodes,
+            group=mariadb.group_name(cloud, host.region),
+            options=mariadb.group_options(cloud, host),
+        )
+        yield Package("galera-arbitrator-4")
+        yield File(f"/etc/systemd/system/{UNIT}", text, triggers=(f"restart:{UNIT}",))
+        yield Unit(UNIT)
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        node = cloud.hosts_of(self.arbitrates, host.region)[0]
+        size = len(members(cloud, host.region, self.arbitrates))
+        yield Check("Galera counts the arbitrator", node.name, mariadb.primary_of(size), within=60, unit=mariadb.UNIT)

@@ -1,0 +1,234 @@
+"""Hosts as a fault meets them: three, whose units, power and ports are values that strikes change and `verify` reads.
+
+The Transport understands what the faults send and no more: an unknown script is an error, so that a fault whose command
+changes has to say so here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from fournines.engine.transport import Completed
+from fournines.errors import HostError
+from fournines.prove.faults.powers import Drop, Powers, Process
+from fournines.prove.reach import Reach
+
+HOSTS = ("a", "b", "c")
+UNITS = {
+    "keystone": "keystone.service",
+    "mariadb": "mariadb.service",
+    "guard": "fournines-guard.service",
+    "observer": "fournines-observer.service",
+}
+
+
+@dataclass
+class Unit:
+    """`pids` of its processes, all in `state`. `lasting`: whether what systemd starts stays alive."""
+
+    pids: list[int]
+    state: str = "S"
+    lasting: bool = True
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    limited: bool = False
+
+    def picture(self) -> tuple[object, ...]:
+        return self.state, self.lasting, bool(self.pids), dict(self.environment), self.limited
+
+
+@dataclass
+class Machine:
+    units: dict[str, Unit]
+    boot: int = 1
+    on: bool = True
+    frozen: bool = False
+    cut: bool = False
+    drops: tuple[Drop, ...] = ()
+    run_full: bool = False
+
+
+class Struck:
+    """`inert`: hosts that take every strike and do not change. `unreachable`: hosts whose transport fails."""
+
+    def __init__(self, *, inert: Sequence[str] = (), unreachable: Sequence[str] = ()) -> None:
+        self._pid = 100
+        self.inert = set(inert)
+        self.unreachable = set(unreachable)
+        self.scripts: list[tuple[str, str]] = []
+        self.order: list[str] = []
+        self.machines = {h: Machine({u: Unit([self._next(), self._next()]) for u in UNITS.values()}) for h in HOSTS}
+
+    def _next(self) -> int:
+        self._pid += 1
+        return self._pid
+
+    def powers(self) -> Powers:
+        async def connect(host: str) -> Shell:
+            return Shell(host, self)
+
+        ports = {"mariadb": (4567, 4568), "keystone": ()}
+        return Powers(Reach(connect), UNITS, ports, HOSTS, self, self, self)
+
+    def picture(self) -> dict[str, object]:
+        """All that a heal must put back; process ids, boots, what was counted are not among it."""
+        return {
+            host: (m.on, m.frozen, m.cut, m.drops, m.run_full, {name: u.picture() for name, u in m.units.items()})
+            for host, m in self.machines.items()
+        }
+
+    def _change(self, host: str, what: str, change: Callable[[Machine], None]) -> None:
+        self.order.append(f"{what} {host}")
+        if host not in self.inert:
+            change(self.machines[host])
+
+    # Processes
+
+    async def of_unit(self, host: str, unit: str) -> tuple[Process, ...]:
+        found = self.machines[host].units.get(unit)
+        if found is None or not self.machines[host].on:
+            return ()
+        if not found.lasting and found.pids:
+            found.pids = [self._next()]
+        return tuple(Process(pid, pid * 10, found.state) for pid in found.pids)
+
+    async def environment(self, host: str, unit: str, name: str) -> tuple[str, ...]:
+        found = self.machines[host].units[unit].environment
+        return (found[name],) if name in found else ()
+
+    async def boot(self, host: str) -> str:
+        return str(self.machines[host].boot) if self.machines[host].on else ""
+
+    # Power
+
+    async def off(self, host: str) -> None:
+        self._change(host, "off", lambda m: setattr(m, "on", False))
+
+    async def on(self, host: str) -> None:
+        def boots(m: Machine) -> None:
+            m.boot += not m.on
+            m.on = True
+
+        self._change(host, "on", boots)
+
+    async def reset(self, host: str) -> None:
+        self._change(host, "reset", lambda m: setattr(m, "boot", m.boot + 1))
+
+    async def is_on(self, host: str) -> bool:
+        return self.machines[host].on
+
+    async def freeze(self, host: str) -> None:
+        self._change(host, "freeze", lambda m: setattr(m, "frozen", True))
+
+    async def thaw(self, host: str) -> None:
+        self._change(host, "thaw", lambda m: setattr(m, "frozen", False))
+
+    async def is_frozen(self, host: str) -> bool:
+        return self.machines[host].frozen
+
+    # Network
+
+    async def isolate(self, host: str, network: str, seconds: float) -> bool:
+        self._change(host, "isolate", lambda m: setattr(m, "cut", True))
+        return self.machines[host].cut
+
+    async def join(self, host: str, network: str) -> float | None:
+        was = self.machines[host].cut
+        self._change(host, "join", lambda m: setattr(m, "cut", False))
+        return 0.5 if was else None
+
+    async def is_cut(self, host: str, network: str) -> bool:
+        return self.machines[host].cut
+
+    async def drop(self, host: str, network: str, drops: Sequence[Drop]) -> None:
+        self._change(host, "drop", lambda m: setattr(m, "drops", tuple(drops)))
+
+    async def pass_all(self, host: str, network: str) -> None:
+        self._change(host, "pass", lambda m: setattr(m, "drops", ()))
+
+    async def dropped(self, host: str, network: str) -> int:
+        return 7 if self.machines[host].drops else 0
+
+    # The host's shell
+
+    def run(self, host: str, script: str) -> Completed:
+        if host in self.unreachable or not self.machines[host].on or self.machines[host].cut:
+            raise HostError("does not answer", where=host)
+        self.scripts.append((host, script))
+        machine = self.machines[host]
+        if "fournines-full" in script:
+            return Completed(0, "No space left on device" if machine.run_full else "64k copied", "")
+        if "awk -v has" in script:
+            unit = machine.units[_group(r"unit=(\S+)", script)]
+            return Completed(0, "12 12\n" if unit.limited else "1024 12\n", "")
+        self._change(host, "shell", lambda m: self._act(m, script))
+        return Completed(0, "", "")
+
+    def _act(self, machine: Machine, script: str) -> None:
+        if "remount,size" in script:
+            machine.run_full = True
+        elif 'remount,"$(cat' in script:
+            machine.run_full = False
+        elif "systemd-run" in script:
+            machine.units[_group(r"--unit=(\S+)", script)] = Unit([self._next(), self._next()], state="R")
+        elif script.startswith("systemctl stop fournines-burn"):
+            machine.units.pop("fournines-burn.service", None)
+        elif "reboot" in script:
+            machine.on = False
+        elif "prlimit" in script:
+            machine.units[_group(r"unit=(\S+)", script)].limited = 'limit "$has"' in script
+        else:
+            self._unit(machine.units, script)
+
+    def _unit(self, units: dict[str, Unit], script: str) -> None:
+        """Drop-ins, then what systemctl is told."""
+        known = next(name for name in sorted(units, key=len, reverse=True) if name in script)
+        unit = units[known]
+        if "ExecStart=/bin/false" in script:
+            unit.lasting = False
+        elif "crash-loop" in script and "rm -f" in script:
+            unit.lasting = True
+        if "FOURNINES_GUARD_PROTOCOL" in script:
+            unit.environment["FOURNINES_GUARD_PROTOCOL"] = _group(r"PROTOCOL=(\d+)", script)
+        elif "[ ! -e" in script:
+            if not unit.environment:
+                return
+            unit.environment.clear()
+        verb = re.findall(r"systemctl (kill --kill-whom=all -s \w+|stop|start|restart)", script)[-1]
+        match verb.split()[-1]:
+            case "KILL" | "restart":
+                unit.pids, unit.state = [self._next()], "S"
+            case "STOP":
+                unit.state = "T"
+            case "CONT":
+                unit.state = "S"
+            case "stop":
+                unit.pids = []
+            case "start":
+                unit.pids = unit.pids or [self._next()]
+            case other:
+                raise AssertionError(other)
+
+
+def _group(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    assert found, text
+    return found[1]
+
+
+class Shell:
+    """A transport to one of the hosts."""
+
+    def __init__(self, host: str, hosts: Struck) -> None:
+        self.host = host
+        self._hosts = hosts
+
+    async def run(self, script: str, *, stdin: str = "", timeout: float = 60.0) -> Completed:
+        return self._hosts.run(self.host, script)
+
+    async def put(self, path: str, content: bytes, *, mode: int, owner: str, group: str, timeout: float = 60.0) -> None:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        pass

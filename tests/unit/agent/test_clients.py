@@ -1,0 +1,107 @@
+"""What a VIP's holder tells of its clients: new ones at once, all of them in turn, never too many."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from base64 import b64decode, b64encode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fournines.agent.observer.clients import A_BEAT, FORGOTTEN, MOST, SIZE, Roster, Told
+from fournines.agent.guard.heartbeat import Links
+from fournines.agent.observer.primary import Kind, Report
+from fournines.agent.observer.writer import Health, Node, Row
+
+VIPS = frozenset({"198.18.0.100"})
+
+
+def client(number: int, vip: str = "198.18.0.100") -> bytes:
+    return struct.pack("!HH4sI", 5000, 1 + number % 65535, socket.inet_aton(vip), number // 65535)
+
+
+def clients(*numbers: int) -> frozenset[bytes]:
+    return frozenset(map(client, numbers))
+
+
+def said(roster: Roster) -> list[bytes]:
+    packed = b64decode(roster.say())
+    return [packed[i : i + SIZE] for i in range(0, len(packed), SIZE)]
+
+
+def test_a_new_connection_is_told_with_the_next_heartbeat_however_many_others_wait() -> None:
+    roster = Roster()
+    roster.see(clients(*range(10 * A_BEAT)))
+    for _ in range(10):
+        said(roster)
+    roster.see(clients(*range(10 * A_BEAT + 1)))
+    assert client(10 * A_BEAT) in said(roster)
+
+
+def test_all_connections_are_told_in_turn() -> None:
+    roster, everyone = Roster(), clients(*range(10 * A_BEAT))
+    roster.see(everyone)
+    for _ in range(3):
+        assert {c for _ in range(10) for c in said(roster)} == everyone
+
+
+def test_a_few_connections_are_told_with_every_heartbeat() -> None:
+    roster = Roster()
+    roster.see(clients(1, 2))
+    assert [sorted(said(roster)) for _ in range(3)] == [sorted(clients(1, 2))] * 3
+
+
+@given(st.lists(st.frozensets(st.integers(0, 200)), max_size=20))
+def test_only_what_is_open_is_told_and_each_once_a_heartbeat(looks: list[frozenset[int]]) -> None:
+    roster = Roster()
+    for look in looks:
+        roster.see(clients(*look))
+        told = said(roster)
+        assert len(told) == len(set(told)) == min(len(look), A_BEAT)
+        assert set(told) <= clients(*look)
+        assert len(roster) == len(look)
+
+
+def test_more_than_most_are_neither_told_nor_kept() -> None:
+    roster, told = Roster(), Told()
+    roster.see(clients(*range(MOST + 100)))
+    assert len(roster) == MOST
+    for start in range(0, MOST + 1000, 1000):
+        told.hear(0.0, b64encode(b"".join(client(n) for n in range(start, start + 1000))).decode())
+    assert len(told) == MOST
+    assert client(0) not in told.take(VIPS)  # the one told longest ago went
+
+
+def test_what_is_told_again_is_kept_and_what_is_not_is_forgotten() -> None:
+    told = Told()
+    told.hear(0.0, b64encode(client(1) + client(2)).decode())
+    told.hear(FORGOTTEN, b64encode(client(1)).decode())
+    told.hear(FORGOTTEN + 1, "")
+    assert told.take(VIPS) == [client(1)]
+
+
+def test_a_takeover_takes_the_connections_of_its_vips_once() -> None:
+    told, public = Told(), client(2, "198.18.1.100")
+    told.hear(0.0, b64encode(client(1) + public).decode())
+    assert told.take(VIPS) == [client(1)]
+    assert told.take(VIPS) == []
+    assert told.take(frozenset({"198.18.1.100"})) == [public]
+
+
+def test_a_heartbeat_with_all_it_can_carry_fits_one_frame() -> None:
+    names = [f"controller{n}" for n in range(9)]
+    uuid = "6f0cd8c2-0000-11ee-8000-aaaaaaaaaaaa"
+    body = {
+        "writer": Node(Health.GOOD, uuid, Row(names[0], 10_000), 0, frozenset(names)).to_json(),
+        "galera": Report(Kind.PRIMARY, uuid, 10**10).to_json(),
+        "acting": True,
+        "node": uuid,
+        "silent": [],
+        "brokers": names,
+        "endpoint": [True, True, True],
+    }
+    roster = Roster()
+    roster.see(clients(*range(A_BEAT)))
+    beat = Links(names[0], names, "s").beat(0.0, body | {"clients": roster.say()})
+    assert len(beat[names[1]]) <= 1500 - 20 - 8

@@ -1,0 +1,68 @@
+"""The kernel's table of connections, and the segment that its clients get, byte for byte."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from fournines.agent.observer import netlink, tickle, vip
+from fournines.agent.guard.echo import checksum
+
+VIPS = ("127.200.0.1", "127.200.0.2", "127.200.0.3")
+
+
+def packed(client: socket.socket) -> bytes:
+    (here, port), (vip, vip_port) = client.getsockname(), client.getpeername()
+    return struct.pack("!HH", vip_port, port) + socket.inet_aton(vip) + socket.inet_aton(here)
+
+
+@pytest.fixture
+def clients() -> Iterator[list[socket.socket]]:
+    """One of each of `VIPS`, in that order."""
+    with ExitStack() as stack:
+        found: list[socket.socket] = []
+        for address in VIPS:
+            listener = stack.enter_context(socket.create_server((address, 0)))
+            found.append(stack.enter_context(socket.create_connection(listener.getsockname())))
+            stack.enter_context(listener.accept()[0])
+        yield found
+
+
+@pytest.mark.parametrize("wanted", [(0,), (2,), (0, 1), (1, 0), (2, 0), (0, 1, 2)])
+def test_the_connections_of_these_addresses_and_of_no_other(clients: list[socket.socket], wanted: list[int]) -> None:
+    assert tickle.connected([VIPS[n] for n in wanted]) == {packed(clients[n]) for n in wanted}
+
+
+def test_a_client_that_has_sent_all_and_waits_is_connected(clients: list[socket.socket]) -> None:
+    clients[0].shutdown(socket.SHUT_WR)
+    assert packed(clients[0]) in tickle.connected(VIPS)
+
+
+def test_who_has_closed_is_not_connected(clients: list[socket.socket]) -> None:
+    gone = packed(clients[0])
+    clients[0].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    clients[0].close()
+    assert gone not in tickle.connected(VIPS)
+
+
+def test_what_the_kernel_refuses_is_an_error() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        list(netlink.dump(4, 20, bytes(2)))  # sock_diag, address family 0
+
+
+def test_addresses_of_this_host() -> None:
+    assert "127.0.0.1" in vip.local_addresses()
+
+
+def test_a_segment_byte_for_byte() -> None:
+    connection = struct.pack("!HH4s4s", 443, 50000, socket.inet_aton("198.18.1.100"), socket.inet_aton("203.0.113.9"))
+    packet = tickle.segment(connection, 1 << 31)
+    ip, tcp = packet[:20], packet[20:]
+    assert ip == bytes.fromhex("45000000 00000000 40060000 c6120164 cb007109")  # zeros: the kernel's to fill in
+    assert tcp[:16] == bytes.fromhex("01bb c350 80000000 00000000 5010 ffff")
+    assert tcp[18:] == bytes(2)
+    assert checksum(ip[12:] + struct.pack("!HH", 6, len(tcp)) + tcp) == 0

@@ -1,0 +1,140 @@
+"""A measurement in which one part breaks off: what the others saw is kept, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fournines.errors import HostError, ProveError
+from fournines.prove import measure as measuring
+from fournines.prove.history import OPERATIONS, Event, Log
+from fournines.prove.model import Fault, Finding, Operation
+from fournines.prove.site import Lengths, Look, Site
+from fournines.prove.watch import Holders
+
+FAULT = Fault("service.kill", "keystone", "one", 0.0)
+
+
+class World:
+    """Ten rows are acknowledged, of which a node shows eight. `breaks`: the part that raises `error`."""
+
+    def __init__(self, directory: Path, breaks: str, error: Exception) -> None:
+        self._directory = directory
+        self._breaks = breaks
+        self._error = error
+        self._clock = 0.0
+
+    def maybe(self, part: str) -> None:
+        if part == self._breaks:
+            raise self._error
+
+    def now(self) -> float:
+        self._clock += 0.01
+        return self._clock
+
+    async def start(self) -> float:
+        self.maybe("start")
+        with Log(self._directory / OPERATIONS) as log:
+            for n in range(10):
+                log.operation(Operation("write_row", "kept", n / 1000, n / 1000, n / 1000, "ok", f"r{n}"))
+        return 0.0
+
+    async def stop(self) -> int:
+        self.maybe("draining")
+        return 0
+
+    async def kill(self) -> None: ...
+
+    async def look(self) -> Look:
+        return Look(cast(Any, SimpleNamespace()), ())
+
+    async def audit(self) -> tuple[Finding, ...]:
+        self.maybe("audit")
+        return (Finding("quorum", True, ""),)
+
+    @asynccontextmanager
+    async def watching(self, *_: object) -> AsyncGenerator[Holders, None]:
+        yield Holders()
+        self.maybe("watching")
+
+    async def read(self, *_: object) -> list[Event]:
+        self.maybe("reading")
+        shown = [f"r{n}" for n in range(8)]
+        return [Event("read", self.now(), {"kind": "rows", "reader": "database on ctl1", "values": shown})]
+
+    def site(self) -> Site:
+        nothing: Callable[..., None] = lambda *_: None  # noqa: E731
+        reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
+        return Site(
+            cloud=cast(Any, SimpleNamespace(state_dir=self._directory)),
+            region=cast(Any, SimpleNamespace(name="phx")),
+            profile="lan",
+            powers=cast(Any, None),
+            health=cast(Any, self),
+            grounds=cast(Any, None),
+            reach=cast(Any, None),
+            lengths=Lengths(before=0.0, after=0.0, redundant_within=0.0),
+            reporter=cast(Any, reporter),
+            epoch=0.0,
+            now=self.now,
+            functions=("write_row",),
+        )
+
+
+def world(directory: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, error: Exception) -> World:
+    made = World(directory, breaks, error)
+
+    async def spec(_trial: object) -> None: ...
+    async def healed(*_: object) -> tuple[str, ...]:
+        return ()
+
+    async def strike(trial: Any, began: float, _holders: object) -> bool:
+        trial._begin(began, ("ctl3",), SimpleNamespace(roles=lambda _: ()))
+        for name in ("injecting", "injected", "seen", "healed"):
+            trial._event(name, **({"what": ["ctl3: another process"]} if name == "seen" else {}))
+        made.maybe("strike")
+        return True
+
+    monkeypatch.setattr(measuring, "PHASE_S", 0.0)
+    monkeypatch.setattr(measuring, "lacking", lambda *_: "")
+    monkeypatch.setattr(measuring, "heal_leftovers", healed)
+    monkeypatch.setattr(measuring, "candidates", lambda *_: ("ctl1", "ctl2", "ctl3"))
+    monkeypatch.setattr(measuring, "LoadProcess", lambda *_: made)
+    monkeypatch.setattr(measuring, "watching", made.watching)
+    monkeypatch.setattr(measuring.reads, "readers", lambda *_: {})
+    monkeypatch.setattr(measuring.reads, "read_until_agreed", made.read)
+    monkeypatch.setattr(measuring.Trial, "_spec", spec)
+    monkeypatch.setattr(measuring.Trial, "_strike", strike)
+    return made
+
+
+@pytest.mark.parametrize("part", ["", "watching", "draining", "audit"])
+@pytest.mark.parametrize("error", [HostError("a host does not answer", where="ctl2"), KeyError("state")])
+async def test_two_lost_rows_are_lost_whatever_breaks_afterwards(
+    part: str, error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = world(tmp_path, monkeypatch, part, error).site()
+    result = await measuring.measure(site, FAULT, tmp_path, 3)
+    assert (result.verdict, result.not_measured, result.run, result.candidates) == ("fail", "", 3, 3)
+    assert "2 rows lost" in result.reasons
+    assert any("went to its end" in reason for reason in result.reasons) is bool(part)
+
+
+async def test_what_could_not_be_read_back_is_unknown_rather_than_fine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = world(tmp_path, monkeypatch, "reading", OSError("no route")).site()
+    result = await measuring.measure(site, FAULT, tmp_path)
+    assert any("reading back: OSError: no route" in reason for reason in result.reasons)
+    assert result.writes == {}
+
+
+async def test_a_load_that_cannot_run_measured_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = world(tmp_path, monkeypatch, "start", ProveError("the load cannot run")).site()
+    with pytest.raises(ProveError, match="cannot run"):
+        await measuring.measure(site, FAULT, tmp_path)
