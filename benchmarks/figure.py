@@ -43,21 +43,26 @@ def measure(name: str, command: Sequence[str], *, target: float | None = None, n
 
 def _once(command: Sequence[str]) -> tuple[float, float, float, float]:
     """Wall-clock seconds, own processor seconds, busy share of the machine, peak resident megabytes."""
-    before, began = _cpu(), time.monotonic()
+    before, began = cpu_ticks(), time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout
     said = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    seconds, after = time.monotonic() - began, _cpu()
+    seconds, busy = time.monotonic() - began, busy_since(before)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{said[-2000:]}")
+    return seconds, usage.ru_utime + usage.ru_stime, busy, usage.ru_maxrss / 1024
+
+
+def busy_since(before: list[int]) -> float:
+    """Share of the machine's processors in use since `before`, of `cpu_ticks`."""
+    after = cpu_ticks()
     total = sum(after) - sum(before)
     idle = (after[3] + after[4]) - (before[3] + before[4])
-    cpu = usage.ru_utime + usage.ru_stime
-    return seconds, cpu, 1 - idle / total if total else 0.0, usage.ru_maxrss / 1024
+    return 1 - idle / total if total else 0.0
 
 
-def _cpu() -> list[int]:
+def cpu_ticks() -> list[int]:
     """Ticks since boot: user, nice, system, idle, iowait, …"""
     return [int(word) for word in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]

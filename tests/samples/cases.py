@@ -69,7 +69,7 @@ class Case:
 
 def keys(resources: list[Resource]) -> list[str]:
     """In order; the agent's modules as one, for a case must not change with every one of them."""
-    return list(dict.fromkeys(re.sub(r"(/fournines/agent/)\w+\.py$", r"\1*.py", r.key) for r in resources))
+    return list(dict.fromkeys(re.sub(r"(/fournines/agent/)[\w/]+\.py$", r"\1**.py", r.key) for r in resources))
 
 
 def read(path: Path) -> Case:

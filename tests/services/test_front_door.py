@@ -152,7 +152,9 @@ def _seen(directory: Path) -> dict[str, Any]:
         target.write_text(file.content)
     (tree / "opt").mkdir()
     (tree / "opt/inside.py").write_text(INSIDE)
-    done = programs._run(programs._image(), layer, tree, "ulimit -n 65536; mkdir -p /run/haproxy; timeout 100 python3 /opt/inside.py")
+    done = programs._run(
+        programs._image(), layer, tree, "ulimit -n 65536; mkdir -p /run/haproxy; timeout 100 python3 /opt/inside.py"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 

@@ -48,7 +48,10 @@ PROGRAMS = {
     "/firewall.nft": "nft -c -f PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     "/nova-hosts": "python3 -m py_compile PATH",
-    "/agent.json": "cd /usr/lib/fournines && python3 -c 'from agent.config import load; print(load())'",
+    **{
+        f"/{one}.json": f"cd /usr/lib/fournines && python3 -c 'from agent.{one}.config import load; print(load())'"
+        for one in ("guard", "observer")
+    },
 }
 #: A host of its own: its network, and a layer over the image that goes away with the namespace.
 _INSIDE = """\

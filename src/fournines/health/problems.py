@@ -15,7 +15,7 @@ STALE = 10.0
 SILENT = 3.0
 #: Seconds after which a guard that tells its observer nothing counts as silent: it does twenty times a second.
 GUARD_SILENT = 3.0
-#: Share of `vip_lease` that the worst scheduling delay may take: what is left carries a lost packet and the others' delay.
+#: Share of `vip_lease` that the worst scheduling delay may take: the rest carries a lost packet and the others' delay.
 MARGIN_OF_LEASE = 0.5
 DAY = 86_400.0
 CERTIFICATE_DAYS = 30
@@ -46,7 +46,8 @@ def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
         if lease and delay > MARGIN_OF_LEASE * lease:
             yield _problem(
                 region,
-                f"its guard ran up to {delay:.2f} s late in the last two minutes; a vote for the VIP stands for {lease:g} s",
+                f"its guard ran up to {delay:.2f} s late in the last two minutes; "
+                f"a vote for the VIP stands for {lease:g} s",
                 name,
                 f"free CPU there, or give the cloud more patience: timing: {{detect: {max(2, round(delay / 0.15))}s}}",
             )
@@ -83,7 +84,8 @@ def _vip(r: RegionState) -> Iterator[Problem]:
         return
     for name in r.vip_holders:
         if not able[name].granted:
-            what = f"has the VIPs and no majority votes for it: {able[name].why or 'its kernel drops what is sent to them'}"
+            why = able[name].why or "its kernel drops what is sent to them"
+            what = f"has the VIPs and no majority votes for it: {why}"
             yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)

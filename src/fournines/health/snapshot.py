@@ -13,8 +13,8 @@ _WSREP_STATES = {0: "not connected", 1: "Joining", 2: "Donor", 3: "Joined", 4: S
 
 @dataclass(frozen=True)
 class Vip:
-    """held: the VIP addresses on this host. granted: a majority votes for it, so it serves them. may_hold: it could be
-    voted for; `why` not."""
+    """held: the VIP addresses on this host. granted: a majority votes for it, so it serves them. may_hold: it could
+    be voted for; `why` not."""
 
     held: tuple[str, ...]
     may_hold: bool
@@ -26,8 +26,8 @@ class Vip:
 @dataclass(frozen=True)
 class Guard:
     """answered: seconds since the guard last told its observer anything, None: never. vote: the host it votes for, ""
-    for none or where it does not vote. delay: the worst scheduling delay of the last minute or two, seconds. degraded: a
-    voter is away, and the others are more patient with one another."""
+    for none or where it does not vote. delay: the worst scheduling delay of the last minute or two, seconds. degraded:
+    a voter is away, and the others are more patient with one another."""
 
     answered: float | None
     voters: tuple[str, ...]

@@ -1,8 +1,8 @@
 """The agent: two processes a host (`fournines.agent`), of which one decides who serves and the other acts on daemons.
 
-The guard holds the VIP's lease and declares hosts dead; it runs where a host votes, can hold the VIP or is a member of a
-quorum. The observer elects the database writer, brings a Galera majority that is not Primary back, restarts what hangs,
-and tells. Per host: its peers miss an agent that dies, and it is started again.
+The guard holds the VIP's lease and declares hosts dead; it runs where a host votes, can hold the VIP or is a member of
+a quorum. The observer elects the database writer, brings a Galera majority that is not Primary back, restarts what
+hangs, and tells. Per host: its peers miss an agent that dies, and it is started again.
 
 With it comes the order of a boot: the APIs and agents of OpenStack start once this host's MariaDB and RabbitMQ are up,
 or have had 30 s. All at once, a hundred Python processes keep a database node from its group for two minutes.
@@ -27,7 +27,7 @@ from fournines.services.capabilities import Listens, Port, guards, present, vote
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
-from fournines.services.units import QUORUM_FIRST
+from fournines.services.units import APIS, QUORUM_FIRST
 from fournines.timing import timers
 from fournines.timing.timers import WRITER_PATIENCE
 
@@ -82,7 +82,7 @@ class Agent(Service):
             yield Check("the guard runs", host.name, f"systemctl -q is-active {GUARD}", within=30, unit=GUARD)
 
 
-_RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST))
+_RUNNING = (Unit(OBSERVER), Unit(QUORUM_FIRST), Unit(APIS))
 
 
 @cache
@@ -103,6 +103,7 @@ def _code() -> tuple[Resource, ...]:
         made.append(File(f"/etc/systemd/system/{unit}", text, triggers=(f"restart:{unit}",)))
     made += [
         File(f"/etc/systemd/system/{SLICE}", template(f"agent/{SLICE}.j2")),
+        File(f"/etc/systemd/system/{APIS}", template(f"agent/{APIS}.j2")),
         File(f"{CODE}/galera-start", template("agent/galera-start.j2"), mode=0o755),
         File(f"{CODE}/quorum-first", template("agent/quorum-first.j2"), mode=0o755),
         File(

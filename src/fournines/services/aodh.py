@@ -33,6 +33,7 @@ DAEMONS = tuple(
         service="aodh",
         description=f"OpenStack Aodh {name}",
         user="aodh",
+        nice=10,
         command=f"/usr/bin/aodh-{name} --config-file {CONFIG}",
         config="aodh.conf",
         workers=((name, "workers"),),

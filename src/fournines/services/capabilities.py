@@ -260,8 +260,8 @@ MOST_VOTERS = 7
 
 @lru_cache(maxsize=8)
 def voting(cloud: Cloud, region: str) -> Mapping[str, str]:
-    """Hosts of `region` that vote on who holds the VIP, in file order, each with why it does: those that can hold it and
-    witnesses, at most `MOST_VOTERS`.
+    """Hosts of `region` that vote on who holds the VIP, in file order, each with why it does: those that can hold it
+    and witnesses, at most `MOST_VOTERS`.
 
     Where these are fewer than three, or an even number, hosts of the database's quorum fill them up: a database that
     has lost its majority serves nobody, so its hosts are up where the rest is worth anything.

@@ -29,6 +29,7 @@ CENTRAL = units.Daemon(
     service="ceilometer",
     description="OpenStack Ceilometer central agent",
     user="ceilometer",
+    nice=10,
     command=f"/usr/bin/ceilometer-polling --polling-namespaces central --config-file {CONFIG}",
 )
 NOTIFICATION = units.Daemon(
@@ -36,6 +37,7 @@ NOTIFICATION = units.Daemon(
     service="ceilometer",
     description="OpenStack Ceilometer notification agent",
     user="ceilometer",
+    nice=10,
     command=f"/usr/bin/ceilometer-agent-notification --config-file {CONFIG}",
     config="ceilometer.conf",
     workers=(("notification", "workers"),),

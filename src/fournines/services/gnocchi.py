@@ -40,6 +40,7 @@ METRICD = units.Daemon(
     service="gnocchi",
     description="Gnocchi metricd",
     user="gnocchi",
+    nice=10,
     command=f"/usr/bin/gnocchi-metricd --config-file {CONFIG}",
     config="gnocchi.conf",
     workers=(("metricd", "workers"),),

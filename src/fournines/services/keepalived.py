@@ -136,8 +136,8 @@ def _config(cloud: Cloud, host: Host) -> str:
         "nopreempt": not voted or None,
         "interface": own,
         "virtual_router_id": region.vips.vrid,
-        # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant; with votes
-        # below what the host that has them adds.
+        # Far apart, so that two backups' skews differ and they do not both claim the VIP in the same instant; with
+        # votes below what the host that has them adds.
         "priority": 150 - rank * (90 // len(members)) if voted else 250 - rank * (240 // len(members)),
         "advert_int": f"{t.vrrp_advert:g}",
         "unicast_src_ip": host.address,

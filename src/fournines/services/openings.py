@@ -13,6 +13,7 @@ from typing import Literal
 
 from fournines.cloud.model import Cloud, Host
 from fournines.services.capabilities import (
+    Arbitrates,
     Balanced,
     Frontend,
     Listens,
@@ -21,6 +22,7 @@ from fournines.services.capabilities import (
     UsesCoordination,
     UsesDatabase,
     guards,
+    members,
     present,
 )
 from fournines.services.service import HaPattern, Service
@@ -93,6 +95,10 @@ def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Ho
         return cloud.regions[region].hosts
     if source == "the guards":
         return guards(cloud, region)
+    if source == "its own members":
+        # An arbitrator is a member of what it arbitrates.
+        own = next(s for s in present(cloud, region) if s.name == service)
+        return members(cloud, region, own.arbitrates if isinstance(own, Arbitrates) else service)
     if source in ("anyone", "its network"):
         return ()
     kind = {"database clients": UsesDatabase, "coordination clients": UsesCoordination}
@@ -100,8 +106,7 @@ def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Ho
         # What is on every host has an account for `prove` only.
         names = {s.name for s in present(cloud, region) if isinstance(s, kind[source]) and not _everywhere(s)}
     else:
-        own = {"its own members": (service,), "the load balancers": (BALANCER,)}
-        names = set(own[source] if isinstance(source, str) else source)
+        names = {BALANCER} if source == "the load balancers" else set(source)
     return tuple(h for h in cloud.regions[region].hosts if h.services & names)
 
 

@@ -26,6 +26,10 @@ WORKERS = "/usr/lib/fournines/workers"
 GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
+#: Reached at a boot when this host's APIs have started; what works behind them comes after it.
+APIS = "fournines-apis.target"
+#: Keystone's unit: every other API asks it for tokens as soon as it starts.
+FIRST_API = "keystone.service"
 
 #: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
 BODY = 2 * 1024 * 1024
@@ -87,7 +91,8 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         environment=environment,
         drain_seconds=drain,
         workers=WORKERS,
-        after=QUORUM_FIRST,
+        after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
+        before=APIS,
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
@@ -136,7 +141,8 @@ class Daemon:
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
-    a silence. after: units. sandbox: where it needs another than `sandbox.service` of its user."""
+    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10. sandbox: where it needs another than
+    `sandbox.service` of its user."""
 
     unit: str
     service: str
@@ -153,6 +159,7 @@ class Daemon:
     watchdog: float = 0.0
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    nice: int = 5
     sandbox: Sandbox | None = None
 
     @property
@@ -173,7 +180,7 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
     }
     text = template(
         "units/daemon.service.j2",
-        after=QUORUM_FIRST,
+        after=f"{QUORUM_FIRST} {APIS}",
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,

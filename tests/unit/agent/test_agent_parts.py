@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from fournines.agent.observer import config, galera_files, galera_start, mysql, system, vip, watch
+from fournines.agent.guard import config as guard_config
+from fournines.agent.guard import vip
+from fournines.agent.observer import config, galera_files, galera_start, mysql, system, watch
 from fournines.agent.observer.galera_files import View
 from fournines.agent.observer.mysql import Status
 from fournines.agent.observer.primary import Kind, Report
@@ -34,18 +36,33 @@ def document(**changed: Any) -> dict[str, Any]:
         "host": "a",
         "address": "198.18.0.11",
         "http_port": 9200,
-        "heartbeat_port": 9201,
-        "secret": "s",
+        "token": "s",
         "peers": [{"name": "a", "address": "198.18.0.11"}, {"name": "b", "address": "198.18.0.12"}],
         "heartbeat": 0.05,
-        "vip_lease": 0.25,
-        "dead_host": 0.4,
         "vips": ["198.18.0.100"],
+        "cluster_ports": [4567],
         "writer_patience": 0.8,
         "units": ["mariadb.service"],
         "certificates": [],
         "fernet_keys": "",
         "galera": {"members": ["a", "b"]},
+    }
+    return {**base, **changed}
+
+
+def guard_document(**changed: Any) -> dict[str, Any]:
+    base: dict[str, Any] = {
+        "host": "a",
+        "address": "198.18.0.11",
+        "port": 9201,
+        "votes": True,
+        "peers": [{"name": "b", "address": "198.18.0.12", "votes": True, "key": "ab12"}],
+        "candidates": ["a", "b"],
+        "heartbeat": 0.05,
+        "vip_lease": 0.35,
+        "dead_host": 0.4,
+        "degraded": 1.5,
+        "vip": {"addresses": [{"address": "198.18.0.100", "prefix": 32, "interface": "lo"}]},
     }
     return {**base, **changed}
 
@@ -56,16 +73,50 @@ class TestConfig:
         assert parsed.galera is not None
         assert parsed.galera.datadir == "/var/lib/mysql"
         assert parsed.peer_names == ("a", "b")
-        assert parsed.vip is None
+        assert parsed.haproxy is None
 
     def test_secrets_are_not_shown(self) -> None:
         assert "'s'" not in repr(config.parse(document()))
+        guard = guard_config.parse(guard_document())
+        assert guard.peers[0].key == "ab12"
+        assert "ab12" not in repr(guard)
+
+    def test_what_the_next_release_adds_stops_neither_process_of_this_one(self) -> None:
+        galera = {"members": ["a"], "colour": "red"}
+        assert config.parse(document(colour="red", galera=galera)) == config.parse(document(galera={"members": ["a"]}))
+        guard = guard_document(colour="red")
+        guard["peers"][0]["colour"] = guard["vip"]["colour"] = guard["vip"]["addresses"][0]["colour"] = "red"
+        assert guard_config.parse(guard) == guard_config.parse(guard_document())
+
+    @pytest.mark.parametrize("section", ["", "peers", "vip", "addresses"])
+    def test_what_the_guard_lacks_is_named(self, section: str) -> None:
+        guard = guard_document()
+        of = {
+            "": (guard, "heartbeat"),
+            "peers": (guard["peers"][0], "key"),
+            "vip": (guard["vip"], ""),
+            "addresses": (guard["vip"]["addresses"][0], "prefix"),
+        }
+        where, missing = of[section]
+        if missing:
+            del where[missing]
+            with pytest.raises(ValueError, match=missing):
+                guard_config.parse(guard)
+        else:
+            assert guard_config.parse(guard).vip == guard_config.Vip((guard_config.Address("198.18.0.100", 32, "lo"),))
+
+    def test_two_voters_cannot_arbitrate(self) -> None:
+        assert not guard_config.parse(guard_document()).arbitrated
+        three = guard_document()
+        three["peers"].append({**three["peers"][0], "name": "c"})
+        assert guard_config.parse(three).arbitrated
+        assert not guard_config.parse({**three, "votes": False}).arbitrated
+        assert not guard_config.parse({**three, "vip_lease": 0}).arbitrated
 
     @pytest.mark.parametrize(
         ("changed", "said"),
         [
-            ({"colour": "red"}, "unknown key colour"),
-            ({"galera": {"members": ["a"], "port": 1}}, "unknown key galera.port"),
+            ({"galera": {"socket": "/x"}}, "galera.: .*members"),
             ({"galera": {"members": ["z"]}}, "galera.members"),
             ({"host": "z"}, "this host is not among them"),
         ],
@@ -76,8 +127,8 @@ class TestConfig:
 
     def test_a_missing_key_is_named(self) -> None:
         incomplete = document()
-        del incomplete["secret"]
-        with pytest.raises(ValueError, match="secret"):
+        del incomplete["token"]
+        with pytest.raises(ValueError, match="token"):
             config.parse(incomplete)
 
 
@@ -173,6 +224,8 @@ class TestDatabaseHealth:
             ({"primary": False}, 10.5, Health.BAD),
             ({"ready": False}, 10.5, Health.BAD),
             ({"up": False}, 10.5, Health.BAD),
+            ({"busy": True}, 12.9, Health.GOOD),  # slow, not frozen
+            ({"busy": True}, 13.1, Health.SLOW),
         ],
     )
     def test_health(self, changed: dict[str, Any], at: float, wanted: Health) -> None:
@@ -207,11 +260,16 @@ class TestKeepalived:
 
     def test_the_tracked_file_and_the_silence(self, tmp_path: Path) -> None:
         alive, track = tmp_path / "alive", tmp_path / "track"
-        keepalived = vip.Keepalived(config.Vip((), track_file=str(track), alive_file=str(alive)))
-        keepalived.forbid(True)
-        assert track.read_text() == "1\n"
-        keepalived.forbid(False)
-        assert track.read_text() == "0\n"
+        keepalived = vip.Keepalived(guard_config.Vip((), track_file=str(track), alive_file=str(alive)))
+        for value in (vip.FORBIDDEN, vip.STANDBY, vip.GRANTED):
+            keepalived.track(value)
+            assert track.read_text() == f"{value}\n"
+        written = track.stat().st_mtime_ns
+        keepalived.track(vip.GRANTED)
+        assert track.stat().st_mtime_ns == written  # keepalived looks at every change
+        track.write_text("-254\n")  # by the fallback
+        keepalived.track(vip.GRANTED)
+        assert track.read_text() == "100\n"
         alive.touch()
         assert keepalived.silent_for(100.0) == 0.0
         assert keepalived.silent_for(102.0) == 2.0

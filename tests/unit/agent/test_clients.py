@@ -10,9 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fournines.agent.observer.clients import A_BEAT, FORGOTTEN, MOST, SIZE, Roster, Told
-from fournines.agent.guard.heartbeat import Links
-from fournines.agent.observer.primary import Kind, Report
-from fournines.agent.observer.writer import Health, Node, Row
 
 VIPS = frozenset({"198.18.0.100"})
 
@@ -26,7 +23,7 @@ def clients(*numbers: int) -> frozenset[bytes]:
 
 
 def said(roster: Roster) -> list[bytes]:
-    packed = b64decode(roster.say())
+    packed = b64decode(roster.say(A_BEAT))
     return [packed[i : i + SIZE] for i in range(0, len(packed), SIZE)]
 
 
@@ -89,19 +86,16 @@ def test_a_takeover_takes_the_connections_of_its_vips_once() -> None:
     assert told.take(frozenset({"198.18.1.100"})) == [public]
 
 
-def test_a_heartbeat_with_all_it_can_carry_fits_one_frame() -> None:
-    names = [f"controller{n}" for n in range(9)]
-    uuid = "6f0cd8c2-0000-11ee-8000-aaaaaaaaaaaa"
-    body = {
-        "writer": Node(Health.GOOD, uuid, Row(names[0], 10_000), 0, frozenset(names)).to_json(),
-        "galera": Report(Kind.PRIMARY, uuid, 10**10).to_json(),
-        "acting": True,
-        "node": uuid,
-        "silent": [],
-        "brokers": names,
-        "endpoint": [True, True, True],
-    }
+@given(st.integers(-100, 2000))
+def test_no_more_are_told_than_there_is_room_for(room: int) -> None:
     roster = Roster()
-    roster.see(clients(*range(A_BEAT)))
-    beat = Links(names[0], names, "s").beat(0.0, body | {"clients": roster.say()})
-    assert len(beat[names[1]]) <= 1500 - 20 - 8
+    roster.see(clients(*range(A_BEAT + 10)))
+    assert len(roster.say(Roster.fitting(room))) <= max(0, room)
+
+
+def test_a_holder_takes_its_own_clients_too() -> None:
+    roster, public = Roster(), client(2, "198.18.1.100")
+    roster.see(clients(1) | {public})
+    roster.say(1)
+    assert roster.take(VIPS) == [client(1)]
+    assert len(roster) == 1

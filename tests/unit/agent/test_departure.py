@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.agent.observer import echo
+from fournines.agent.guard import echo
 from fournines.agent.guard.departure import PROOF, Echoes, departed
-from fournines.agent.guard.heartbeat import Links
 
 BEAT, DEAD = 0.05, 0.4
 
@@ -39,7 +38,7 @@ class World:
 
     @property
     def silent(self) -> bool:
-        return bool(self.echoes.silent(self.at, self.ages))
+        return bool(self.echoes.silent(self.at, self.ages, DEAD, frozenset()))
 
 
 @pytest.fixture
@@ -132,14 +131,70 @@ def test_no_partition_makes_two_sides_give_each_other_up(group: int) -> None:
             assert sum(gave_up) <= 1
 
 
-def test_departed_peers_are_not_heard() -> None:
-    a, b = Links("a", ["a", "b"], "s"), Links("b", ["a", "b"], "s")
-    for at in (0.0, 0.1):
-        a.receive(at, b.beat(at, {})["a"])
-        b.receive(at, a.beat(at, {})["b"])
-    assert a.heard(0.1, 1.0) == {"b"}
-    a.departed = frozenset("b")
-    assert a.heard(0.1, 1.0) == frozenset()
+def test_two_hosts_depart_in_one_beat() -> None:
+    gone = frozenset("de")
+    assert departed(5, gone, {"b": gone, "c": gone}) == gone
+    assert departed(5, gone, {"b": gone, "c": frozenset("d")}) == frozenset("d")
+
+
+def test_without_a_majority_in_contact_nobody_departs() -> None:
+    gone = frozenset("cde")
+    assert departed(5, gone, {"b": gone}) == frozenset()
+
+
+def test_who_is_in_contact_has_not_departed_whatever_is_said() -> None:
+    assert departed(3, frozenset("b"), {"b": frozenset(), "c": frozenset("b")}) == frozenset()
+
+
+class TestPatience:
+    """While a voter is away, the survivors are slower to give one another up."""
+
+    def test_a_host_that_is_not_gone_yet_has_the_patience(self, world: World) -> None:
+        world.run(3 * DEAD, hears=False, kernel=False)
+        assert world.echoes.silent(world.at, world.ages, 1.5, frozenset()) == frozenset()
+        world.run(1.0, hears=False, kernel=False)
+        assert world.echoes.silent(world.at, world.ages, 1.5, frozenset()) == frozenset("b")
+
+    def test_a_host_that_has_departed_stays_so_when_patience_grows_with_that(self, world: World) -> None:
+        """Its own departure makes the group patient: that must not bring it back."""
+        world.run(DEAD + 2 * BEAT, hears=False, kernel=False)
+        gone = world.echoes.silent(world.at, world.ages, 0.35, frozenset())
+        assert gone == frozenset("b")
+        for _ in range(40):
+            world.run(BEAT, hears=False, kernel=False)
+            assert world.echoes.silent(world.at, world.ages, 1.5, gone) == gone
+
+    def test_patience_below_dead_host_makes_nobody_silent_sooner(self, world: World) -> None:
+        world.run(DEAD - 2 * BEAT, hears=False, kernel=False)
+        assert world.echoes.silent(world.at, world.ages, 0.07, frozenset()) == frozenset()
+
+
+class TestDeaf:
+    """A peer that is heard, and says that it hears no majority: no answer reaches it."""
+
+    def says(self, world: World, seconds: float, deaf: bool) -> None:
+        for _ in range(round(seconds / BEAT)):
+            world.run(BEAT, hears=True, kernel=True)
+            world.echoes.heard("b", world.at, deaf)
+
+    def test_it_is_silent_after_dead_host(self, world: World) -> None:
+        self.says(world, DEAD, True)
+        assert not world.silent
+        self.says(world, 2 * BEAT, True)
+        assert world.silent
+
+    def test_after_the_patience_while_a_voter_is_away(self, world: World) -> None:
+        self.says(world, 3 * DEAD, True)
+        assert not world.echoes.silent(world.at, world.ages, 1.5, frozenset())
+        self.says(world, 1.0, True)
+        assert world.echoes.silent(world.at, world.ages, 1.5, frozenset())
+
+    def test_one_that_hears_again_is_not_silent(self, world: World) -> None:
+        self.says(world, 2 * DEAD, True)
+        self.says(world, BEAT, False)
+        assert not world.silent
+        self.says(world, DEAD, True)
+        assert not world.silent
 
 
 def test_an_echo_reply_is_told_from_what_else_a_raw_socket_hears() -> None:

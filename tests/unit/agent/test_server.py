@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import select
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fournines.agent.observer import config, watch
 from fournines.agent.clock import now
-from fournines.agent.observer.server import serve_http, serve_start
+from fournines.agent.guard.balancer import EVERY, PATIENCE, Balancer
+from fournines.agent.observer import watch
+from fournines.agent.observer.server import FROM_ONE, IN_ALL, Crowd, serve_http, serve_start
 
 
 async def port_of(server: asyncio.Server) -> int:
@@ -19,19 +23,89 @@ async def port_of(server: asyncio.Server) -> int:
 
 
 async def test_routes_and_what_is_not_one() -> None:
-    routes = {"/database/writer": lambda: (503, {"acting": False}), "/state": lambda: (200, {"host": "a"})}
-    server = await serve_http("127.0.0.1", 0, routes)
+    routes = {"/database/writer": lambda: (503, {"acting": False}), "/database": lambda: (200, {"database": True})}
+    server = await serve_http("127.0.0.1", 0, routes, {}, "")
     port = await port_of(server)
     async with server:
         assert (await watch.http_get("127.0.0.1", port, "/database/writer", 2))[0] == 503
-        status, body = await watch.http_get("127.0.0.1", port, "/state", 2)
-        assert (status, json.loads(body)) == (200, {"host": "a"})
+        status, body = await watch.http_get("127.0.0.1", port, "/database", 2)
+        assert (status, json.loads(body)) == (200, {"database": True})
         assert (await watch.http_get("127.0.0.1", port, "/else", 2))[0] == 404
+
+
+async def ask(port: int, request: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    said = await asyncio.wait_for(reader.read(-1), 5)
+    writer.close()
+    return said
+
+
+@pytest.mark.parametrize("header", [b"", b"Authorization: Bearer wrong\r\n", b"Authorization: Basic tok\r\n"])
+async def test_the_state_is_for_those_who_know_the_token(header: bytes) -> None:
+    server = await serve_http("127.0.0.1", 0, {}, {"/state": lambda: (200, {"secret": "x"})}, "tok")
+    port = await port_of(server)
+    async with server:
+        refused = await ask(port, b"GET /state HTTP/1.0\r\n" + header + b"\r\n")
+        assert refused.startswith(b"HTTP/1.1 403 ") and b"secret" not in refused
+        told = await ask(port, b"GET /state HTTP/1.0\r\nAuthorization: Bearer tok\r\n\r\n")
+        assert told.startswith(b"HTTP/1.1 200 ") and b"secret" in told
+
+
+async def test_without_a_token_the_state_is_for_nobody() -> None:
+    server = await serve_http("127.0.0.1", 0, {}, {"/state": lambda: (200, {"secret": "x"})}, "")
+    port = await port_of(server)
+    async with server:
+        for header in (b"", b"Authorization: Bearer \r\n", b"Authorization: Bearer\r\n"):
+            assert (await ask(port, b"GET /state HTTP/1.0\r\n" + header + b"\r\n")).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_crowd_is_capped_by_source_and_in_all() -> None:
+    crowd = Crowd()
+    assert [crowd.enter("a") for _ in range(FROM_ONE + 3)] == [True] * FROM_ONE + [False] * 3
+    assert crowd.enter("b")
+    crowd.leave("a")
+    assert crowd.enter("a")
+    others = [crowd.enter(f"{n}") for n in range(IN_ALL)]
+    assert sum(others) == IN_ALL - FROM_ONE - 1
+    for n in range(IN_ALL):
+        if others[n]:
+            crowd.leave(f"{n}")
+    assert crowd.enter("z")
+
+
+async def test_hundreds_of_idle_connections_of_one_source_keep_nobody_else_from_being_answered() -> None:
+    """1,200 of them once ended the agent: it ran out of file descriptors."""
+    server = await serve_http("127.0.0.1", 0, {"/": lambda: (200, {})}, {}, "")
+    port = await port_of(server)
+    async with server:
+        with ExitStack() as stack:
+            idle: list[socket.socket] = []
+            for _ in range(1200):
+                one = stack.enter_context(socket.socket())
+                one.bind(("127.9.9.9", 0))
+                one.setblocking(False)
+                one.connect_ex(("127.0.0.1", port))
+                idle.append(one)
+                await asyncio.sleep(0)
+            assert (await watch.http_get("127.0.0.1", port, "/", 4))[0] == 200
+            await asyncio.sleep(0.1)
+            ended = sum(1 for one in idle if _ended(one))
+            assert ended >= 1200 - FROM_ONE
+
+
+def _ended(one: socket.socket) -> bool:
+    try:
+        return one.recv(1) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"\r\n\r\n", b"GET\r\n\r\n", b"x" * 20_000, bytes(range(256)) + b"\r\n\r\n"])
 async def test_rubbish_does_not_stop_the_server(rubbish: bytes) -> None:
-    server = await serve_http("127.0.0.1", 0, {"/": lambda: (200, {})})
+    server = await serve_http("127.0.0.1", 0, {"/": lambda: (200, {})}, {}, "")
     port = await port_of(server)
     async with server:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -61,37 +135,60 @@ async def test_galera_start_speaks_through_a_socket_of_roots_own(tmp_path: Path)
 
 
 class TestBalancer:
-    def balancer(self, port: int) -> watch.Balancer:
-        document: dict[str, Any] = dict.fromkeys(("cloud", "region", "host", "secret", "fernet_keys"), "x")
-        ports = {"http_port": 1, "heartbeat_port": 1}
-        times = {"heartbeat": 0.05, "vip_lease": 0.2, "dead_host": 0.4, "writer_patience": 0.8}
-        nothing: dict[str, Any] = {"peers": [], "vips": [], "units": [], "certificates": []}
-        whole = {**document, **ports, **times, **nothing, "address": "127.0.0.1"}
-        parsed = config.parse({**whole, "haproxy": {"monitor_port": port}})
-        assert parsed.haproxy
-        return watch.Balancer(parsed, parsed.haproxy)
-
-    async def watched(self, balancer: watch.Balancer, seconds: float) -> None:
-        task = asyncio.create_task(balancer.run())
-        await asyncio.sleep(seconds)
-        task.cancel()
+    async def watched(self, balancer: Balancer, seconds: float) -> None:
+        """As the guard's loop does it."""
+        until = now() + seconds
+        while now() < until:
+            if (fresh := balancer.ask(now())) is not None:
+                for _ in range(20):
+                    await asyncio.sleep(0.005)
+                    if select.select([fresh], [], [], 0)[0]:
+                        balancer.answer(now())
+                        break
+            await asyncio.sleep(0.02)
 
     async def test_one_that_answers_is_alive(self) -> None:
-        server = await serve_http("127.0.0.1", 0, {"/alive": lambda: (200, {})})
-        balancer = self.balancer(await port_of(server))
+        server = await serve_http("127.0.0.1", 0, {"/alive": lambda: (200, {})}, {}, "")
+        balancer = Balancer("127.0.0.1", await port_of(server), now() - 100)
+        assert not balancer.alive(now())
         async with server:
             await self.watched(balancer, 0.1)
         assert balancer.alive(now())
-        assert not balancer.alive(now() + balancer.PATIENCE + 0.1)
+        assert not balancer.alive(now() + PATIENCE + 0.1)
 
     async def test_one_that_refuses_twice_is_dead(self) -> None:
-        server = await serve_http("127.0.0.1", 0, {})
+        server = await serve_http("127.0.0.1", 0, {}, {}, "")
         port = await port_of(server)
         server.close()
         await server.wait_closed()
-        balancer = self.balancer(port)
-        await self.watched(balancer, balancer.EVERY * 1.5)
+        balancer = Balancer("127.0.0.1", port, now())
+        balancer.ask(now())
+        assert balancer.alive(now())
+        balancer.ask(now())
         assert not balancer.alive(now())
+
+    async def test_one_that_says_something_else_twice_is_dead_and_back_with_its_first_good_answer(self) -> None:
+        said = [503]
+        server = await serve_http("127.0.0.1", 0, {"/alive": lambda: (said[0], {})}, {}, "")
+        balancer = Balancer("127.0.0.1", await port_of(server), now())
+        async with server:
+            await self.watched(balancer, 0.15)
+            assert not balancer.alive(now())
+            said[0] = 200
+            await self.watched(balancer, 0.05)
+        assert balancer.alive(now())
+
+    async def test_one_that_accepts_and_never_answers_is_asked_again_and_dead_in_the_end(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as frozen:
+            balancer = Balancer("127.0.0.1", frozen.getsockname()[1], 100.0)
+            first = balancer.ask(100.0)
+            assert first is not None
+            assert balancer.ask(100.0 + EVERY) is None  # one question at a time
+            assert balancer.alive(99.9 + PATIENCE)
+            again = balancer.ask(100.1 + PATIENCE)
+            assert again is not None and first.fileno() == -1
+            assert not balancer.alive(100.1 + PATIENCE)
+            balancer.close()
 
 
 async def test_a_watcher_keeps_what_it_saw_when_a_look_fails() -> None:

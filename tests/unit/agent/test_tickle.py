@@ -9,8 +9,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from fournines.agent.observer import netlink, tickle, vip
+from fournines.agent import netlink
+from fournines.agent.guard import vip
 from fournines.agent.guard.echo import checksum
+from fournines.agent.observer import tickle
 
 VIPS = ("127.200.0.1", "127.200.0.2", "127.200.0.3")
 

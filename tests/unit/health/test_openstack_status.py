@@ -11,12 +11,12 @@ from typing import Any
 import pymysql
 import pytest
 
+from fournines.agent.observer import openstack
+from fournines.agent.observer.config import Galera
 from fournines.cli import status_show
 from fournines.cloud.model import Cloud
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
-from fournines.agent.observer import openstack
-from fournines.agent.observer.config import Galera
 from fournines.health.cluster import Cluster
 from fournines.health.look import look
 from samples import cases

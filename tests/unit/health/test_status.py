@@ -140,7 +140,7 @@ async def test_a_stale_agent_is_a_problem_and_its_clock_is_not(cloud: Cloud) -> 
             HostError("ctl3 is not reachable", where="ctl3", why="timed out", next="power it on"),
             "ctl3 is not reachable",
         ),
-        (Completed(1, "1000.5\n", "No such file"), "no health agent has run here"),
+        (Completed(1, "1000.5\n", "No such file"), "no observer has run here"),
         (Completed(0, "1000.5\nnot json", ""), "another version"),
         (Completed(0, '1000.5\n{"time": 1}', ""), "another version"),
     ],

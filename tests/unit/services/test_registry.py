@@ -8,18 +8,21 @@ import pytest
 from fournines.cloud.model import Cloud, Host
 from fournines.design.options import unknown_option
 from fournines.services import registry
-from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, present, control_plane
+from fournines.services.capabilities import Balanced, UsesDatabase, UsesMessaging, guards, present
 from fournines.services.options import known
-from fournines.services.resource import Fact, File
+from fournines.services.resource import Fact, File, Unit
 from fournines.services.service import Service
 from samples import cases
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Cloud:
-    """Of every service, with a compute."""
-    compute = {"cmp1": {"zone": "rack1", "address": "198.18.0.21", "roles": ["compute"]}}
-    whole = {"components": "full", "regions": {"phx": {"hosts": compute}}}
+    """Of every service, with a compute and a witness."""
+    more = {
+        "cmp1": {"zone": "rack1", "address": "198.18.0.21", "roles": ["compute"]},
+        "wit1": {"zone": "rack1", "address": "198.18.0.19", "roles": ["witness"]},
+    }
+    whole = {"components": "full", "regions": {"phx": {"hosts": more}}}
     return cases.Case(Path("none"), {"cloud": whole}).cloud(tmp_path)
 
 
@@ -43,12 +46,16 @@ def test_what_several_services_want_of_a_host_is_the_same(cloud: Cloud) -> None:
 
 
 def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> None:
+    """Of the agent, the unit of a process that only some hosts run may be triggered everywhere: `try-restart`."""
     units = {unit for s in registry().values() for unit in s.units}
+    units |= {r.fact.subject for h in cloud.hosts for r in registry()["agent"].desired(cloud, h) if isinstance(r, Unit)}
     for host in cloud.hosts:
         for service in carried(host):
             triggered = {t.partition(":")[2] for r in service.desired(cloud, host) for t in r.triggers}
-            assert triggered | {c.unit for c in service.checks(cloud, host) if c.unit} <= units
+            assert triggered <= units
             running = {r.fact for r in service.desired(cloud, host)}
+            checked = {c.unit for c in service.checks(cloud, host) if c.unit}
+            assert checked <= {f.subject for f in running} | units - set(service.units)
             assert all(Fact("unit", unit) in running for unit in service.units)
 
 
@@ -56,7 +63,7 @@ def test_no_secret_is_in_a_command_or_a_readable_file(cloud: Cloud) -> None:
     """Passwords are their own names here, so that they can be looked for."""
     kinds = ("admin", "database", "heartbeat", "keystone", "messaging", "tokens")
     names = {name for s in registry().values() for name in (*getattr(s, "databases", ()), *getattr(s, "vhosts", ()))}
-    passwords = [f"{name}.{kind}" for name in (*registry(), *names) for kind in kinds]
+    passwords = ["agent.state", *(f"{name}.{kind}" for name in (*registry(), *names) for kind in kinds)]
     for host in cloud.hosts:
         for service in carried(host):
             for resource in service.desired(cloud, host):
@@ -92,7 +99,7 @@ def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Pat
         return cases.Case(Path("none"), {"cloud": {"regions": {"phx": {"hosts": computes}}}}).cloud(tmp_path)
 
     few, more = with_computes(2), with_computes(3)
-    assert [h.name for h in control_plane(few, "phx")] == ["ctl1", "ctl2", "ctl3"]
+    assert [h.name for h in guards(few, "phx")] == ["ctl1", "ctl2", "ctl3"]
     for one, other in zip(few.hosts, more.hosts, strict=False):
         for service in ("base", "agent"):
             before = [r for r in registry()[service].desired(few, one) if "ca.crt" not in r.key]
@@ -100,7 +107,7 @@ def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Pat
             assert before == after
 
 
-@pytest.mark.parametrize("service", [n for n in registry() if n not in ("agent", "nova_hosts")])
+@pytest.mark.parametrize("service", [n for n in registry() if n not in ("agent", "arbitrator", "nova_hosts")])
 def test_the_options_of_every_service_are_known(service: str) -> None:
     assert known(service)
 

@@ -12,15 +12,11 @@ from fournines.timing.rules import contradictions
 
 CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     # what is changed on lan, the timers that are blamed, what the advice says
-    ({"vip_lease": 0.28}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.27}),
-    ({"vrrp_advert": 0.1}, ("vip_lease", "vrrp_advert"), {"vip_lease": 0.17}),
-    (
-        {"agent_heartbeat": 0.15, "vrrp_advert": 1.0, "dead_host": 1.0},
-        ("vip_lease", "agent_heartbeat"),
-        {"vip_lease": 0.45},
-    ),
-    ({"dead_host": 0.35}, ("dead_host", "vip_lease"), {"dead_host": 0.4}),
-    ({"vip_lease": 0.9, "vrrp_advert": 1.0}, ("dead_host", "vip_lease"), {"dead_host": 0.93}),
+    ({"agent_heartbeat": 0.15, "dead_host": 1.0}, ("vip_lease", "agent_heartbeat"), {"vip_lease": 0.45}),
+    ({"vip_lease": 0.2, "agent_heartbeat": 0.05}, ("vip_lease",), {"vip_lease": 0.21}),
+    ({"degraded": 0.3}, ("degraded", "vip_lease"), {"degraded": 0.35}),
+    ({"dead_host": 0.39, "vip_lease": 0.3}, ("dead_host",), {"dead_host": 0.4}),
+    ({"vip_lease": 0.9}, ("dead_host", "vip_lease"), {"dead_host": 0.9}),
     ({"agent_heartbeat": 0.08}, ("dead_host", "agent_heartbeat"), {"dead_host": 0.48}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
     ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),

@@ -1,8 +1,8 @@
 """Which peers have departed: lost power, or the network. Pure; docs/decisions/0014-departed-hosts.md has the argument.
 
 A peer is *silent* when its guard's heartbeats have stopped and its kernel leaves echo requests unanswered. A busy
-host's kernel still answers, so load silences nobody, and a guard that died does not make its host look dead. A peer that
-is heard and says for as long that it hears no majority itself is as good as silent: no answer reaches it.
+host's kernel still answers, so load silences nobody, and a guard that died does not make its host look dead. A peer
+that is heard and says for as long that it hears no majority itself is as good as silent: no answer reaches it.
 
 A peer has *departed* when a strict majority of the region's guards, in contact with this one, find it silent, all of
 them.

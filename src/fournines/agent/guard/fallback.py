@@ -2,9 +2,10 @@
 may the VIP stay?
 
 If any other guard lives and can vote, no: it will be served elsewhere, and keepalived is told to leave it at once. A
-guard that has just started cannot vote for another host yet, so one that crashes again and again counts as dead. If all are
-dead at once, as after a bad update, nobody can be voted for, and moving the VIP would help nobody: it stays where it is
-for as long as a majority of the voters' kernels answers, cruder and slower than votes, but no partition goes unnoticed.
+guard that has just started cannot vote for another host yet, so one that crashes again and again counts as dead. If
+all are dead at once, as after a bad update, nobody can be voted for, and moving the VIP would help nobody: it stays
+where it is for as long as a majority of the voters' kernels answers, cruder and slower than votes, but no partition
+goes unnoticed.
 It only ever extends what this host was granted by votes, and never takes the VIP.
 """
 
@@ -24,12 +25,12 @@ from .guard import SIGN
 from .heartbeat import overhear
 from .votes import GUARD_DEAD, majority
 
-#: Seconds between looks at the guard's sign of life, which it gives with each heartbeat; of its age from which the right
-#: may be extended, for the gate shuts by itself at `vip_lease`; and of its age from which the VIP may be told to leave:
-#: a guard that stalls, or is started again, is back by then.
+#: Seconds between looks at the guard's sign of life, which it gives with each heartbeat; of its age from which the
+#: right may be extended, for the gate shuts by itself at `vip_lease`; and of its age from which the VIP may be told to
+#: leave: a guard that stalls, or is started again, is back by then.
 LOOK, STALE, DEAD = 0.1, 0.3, GUARD_DEAD
-#: Seconds of listening for other guards, and for which each round extends the right: at most `votes.FALLBACK`, for which
-#: a guard that starts waits before it votes for anybody else.
+#: Seconds of listening for other guards, and for which each round extends the right: at most `votes.FALLBACK`, for
+#: which a guard that starts waits before it votes for anybody else.
 LISTEN, EXTENDS = 0.2, 1.5
 #: Seconds in which a kernel must have answered.
 ANSWERS = 1.0

@@ -96,8 +96,8 @@ class Guard:
 
     @property
     def degraded(self) -> bool:
-        """A voter has departed, and has not been heard again: the next loss takes more than moving the VIP, and one more
-        stall must not be taken for it."""
+        """A voter has departed, and has not been heard again: the next loss takes more than moving the VIP, and one
+        more stall must not be taken for it."""
         return bool(self._missing)
 
     @property
@@ -217,8 +217,8 @@ class Guard:
                 due = max(due + config.heartbeat, now())
 
     def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
-        """What came until the next heartbeat. While all is well it is read with that heartbeat, all at once: being woken
-        for every datagram would cost three times the CPU."""
+        """What came until the next heartbeat. While all is well it is read with that heartbeat, all at once: being
+        woken for every datagram would cost three times the CPU."""
         if seconds > 0 and not self._alert:
             time.sleep(seconds)
             seconds = 0.0

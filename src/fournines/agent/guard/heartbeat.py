@@ -86,7 +86,7 @@ class Said:
             )
         except (AttributeError, TypeError) as error:
             raise ValueError(str(error)) from None
-        names = (made.vote, *made.silent)
+        names: tuple[Any, ...] = (made.vote, *made.silent)
         if not all(isinstance(name, str) and len(name) < 256 for name in names) or not 0 <= made.lasts <= 60:
             raise ValueError("not a guard's document")
         return made
@@ -221,8 +221,8 @@ def pair_name(names: Iterable[str]) -> str:
 
 
 def overhear(sender: str, receiver: str, key: str, datagram: bytes) -> Said | None:
-    """What `sender`'s guard says to `receiver` in a datagram that the two did not have to agree on: good for a bystander
-    that has the pair's key. None: not authentic."""
+    """What `sender`'s guard says to `receiver` in a datagram that the two did not have to agree on: good for a
+    bystander that has the pair's key. None: not authentic."""
     mac, packet = datagram[:_MAC], datagram[_MAC:]
     if not hmac.compare_digest(mac, _mac(bytes.fromhex(key), sender, receiver, packet)):
         return None

@@ -97,7 +97,7 @@ class Keepalived:
         self._used: tuple[float | None, float] = (None, 0.0)  # CPU; when this agent saw it change
 
     def track(self, value: int) -> None:
-        """FORBIDDEN, STANDBY or GRANTED, through the file that keepalived watches and that `fallback` may have written."""
+        """FORBIDDEN, STANDBY or GRANTED, through the file that keepalived watches; `fallback` may have written it."""
         path, text = Path(self._vip.track_file), f"{value}\n"
         try:
             same = path.read_text() == text

@@ -1,9 +1,10 @@
 """Who may serve the VIP? Pure; docs/decisions/0021-votes-for-the-vip.md has the safety argument.
 
 Every voter votes for one host at a time, in each of its heartbeats. A vote stands for `lasts` seconds from the sending
-of the holder's heartbeat that it echoes, so neither a slow network nor a slow guard stretches it. A host may serve while
-a strict majority of the voters' votes for it stand. A voter votes for another host only when its last vote for the
-first has surely ended: two hosts never may serve at once, whatever is lost, delayed, partitioned, frozen or restarted.
+of the holder's heartbeat that it echoes, so neither a slow network nor a slow guard stretches it. A host may serve
+while a strict majority of the voters' votes for it stand. A voter votes for another host only when its last vote for
+the first has surely ended: two hosts never may serve at once, whatever is lost, delayed, partitioned, frozen or
+restarted.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def majority(count: int, of: int) -> bool:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A host that can hold the VIP, as one voter sees it. heard: when its guard was heard last. gone: neither its guard
-    nor its kernel answers, for long enough. deaf: it says that it hears no majority. votes: other voters' for it."""
+    """A host that can hold the VIP, as one voter sees it. heard: when its guard was heard last. gone: neither its
+    guard nor its kernel answers, for long enough. deaf: it says that it hears no majority. votes: other voters'."""
 
     heard: float = NEVER
     gone: bool = False
@@ -51,13 +52,13 @@ class Vote:
 
 class Voter:
     """One host's vote. order: the candidates, as configured. before: the host that this voter's last run voted for, ""
-    when the host has booted since. settled: by when all that the last run has promised, and all that `fallback` may have
-    granted meanwhile, has ended."""
+    when the host has booted since. settled: by when all that the last run has promised, and all that `fallback` may
+    have granted meanwhile, has ended."""
 
     def __init__(self, me: str, order: Iterable[str], before: str, settled: float) -> None:
         self._me = me
         self._order = tuple(order)
-        self._promised = before
+        self._promised: str = before
         self._until = settled if before else NEVER
         self._settled = settled
         self.vote = Vote(before)
@@ -87,26 +88,31 @@ class Voter:
         """Why the vote's host should not have it any more, "" if it should."""
         host = self.vote.host
         now = seen.get(host)
-        if now is None:
-            return f"{host} is no candidate any more"
-        if now.gone:
-            return f"{host} has departed"
+        if now is None or now.gone:
+            return f"{host} has departed" if now else f"{host} is no candidate any more"
         if now.heard == NEVER and at <= self._settled:
             return ""  # not heard yet in this run
         if at - now.heard > max(GUARD_DEAD, reach):
             return f"the guard of {host} is silent"
-        if now.endpoint is None:
-            return f"{host} cannot hold the VIP"
-        if not now.endpoint.able:
-            return f"keepalived of {host} does not work"
-        if now.deaf:
-            return f"{host} hears no majority"
-        elected = next((n for n, c in seen.items() if n != host and c.endpoint and c.endpoint.granted), "")
-        if elected and not now.endpoint.granted and self._eligible(at, elected, seen[elected], reach):
+        if why := _unfit(host, now):
+            return why
+        if now.endpoint and not now.endpoint.granted and (elected := self._elected(at, seen, reach)):
             return f"the majority votes for {elected}"
-        if not now.endpoint.balancer and self._better(at, seen, reach):
+        if now.endpoint and not now.endpoint.balancer and self._better(at, seen, reach):
             return f"HAProxy of {host} does not answer"
         return ""
+
+    def _elected(self, at: float, seen: Mapping[str, Candidate], reach: float) -> str:
+        """Another host for which a majority votes already, "" for none: one vote more is one loss that it survives."""
+        return next(
+            (
+                name
+                for name, now in seen.items()
+                if name != self.vote.host and now.endpoint and now.endpoint.granted
+                if self._eligible(at, name, now, reach)
+            ),
+            "",
+        )
 
     def _better(self, at: float, seen: Mapping[str, Candidate], reach: float) -> bool:
         """Whether another host could serve: a stall of every HAProxy must not take the VIP from everybody."""
@@ -139,6 +145,15 @@ class Voter:
             )
 
         return min(able, key=preference, default="")
+
+
+def _unfit(host: str, now: Candidate) -> str:
+    """Why `host`, which is heard, cannot serve by its own word, "" if it can."""
+    if now.endpoint is None:
+        return f"{host} cannot hold the VIP"
+    if not now.endpoint.able:
+        return f"keepalived of {host} does not work"
+    return f"{host} hears no majority" if now.deaf else ""
 
 
 class Grants:

@@ -141,8 +141,9 @@ class Database:
         return writer.decide(self._seen(at))
 
     def _by_record(self, at: float) -> Decision:
-        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a successor records
-        itself there, which this node sees as long as it is in contact; a node that is not cannot commit."""
+        """While this host's guard is silent or has just started, and nobody is heard, the replicated row stands: a
+        successor records itself there, which this node sees as long as it is in contact; a node that is not cannot
+        commit."""
         me = self._config.host
         if self._node(at).health is Health.GOOD and self.status.row.host == me:
             return Decision(me, True, 0, "")
@@ -187,6 +188,7 @@ class Database:
         if decision.claim and (decision.claim != self._claimed[0] or at - self._claimed[1] > CLAIM_AGAIN):
             self._claimed = (decision.claim, at)
             self._commander.submit(record_writer(self._config.host, decision.claim))
+        self._poller.calm = bool(decision.writer) and not decision.acting and not self._peers.departed
         self._evict(at)
         self._pardon(at)
         if self._act(at) is Action.BOOTSTRAP and self.report(at).kind is Kind.RUNNING:

@@ -20,12 +20,14 @@ from .config import Galera
 from .writer import Health, Row
 
 POLL = 0.2
+#: The same of a node that nothing depends on just now: another one takes the writes, and no host is missing.
+POLL_CALM = 0.4
 #: Seconds for one answer. Longer than a stall of a busy host, short enough for `writer_patience`.
 ANSWER = 0.7
 #: Seconds for a command: a commit waits until Galera has removed a dead member from its view.
 COMMAND = 10.0
-#: Seconds that a mysqld which uses the CPU it gets may leave a question unanswered before another node takes the writes:
-#: an election cuts every session, and the next node of a saturated host is as slow.
+#: Seconds that a mysqld which uses the CPU it gets may leave a question unanswered before another node takes the
+#: writes: an election cuts every session, and the next node of a saturated host is as slow.
 BUSY = 3.0
 DONOR, JOINED, SYNCED = 2, 3, 4  # wsrep_local_state
 #: Seconds that a view may take to form.
@@ -106,16 +108,18 @@ class Poller(threading.Thread):
         self._connection: pymysql.Connection[Cursor] | None = None
         self._cgroup = Cgroup(galera.unit)
         self.status = Status()
+        self.calm = False
 
     def run(self) -> None:
         while True:
             began = now()
+            every = POLL_CALM if self.calm else POLL
             try:
                 self._once()
             except Exception as error:  # an odd answer ends this look, not the thread
                 self._drop()
                 self.status = replace(self.status, error=f"{type(error).__name__}: {error}")
-            time.sleep(max(POLL - (now() - began), POLL / 4))
+            time.sleep(max(every - (now() - began), POLL / 4))
 
     def _once(self) -> None:
         used = self._cgroup.cpu()
@@ -283,8 +287,8 @@ def make_primary(cursor: Cursor) -> None:
 
 
 def evict(node: str, address: str) -> Command:
-    """Forms a view without `node`, a gcomm UUID, now instead of after `evs.suspect_timeout`. Once that view is there the
-    eviction is lifted: a node that was only cut off comes back as it is, where an evicted one must be restarted."""
+    """Forms a view without `node`, a gcomm UUID, now instead of after `evs.suspect_timeout`. Once that view is there
+    the eviction is lifted: a node that was only cut off comes back as it is, where an evicted one must be restarted."""
 
     def evict(cursor: Cursor) -> None:
         log.warning("Galera: goes on without %s", address)

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, cast
 
 from .. import process
 from ..clock import now
@@ -291,9 +291,10 @@ class Observer:
 
     def _brokers(self) -> dict[str, frozenset[str]]:
         at = now()
-        said = {name: self.peers.body(name).get("brokers") for name in self.peers.heard(at, 1.0)}
+        said: dict[str, Any] = {name: self.peers.body(name).get("brokers") for name in self.peers.heard(at, 1.0)}
         said[self.config.host] = daemons.brokers_seen(self.found, at)
-        return {name: frozenset(seen) for name, seen in said.items() if isinstance(seen, list)}
+        heard = {name: cast("list[Any]", seen) for name, seen in said.items() if isinstance(seen, list)}
+        return {name: frozenset(map(str, seen)) for name, seen in heard.items()}
 
     def _watchers(self) -> list[watch.Watcher]:
         config = self.config

@@ -57,8 +57,8 @@ class Peers:
         return fresh
 
     def acquainted(self, now: float, within: float) -> bool:
-        """This host's guard has said something in the last `within` seconds, and has run for long enough to know whom it
-        hears."""
+        """This host's guard has said something in the last `within` seconds, and has run for long enough to know whom
+        it hears."""
         return now - self.told <= within and now - self.guard.get("started", NEVER) >= ACQUAINTANCE
 
     def heard(self, now: float, within: float) -> frozenset[str]:
@@ -91,4 +91,5 @@ class Peers:
 
     def held(self) -> frozenset[str]:
         """The VIPs that are on this host."""
-        return frozenset((self.guard.get("vip") or {}).get("held", ()))
+        vip: Mapping[str, Any] = self.guard.get("vip") or {}
+        return frozenset(vip.get("held", ()))

@@ -12,7 +12,7 @@ import hmac
 import json
 import socket
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Crowd:
 
 
 async def serve_http(
-    address: str, port: int, routes: dict[str, Route], private: dict[str, Route], token: str
+    address: str, port: int, routes: Mapping[str, Route], private: Mapping[str, Route], token: str
 ) -> asyncio.Server:
     """`private`: routes for those who know `token`; for nobody when that is empty."""
     bearer = f"authorization: bearer {token}".lower().encode()

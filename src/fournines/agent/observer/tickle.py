@@ -96,8 +96,8 @@ class Tickle:
             await asyncio.sleep(max(EVERY, REST * (now() - began)))
 
     async def taken_over(self, vips: frozenset[str]) -> None:
-        """`vips` have just come to this host: from another one, or back after they were nowhere for a while. The clients
-        that it had itself wait as well: what the kernel drops when an address goes is not told to the other end."""
+        """`vips` have just come to this host: from another one, or back after they were nowhere for a while. The
+        clients that it had itself wait as well: what the kernel drops when an address goes is told to no other end."""
         connections = list({*self._others.take(vips), *self._roster.take(vips)})
         if not connections:
             return
