@@ -141,8 +141,8 @@ class Daemon:
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
-    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10. sandbox: where it needs another than
-    `sandbox.service` of its user."""
+    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10. sandbox: where it needs another
+    than `sandbox.service` of its user."""
 
     unit: str
     service: str
