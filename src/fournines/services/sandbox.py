@@ -42,7 +42,7 @@ class Sandbox:
 
 
 #: Needs neither a namespace nor that privileges cannot be gained.
-_ANYWAY: Mapping[str, str] = {"UMask": "0027", "KeyringMode": "private", "RemoveIPC": "yes"}
+_ANYWAY: Mapping[str, str] = {"KeyringMode": "private", "RemoveIPC": "yes"}
 #: What nothing that such a unit starts as root may do.
 _NOT_EVEN_ROOT: Mapping[str, str] = {
     "CapabilityBoundingSet": "~CAP_SYS_MODULE CAP_SYS_BOOT CAP_SYS_TIME CAP_SYSLOG CAP_MAC_ADMIN CAP_MAC_OVERRIDE "
@@ -50,6 +50,8 @@ _NOT_EVEN_ROOT: Mapping[str, str] = {
 }
 _DENIED: Mapping[str, str] = {
     **_ANYWAY,
+    # Not for those above: dnsmasq and QEMU, with users of their own, read what Neutron and Nova write.
+    "UMask": "0027",
     "NoNewPrivileges": "yes",
     "PrivateDevices": "yes",
     "PrivateTmp": "yes",
