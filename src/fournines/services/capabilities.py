@@ -28,6 +28,13 @@ class UsesMessaging(Protocol):
 
 
 @runtime_checkable
+class ServesTopics(Protocol):
+    """Vhost -> topics of oslo.messaging on which its servers alone listen: computes may send to them, and not read."""
+
+    topics: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@runtime_checkable
 class UsesCoordination(Protocol):
     """Valkey gives each of these an account; the password is secret `NAME.valkey`."""
 

@@ -50,8 +50,8 @@ class NovaCompute(Service):
             yield Package(package)
         sections = openstack.merged(
             openstack.common(),
-            openstack.messaging(cloud, region, "nova"),
-            openstack.notifications(cloud, region, "nova"),
+            openstack.messaging(cloud, region, "nova", host),
+            openstack.notifications(cloud, region, "nova", host),
             nova.shared(cloud, host),
             _own(cloud, host),
         )

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting
+from fournines.services import bus, quoting
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -34,6 +34,8 @@ UNIT = "rabbitmq-server.service"
 PORT = 5672
 MANAGEMENT_PORT = 15672
 ADMIN = "fournines"
+#: Tag of a compute's accounts: those of hosts that are gone are deleted.
+OF_HOST = "host"
 DEFINITIONS = "/etc/fournines/rabbitmq.json"
 SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
 
@@ -54,6 +56,7 @@ class Rabbitmq(Service):
         Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),
         Port(4369, "tcp", "its own members", "Erlang port mapper"),
         Port(25672, "tcp", "its own members", "Erlang distribution"),
+        Port(6000, "tcp", "its own members", "replication of streams", last=6500, always=False),
         Port(35672, "tcp", (), "rabbitmqctl, while it runs", last=35682, always=False),
     )
 
@@ -167,6 +170,7 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
     would start an Erlang VM."""
     names = accounts(cloud, host.region)
+    signing_in = list(bus.accounts(cloud, host.region))
     wanted: dict[str, Any] = {
         "url": f"http://{host.address}:{MANAGEMENT_PORT}/api/definitions",
         "user": ADMIN,
@@ -175,17 +179,20 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
             "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
             "users": [
                 {
-                    "name": n,
-                    "password_hash": _password_hash(n, cloud.secrets.get(f"{n}.messaging")),
+                    "name": a.name,
+                    "password_hash": _password_hash(a.name, cloud.secrets.get(a.secret)),
                     "hashing_algorithm": "rabbit_password_hashing_sha256",
-                    "tags": [],
+                    "tags": [OF_HOST] if a.of_host else [],
                 }
-                for n in names
+                for a in signing_in
             ],
-            "permissions": [{"user": n, "vhost": n, "configure": ".*", "write": ".*", "read": ".*"} for n in names],
+            "permissions": [
+                {"user": a.name, "vhost": a.vhost, "configure": a.configure, "write": a.write, "read": a.read}
+                for a in signing_in
+            ],
         },
     }
-    yield File(SCRIPT, template("rabbitmq/definitions.py.j2"), mode=0o755)
+    yield File(SCRIPT, template("rabbitmq/definitions.py.j2", of_host=OF_HOST), mode=0o755)
     document = json.dumps(wanted, indent=2) + "\n"
     yield File(DEFINITIONS, document, mode=0o600, secret=True)
     yield Task(
