@@ -43,7 +43,8 @@ def bounds(type):
 def kind(type):
     choices = getattr(type, "choices", None)
     if choices:
-        return "choice " + "|".join(str(c) for c in choices)
+        fold = "anycase " if getattr(type, "ignore_case", False) else "choice "
+        return fold + "|".join(str(c) for c in choices)
     if isinstance(type, types.Boolean):
         return "bool"
     if isinstance(type, types.Integer):
@@ -208,9 +209,10 @@ mariadb-admin -S /tmp/s shutdown
 def _variable(kind: str, low: str, high: str, words: str) -> str:
     """A size may have a unit (`256M`), and what is switched on and off may have a third word."""
     if kind == "BOOLEAN":
-        return "choice ON|OFF|1|0|true|false"
-    if kind in ("ENUM", "FLAGSET"):
-        return f"choice {words.replace(',', '|')}|0|1|2|3" if kind == "ENUM" else "list"
+        return "anycase ON|OFF|1|0|true|false"
+    if kind == "ENUM" and words:
+        # By its number too.
+        return "anycase " + "|".join([*words.split(","), *map(str, range(words.count(",") + 1))])
     return f"size {low}..{high}" if kind.startswith(("INT", "BIGINT")) and not low.startswith("-") else ""
 
 
@@ -220,11 +222,7 @@ def mariadb(root: Path) -> Options:
     inside = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0/tmp"; exec chroot "$0" sh -c "$1" "$2"']
     said = subprocess.run([*inside, str(root), SERVER, VARIABLES], capture_output=True, text=True, check=True).stdout
     kinds = {name: _variable(*rest) for name, *rest in (line.split("\t") for line in said.splitlines())}
-    several = ("plugin_load_add", "binlog_do_db", "binlog_ignore_db", "replicate_")
-    options = {
-        name: "multi" if name.startswith(several) else kinds.get(name, "")
-        for name in (name.replace("-", "_") for name in names)
-    }
+    options = {name: kinds.get(name, "") for name in (name.replace("-", "_") for name in names)}
     # Galera's own, which exist only once the provider is loaded.
     return {"my.cnf": {"mariadbd": {**options, "wsrep_provider_*": ""}}}
 

@@ -6,6 +6,7 @@ Seconds are for `prove` itself to judge: these tests pass on a machine of any sp
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -64,7 +65,32 @@ def test_the_vip_is_seen_to_move(cloud_file: Path, cloud: Cloud, fournines: Run)
     assert any(holder and holder != holders[0] for holder in holders)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_strikes_are_seen_and_cuts_have_their_length(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    wanted = "network.isolate@one/0.5s,network.deaf@one/2s,service.crash_loop@observer+one/3s,host.freeze@one/3s"
+    faults = prove(fournines, cloud_file, wanted, "--functions", "validate,write_row", "--force")["faults"]
+    audits = [{finding["name"]: finding["detail"] for finding in fault["audit"]} for fault in faults]
+    assert [fault["not_measured"] for fault in faults] == [None] * 4
+    assert all("the strike was seen from outside" in audit for audit in audits)
+    length = float(re.search(r"cut for ([\d.]+) s", audits[0]["the strike was seen from outside"])[1])  # type: ignore[index]
+    assert 0.5 <= length < 0.6
+    assert not any(lab.isolated(cloud.name, host.name) or lab.is_frozen(cloud.name, host.name) for host in cloud.hosts)
+
+
+def test_calm_counts_what_happens_all_the_same(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    argv = [str(Path(sys.executable).with_name("fournines")), "prove", str(cloud_file), "--calm", "30s", "--json"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None and process.stdout is not None
+        next(line for line in process.stderr if "calm, " in line)
+        fournines("lab", "ssh", f"{cloud.name}/{cloud.hosts[1].name}", "systemctl restart memcached")
+        said = json.loads(process.stdout.read())
+        assert process.wait(60) == 1
+    counts = {count["what"]: count for count in said["counts"]}
+    assert counts["daemons restarted"]["count"] == 1
+    assert counts["daemons restarted"]["detail"] == f"{cloud.hosts[1].name} memcached.service"
+    assert {count["count"] for count in said["counts"]} <= {0, 1}
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_campaign_heals_what_it_struck(cloud_file: Path, cloud: Cloud, sign: signal.Signals) -> None:
     argv = [str(Path(sys.executable).with_name("fournines")), "prove", str(cloud_file)]
     argv += ["--faults", "host.power_off@one/120s", "--before", "1"]

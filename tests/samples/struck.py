@@ -159,7 +159,7 @@ class Struck:
         machine = self.machines[host]
         if "fournines-full" in script:
             return Completed(0, "No space left on device" if machine.run_full else "64k copied", "")
-        if "awk -v has" in script:
+        if 'echo "$(now) $has"' in script:
             unit = machine.units[_group(r"unit=(\S+)", script)]
             return Completed(0, "12 12\n" if unit.limited else "1024 12\n", "")
         self._change(host, "shell", lambda m: self._act(m, script))
@@ -187,7 +187,7 @@ class Struck:
         unit = units[known]
         if "ExecStart=/bin/false" in script:
             unit.lasting = False
-        elif "crash-loop" in script and "rm -f" in script:
+        elif "crash-loop" in script and "rm " in script:
             unit.lasting = True
         if "FOURNINES_GUARD_PROTOCOL" in script:
             unit.environment["FOURNINES_GUARD_PROTOCOL"] = _group(r"PROTOCOL=(\d+)", script)
@@ -195,8 +195,10 @@ class Struck:
             if not unit.environment:
                 return
             unit.environment.clear()
-        verb = re.findall(r"systemctl (kill --kill-whom=all -s \w+|stop|start|restart)", script)[-1]
-        match verb.split()[-1]:
+        verbs = re.findall(r"systemctl (kill --kill-whom=all -s \w+|stop|start|restart|daemon-reload)", script)
+        match verbs[-1].split()[-1]:
+            case "daemon-reload":
+                pass
             case "KILL" | "restart":
                 unit.pids, unit.state = [self._next()], "S"
             case "STOP":

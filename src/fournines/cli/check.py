@@ -14,8 +14,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fournines.cli.voters_show import voters_lines
 from fournines.cloud.model import Cloud
 from fournines.design import Finding, check_file
+from fournines.services.capabilities import voting
 
 HELP = """Check CLOUD, a cloud file, without touching a host.
 
@@ -39,7 +41,7 @@ Examples:
 def command(cloud: Path, as_json: bool) -> None:
     made, findings = check_file(cloud)
     if as_json:
-        click.echo(json.dumps(_document(cloud, findings), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_document(cloud, made, findings), indent=2, ensure_ascii=False))
     else:
         _show(Console(highlight=False, width=None if sys.stdout.isatty() else 1000), cloud, made, findings)
     sys.exit(1 if _count(findings, "error") else 0)
@@ -49,11 +51,12 @@ def _count(findings: Sequence[Finding], severity: str) -> int:
     return sum(f.severity == severity for f in findings)
 
 
-def _document(path: Path, findings: Sequence[Finding]) -> dict[str, object]:
+def _document(path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> dict[str, object]:
     return {
         "file": str(path),
         "errors": _count(findings, "error"),
         "warnings": _count(findings, "warning"),
+        "voters": {region: dict(voting(cloud, region)) for region in cloud.regions} if cloud else {},
         "findings": [dataclasses.asdict(f) for f in findings],
     }
 
@@ -78,6 +81,9 @@ def _show(console: Console, path: Path, cloud: Cloud | None, findings: Sequence[
         elif finding.change:
             console.print(_hanging("    → ", Text(finding.change, "green")))
         console.print()
+    if cloud and not _count(findings, "error"):
+        for line in voters_lines(cloud):
+            console.print(Text(line, "dim"), soft_wrap=True)
     console.print(_verdict(path, cloud, findings), soft_wrap=True)
 
 

@@ -41,7 +41,7 @@ Examples:
 def capacity(cloud: Path, hosts: int | None, cores: int, memory: float, as_json: bool) -> None:
     from fournines.cli.design_show import show_capacity
     from fournines.design.capacity import capacity as compute
-    from fournines.design.rendered import Size
+    from fournines.services.rendered import Size
 
     made = load(cloud)
     found = compute(made, hosts, Size(cores, memory))

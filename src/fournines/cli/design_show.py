@@ -113,10 +113,8 @@ def show_capacity(found: Sequence[Capacity]) -> None:
             )
             table.add_row(x.name, figure(x.now), figure(x.then), figure(x.most), reached, verdict, why)
         out.print(table)
-        if c.first and c.first.reached is not None:
-            out.print(
-                Text(f"  first met: {c.first.name}, at {c.first.reached:,} hypervisors → {c.first.beyond}", "bold")
-            )
+        if c.first:
+            out.print(Text(f"  {c.verdict} → {c.first.beyond}", "bold red" if c.first.now > c.first.most else "bold"))
 
 
 def show_observed(found: Sequence[Observation]) -> None:

@@ -126,18 +126,17 @@ def _show_fault(console: Console, result: FaultResult, baseline: FaultResult | N
 def _functions(result: FaultResult, baseline: FaultResult | None) -> Table:
     """A row a function, and one for each kind of connection."""
     theirs = {f.function: dict(f.connections()) for f in baseline.functions} if baseline else {}
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("  function")
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("  function", no_wrap=True)
     waits = ("every", "worst wait", "degraded", "within 1 s", "longest gap", "on return")
-    for column in (*waits, "fail", "unknown", "p99 ms before", "during", "after"):
+    for column in (*waits, "fail", "unknown", "p99 ms before / during / after"):
         table.add_column(column, justify="right")
     if baseline:
-        table.add_column(f"{baseline.profile} timers: worst wait", justify="right")
-        table.add_column("degraded", justify="right")
+        table.add_column(f"under {baseline.profile} timers: worst wait, degraded", justify="right")
     for f in result.functions:
         for connection, seen in f.connections():
             name = f"    {connection}" if connection else f"  {f.function.replace('_', ' ')}"
-            latency = ["", "", ""] if connection else [milliseconds(ms) for ms in f.p99_ms]
+            latency = "" if connection else " / ".join(milliseconds(ms) for ms in f.p99_ms)
             beside = theirs.get(f.function, {}).get(connection)
             table.add_row(
                 name,
@@ -149,8 +148,8 @@ def _functions(result: FaultResult, baseline: FaultResult | None) -> Table:
                 seconds(seen.gap_returning_s),
                 str(seen.fail),
                 str(seen.unknown),
-                *latency,
-                *((seconds(beside.worst_wait_s), seconds(beside.degraded_s)) if beside else ()),
+                latency,
+                *([f"{seconds(beside.worst_wait_s)}, {seconds(beside.degraded_s)}"] if beside else []),
             )
     return table
 

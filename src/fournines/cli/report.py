@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from fournines.errors import ProveError
-from fournines.prove import store
+from fournines.prove import history, store
+from fournines.prove.client_findings import lists
+from fournines.prove.edn import edn as to_edn
 from fournines.prove.model import Campaign
 from fournines.prove.report import render
 from fournines.prove.report_table import table
@@ -15,6 +18,8 @@ from fournines.services import load
 
 #: In the run's directory.
 NAME = "report.html"
+#: Beside a fault's history.
+ELLE = "lists.edn"
 
 HELP = """Render a stored proof as one HTML file that opens offline.
 
@@ -26,6 +31,7 @@ Examples:
   fournines report examples/three-controllers.yaml -o /tmp/proof.html
   fournines report examples/.fournines/acme/runs/20261121T003102
   fournines report examples/three-controllers.yaml --markdown
+  fournines report examples/three-controllers.yaml --edn
 """
 
 
@@ -33,8 +39,13 @@ Examples:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run]")
 @click.option("--markdown", is_flag=True, help="Print the figures as a Markdown table instead.")
-def command(source: Path, output: Path | None, markdown: bool) -> None:
+@click.option("--edn", is_flag=True, help="Write each fault's transactions on lists for Elle, and print the paths.")
+def command(source: Path, output: Path | None, markdown: bool, edn: bool) -> None:
     run = _run(source)
+    if edn:
+        for path in write_edn(run if run.is_dir() else run.parent):
+            click.echo(path)
+        return
     if markdown:
         click.echo(table(store.load(run)), nl=False)
         return
@@ -54,6 +65,25 @@ def write(campaign: Campaign, path: Path) -> None:
             why=error.strerror or str(error),
             next="choose another place: fournines report RUN -o FILE",
         ) from error
+
+
+def write_edn(run: Path) -> Iterator[Path]:
+    """A file beside each history that holds transactions on lists. Raises ProveError when there is none, or one cannot
+    be read or written."""
+    written = 0
+    for directory in sorted(p.parent for p in run.glob(f"*/{history.OPERATIONS}")):
+        made = lists(history.read(directory))
+        if not made:
+            continue
+        path = directory / ELLE
+        try:
+            path.write_text(to_edn(made), encoding="utf-8")
+        except OSError as error:
+            raise ProveError("the transactions cannot be written", where=str(path), why=error.strerror or "") from error
+        written += 1
+        yield path
+    if not written:
+        raise ProveError("no transactions on lists are stored here", where=str(run), why="write_row was not probed")
 
 
 def _run(source: Path) -> Path:

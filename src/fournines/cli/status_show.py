@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fournines.cli.voters_show import voters_lines
 from fournines.health.cluster import Cluster, RegionState
 from fournines.health.snapshot import HostState, Openstack, Probe
 from fournines.services.capabilities import voting
@@ -79,6 +80,8 @@ def _whole(seen: Cluster) -> RenderableType:
     for warning in seen.warnings:
         parts.append(Text.assemble("\n", ("! ", WARN), (f"{warning.where}: ", "bold"), warning.what))
         parts.append(Text(f"  next: {warning.next}", style=DIM))
+    if lines := voters_lines(seen.cloud):
+        parts.append(Text("\n" + "\n".join(lines), style=DIM))
     for region in seen.regions:
         if len(seen.regions) > 1:
             parts.append(Text(f"\nregion {region.region.name}", style="bold"))
@@ -125,6 +128,7 @@ def _hosts(states: dict[str, HostState]) -> Table:
         "memcached",
         "agent",
         "units",
+        "clock",
         "certificate",
         "fernet key",
     )
@@ -141,6 +145,7 @@ def _hosts(states: dict[str, HostState]) -> Table:
             _probe(s.memcached),
             _mark(s.age <= 10, f"{s.age:.0f} s"),
             _mark(not down, f"{len(s.units) - len(down)}/{len(s.units)}"),
+            f"{s.clock[0]:+.2f} s" if s.clock else "",
             "" if ends is None else f"{(ends - time.time()) / 86400:.0f} days",
             "" if s.fernet_age is None else _ago(s.fernet_age),
         )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from fournines.cloud import model, schema
 from fournines.cloud.problems import Problems
-from fournines.cloud.ranges import Start, expand
+from fournines.cloud.ranges import MOST_HOSTS, Start, expand, size
 from fournines.cloud.source import Path, dotted
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class Hosts:
     def entry(self, pattern: str, written: schema.Host) -> Iterator[model.Host]:
         """The hosts of one entry, in order; none when its name, zone or management address cannot be used."""
         path: Path = (*self._path, "hosts", pattern)
-        names = self._try(lambda: expand(pattern), path, key=True)
+        names = self._try(lambda: self._names(pattern), path, key=True)
         zone = self._zone(path, written.zone)
         roles = [r for i, r in enumerate(written.roles) if self._role((*path, "roles", i), r)]
         if not names or not self._unique(path, names):
@@ -59,6 +59,13 @@ class Hosts:
                 tuple(written.projects),
                 devices,
             )
+
+    def _names(self, pattern: str) -> list[str]:
+        """Raises ValueError."""
+        count = len(self.named) + size(pattern)
+        if self.named and count > MOST_HOSTS:
+            raise ValueError(f"with {pattern} the cloud has {count:,} hosts; at most {MOST_HOSTS:,} fit one")
+        return expand(pattern)
 
     def _try(self, attempt: Callable[[], T], path: Path, *, key: bool = False) -> T | None:
         try:

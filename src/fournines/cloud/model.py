@@ -26,6 +26,7 @@ class Pattern:
     messaging: Literal["rabbitmq"] = "rabbitmq"
     network: Literal["ovs", "ovs-dvr"] = "ovs"
     compute: Literal["libvirt", "fake"] = "libvirt"
+    time: Literal["chrony", "own"] = "chrony"
     images: Literal["swift", "ceph", "nfs", "file"] | None = None  # None: Swift where there is one, else files
 
 

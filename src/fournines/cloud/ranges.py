@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from itertools import product
 
-#: A range is written in five characters: a slip of the finger must not fill the memory.
+#: Of a cloud. A range is written in five characters: a slip of the finger must not fill the memory.
 MOST_HOSTS = 100_000
 
 _RANGE = re.compile(r"\[([0-9]{1,9})-([0-9]{1,9})\]")
@@ -20,15 +20,10 @@ def expand(pattern: str) -> list[str]:
 
     Raises ValueError with what is wrong with the range or with the names it gives (RFC 1123 labels, lower case).
     """
-    pieces = _RANGE.split(pattern)
-    words, bounds = pieces[::3], list(zip(pieces[1::3], pieces[2::3], strict=True))
-    count = 1
-    for low, high in bounds:
-        if int(low) > int(high):
-            raise ValueError(f"the range [{low}-{high}] runs backwards")
-        count *= int(high) - int(low) + 1
+    count = size(pattern)
     if count > MOST_HOSTS:
         raise ValueError(f"{pattern} stands for {count:,} hosts; at most {MOST_HOSTS:,} fit one entry")
+    words, bounds = _parts(pattern)
     names = ["".join(_interleave(words, numbers)) for numbers in product(*(_count(*b) for b in bounds))]
     for name in (names[0], names[-1]):  # every name in between has the same letters and no other length
         if not _HOST.fullmatch(name):
@@ -36,6 +31,22 @@ def expand(pattern: str) -> list[str]:
                 f"{name} is not a host name: up to 63 lower-case letters, digits and dashes, no dash at either end"
             )
     return names
+
+
+def size(pattern: str) -> int:
+    """How many hosts it stands for. Raises ValueError: a range runs backwards."""
+    count = 1
+    for low, high in _parts(pattern)[1]:
+        if int(low) > int(high):
+            raise ValueError(f"the range [{low}-{high}] runs backwards")
+        count *= int(high) - int(low) + 1
+    return count
+
+
+def _parts(pattern: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """What stands around the ranges, and their bounds."""
+    pieces = _RANGE.split(pattern)
+    return pieces[::3], list(zip(pieces[1::3], pieces[2::3], strict=True))
 
 
 def _count(low: str, high: str) -> list[str]:

@@ -66,6 +66,11 @@ class Pattern(Part):
         default="libvirt",
         description="what runs servers: KVM, or QEMU on hosts without; `fake`: nothing, they are in Nova's books only",
     )
+    time: Literal["chrony", "own"] = Field(
+        default="chrony",
+        description="what keeps the hosts' clocks: `chrony`, installed where no other time daemon runs, and `apply` "
+        "waits until it is synchronised; `own`: yours. `status` compares the clocks either way",
+    )
     images: Literal["swift", "ceph", "nfs", "file"] | None = Field(
         default=None,
         description="where Glance keeps images; `file`: for one host alone. Default: `swift` where components have it",

@@ -83,7 +83,8 @@ def _problem(detail: ErrorDetails, path: Path, places: Places) -> Problem:
             hint = f"add {path[-1]}" + (f" ({about})" if about else "")
             return places.problem(path, f"{path[-1]} is missing", hint)
         case "value_error":
-            return places.problem(path, detail["msg"].removeprefix("Value error, "), key="[key]" in detail["loc"])
+            next = getattr(detail.get("ctx", {}).get("error"), "next", "")
+            return places.problem(path, detail["msg"].removeprefix("Value error, "), next, key="[key]" in detail["loc"])
         case "literal_error":
             expected = re.findall(r"'([^']*)'", detail.get("ctx", {}).get("expected", ""))
             hint = f'write "{value}"' if str(value) in expected else suggest(str(value), expected)

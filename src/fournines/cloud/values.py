@@ -18,6 +18,14 @@ from pydantic_core import CoreSchema, core_schema
 from fournines.cloud.ranges import Start
 
 
+class OutsideError(ValueError):
+    """A value outside its bounds; `next`: what would be within."""
+
+    def __init__(self, what: str, next: str) -> None:
+        super().__init__(what)
+        self.next = next
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """Text that matches `pattern`; `says` is the rule in words."""
@@ -104,7 +112,9 @@ def _between(value: object, low: str, high: str, *, never: bool = False) -> floa
     if math.isinf(seconds) and never:
         return seconds
     if not span(low) <= seconds <= span(high):
-        raise ValueError(f"{value} is outside {low}..{high}" + (", and not `never`" if never else ""))
+        raise OutsideError(
+            f"{value} is outside {low}..{high}", f"from {low} to {high}" + (", or never" if never else "")
+        )
     return seconds
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.design.rendered import Rendered, Size, in_bytes, rendered
 from fournines.errors import UsageError
 from fournines.services.capabilities import control_plane, present
+from fournines.services.rendered import Rendered, Size, in_bytes, rendered
 from fournines.services.service import HaPattern
 from fournines.timing import timers
 
@@ -21,6 +21,8 @@ SIZE = Size(cores=32, memory=128.0)
 #: Memory of one process of a service, its masters' and helpers' along with it, MiB: up to 6.6 GiB of a whole controller
 #: with little to do, of which 0.5 are the database's and the cache's, for 53 processes; and a tenth more.
 PROCESS = 130.0
+#: Memory of one connection to the database that waits: its thread's stack and buffers, MiB.
+CONNECTION = 0.25
 #: Connections of one process, to listen on and to send by: 226 of the 84 processes of a whole cloud, at rest.
 BUS_CONNECTIONS = 3
 #: A report is a call: the request and its answer.
@@ -70,8 +72,11 @@ def footprint(cloud: Cloud, host: Host, size: Size) -> Footprint:
     pools = sum(in_bytes(r.option("innodb_buffer_pool_size")) for r in here) / 1024**3
     cache = sum(r.argument("-m") for r in here) / 1024
     count = sum(r.processes for r in here)
+    let_in = sum(int(r.option("max_connections") or 0) for r in here)
     formula = f"{count} processes × {PROCESS:g} MiB + buffer pool {pools:g} + cache {cache:g}"
-    return Footprint(count * PROCESS / 1024 + pools + cache, formula)
+    if let_in:
+        formula += f" + {let_in:,} database connections × {CONNECTION:g} MiB"
+    return Footprint(count * PROCESS / 1024 + pools + cache + let_in * CONNECTION / 1024, formula)
 
 
 @dataclass(frozen=True)
@@ -86,9 +91,22 @@ class Capacity:
 
     @property
     def first(self) -> Limit | None:
-        """The limit that is met first as hypervisors are added."""
+        """The limit that is exceeded already, by most; else the one that is met first as hypervisors are added."""
+        over = [x for x in self.limits if x.now > x.most]
+        if over:
+            return max(over, key=lambda x: x.now / x.most)
         growing = [x for x in self.limits if x.reached is not None]
         return min(growing, key=lambda x: x.reached or 0, default=None)
+
+    @property
+    def verdict(self) -> str:
+        """What stops the region's growth, in a sentence; "" where nothing is known to."""
+        first = self.first
+        if first is None:
+            return ""
+        if first.now > first.most:
+            return f"exceeded already: {first.name}, {figure(first.now)} of at most {figure(first.most)}"
+        return f"first met: {first.name}, at {first.reached or 0:,} hypervisors"
 
 
 def figure(value: float) -> str:
@@ -176,8 +194,8 @@ class _Region:
         )
 
     def _neighbours(self) -> Iterator[Limit]:
-        set_to = next((r.option("net.ipv4.neigh.default.gc_thresh3") for r, _ in self._everything() if
-                       r.option("net.ipv4.neigh.default.gc_thresh3")), "")  # fmt: skip
+        names = ("-net.ipv4.neigh.default.gc_thresh3", "net.ipv4.neigh.default.gc_thresh3")
+        set_to = next((v for r, _ in self._everything() for name in names if (v := r.option(name))), "")
         yield self._limit(
             "neighbours that a host can know",
             "hosts of the management network ≤ net.ipv4.neigh.default.gc_thresh3",
@@ -272,7 +290,8 @@ class _Region:
             fixed=taken.memory,
             most=self.size.memory,
             origin="assumed",
-            source="measured on whole controllers with little to do: 6.6 GiB; innodb_buffer_pool_size; memcached -m",
+            source="measured on whole controllers with little to do: 6.6 GiB; innodb_buffer_pool_size; memcached -m; "
+            "max_connections",
             beyond="more memory, or hosts of their own for database and bus",
         )
 

@@ -10,7 +10,18 @@ from fournines.cloud import inspect
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
-from fournines.design import addresses, certificates, firewall, options, placement, quorum, repeats, targets, timers
+from fournines.design import (
+    addresses,
+    certificates,
+    firewall,
+    options,
+    placement,
+    quorum,
+    repeats,
+    targets,
+    timers,
+    undone,
+)
 from fournines.design.finding import Finding, Flaw, Rule
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.resolve import resolve
@@ -38,6 +49,8 @@ FILE_RULES = (
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
 )
 DESIGN_RULES = (
+    Rule("undone-pattern", "options that the cloud does not work with", undone.broken, acceptable=False),
+    Rule("weakened-pattern", "options that take away what the design rests on", undone.weakened),
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
     Rule("image-store", "image stores that not every Glance host can reach", placement.images, acceptable=False),
     Rule("volume-backend", "back ends of Cinder without a section or a driver", placement.volumes, acceptable=False),

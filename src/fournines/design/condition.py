@@ -14,7 +14,7 @@ from typing import Literal
 
 from fournines.cloud.source import Path
 
-Kind = Literal["region", "network", "power", "switch", "zone", "host", "process"]
+Kind = Literal["region", "network", "power", "switch", "zone", "host", "process", "outside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ WORDS: dict[Kind, str] = {
     "zone": "zone",
     "host": "host",
     "process": "process",
+    "outside": "outside",
 }
 
 

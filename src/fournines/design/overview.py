@@ -13,7 +13,7 @@ from fournines.design.growth import Purchase, purchases
 from fournines.design.reliability import Figure, Reliability
 from fournines.design.switches import Observed
 from fournines.design.targets import require_known
-from fournines.design.weakness import Degraded, Weakness, degraded, weaknesses
+from fournines.design.weakness import Degraded, Weakness, degraded, singles, weaknesses
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def overview(cloud: Cloud, observed: Sequence[Observed] = ()) -> Overview:
         never=tuple((c.name, c.region, c.missing) for c in found if c.missing),
         availability=now,
         purchases=purchases(cloud, found, now, observed),
-        weaknesses=weaknesses(found, cut_sets),
+        weaknesses=(*singles(cloud, found), *weaknesses(found, cut_sets)),
         degraded=degraded(found, cut_sets),
         figures=reliability.used(found),
         coverage=cloud.design.coverage,

@@ -15,12 +15,14 @@ from fournines.timing.timers import Timers
 
 
 def contradiction(cloud: Cloud) -> Iterator[Flaw]:
-    timers, _ = resolve(cloud)
+    timers, unreadable = resolve(cloud)
     if timers is None:
         return
     of_profile = tuple(contradictions(timers))
     for found in of_profile:
         yield Flaw(_path(cloud, found), _severity(cloud, found), found.what, found.why, found.change)
+    if unreadable:
+        return  # what is behind the load balancer asks for timers that can be read
     yield from _of_options(cloud, timers, of_profile)
     for wrong in effective.settings(cloud)[1]:
         yield Flaw(wrong.path, "error", wrong.what, "the timer that it sets cannot be told", "a value of that form")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Region
 from fournines.design.capacity import BUS, DATABASE, SESSIONS, capacity, footprint
-from fournines.design.rendered import Size
+from fournines.services.rendered import Size
 
 
 @dataclass(frozen=True)

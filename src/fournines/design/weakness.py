@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from fournines.cloud.model import Cloud
 from fournines.design.condition import WORDS, Component, Condition, Kind, Requirement
 from fournines.design.cutsets import CutSet, CutSets
 from fournines.design.finding import listed
+from fournines.services.capabilities import HasSingles, Single, present
 from fournines.services.service import HaPattern
 
 #: Failure domains that several hosts may share.
@@ -111,6 +113,27 @@ def weaknesses(conditions: Sequence[Condition], cut_sets: CutSets) -> tuple[Weak
             alike.setdefault((roles, broken, stops), []).append(cut)
         found += [_weakness(local, cuts) for cuts in alike.values()]
     return tuple(sorted(found, key=lambda w: (w.order, -w.probability, w.region, w.what)))
+
+
+def singles(cloud: Cloud, conditions: Sequence[Condition]) -> tuple[Weakness, ...]:
+    """What services say there is one of: places outside the cloud, disks of single hosts. How probable is not known."""
+    found: list[Weakness] = []
+    for region in cloud.regions.values():
+        for service in present(cloud, region.name):
+            if isinstance(service, HasSingles):
+                stops = tuple(
+                    c.name
+                    for c in conditions
+                    if c.region == region.name and service.name in (c.provider, *(r.name for r in c.requirements))
+                )
+                found += [_single(region.name, service.name, s, stops) for s in service.singles(cloud, region)]
+    return tuple(found)
+
+
+def _single(region: str, service: str, single: Single, stops: tuple[str, ...]) -> Weakness:
+    component = Component(f"outside:{region}/{service}/{single.what}", "outside", single.what, region, single.entry)
+    cut = CutSet((component,), 0.0)
+    return Weakness(region, 1, cut, 1, 0.0, stops, f"{single.what}: {single.loss}", single.removes)
 
 
 def _broken(local: Local, cut: CutSet, stops: Iterable[str]) -> tuple[Requirement, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fournines.cloud.model import Cloud, Host
 from fournines.engine.transport import Transport
@@ -36,6 +38,7 @@ async def look(cloud: Cloud, hosts: Mapping[str, Transport], failures: Mapping[s
 
 
 async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
+    asked = time.time()
     try:
         done = await transport.run(_SCRIPT, timeout=ANSWER)
     except HostError as error:
@@ -44,8 +47,11 @@ async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
     if done.status != 0:
         return Unknown(host.name, "no observer has run here since it booted", "", "fournines apply")
     try:
-        said = json.loads(document)
-        return parse(said, max(0.0, float(clock) - said["time"]))
+        said, answered = json.loads(document), time.time()
+        state = parse(said, max(0.0, float(clock) - said["time"]))
+        # The host read its clock somewhere between the question and the answer.
+        middle, either_way = (asked + answered) / 2, (answered - asked) / 2
+        return replace(state, clock=(float(clock) - middle, either_way))
     except (ValueError, KeyError, TypeError) as error:
         return Unknown(host.name, "its observer is of another version", repr(error), "fournines apply")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from statistics import median
 
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
@@ -17,6 +18,8 @@ SILENT = 3.0
 GUARD_SILENT = 3.0
 #: Share of `vip_lease` that the worst scheduling delay may take: the rest carries a lost packet and the others' delay.
 MARGIN_OF_LEASE = 0.5
+#: Seconds between clocks at which what hosts say of one another still fits: a report counts for 20 s.
+CLOCK_OFF = 1.0
 DAY = 86_400.0
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
@@ -30,7 +33,20 @@ _START_WITHOUT = (
 
 def problems(region: RegionState) -> list[Problem]:
     """Of several hosts with the same problem one, that names them all."""
-    rules = (_hosts, _agents, _vip, _galera, _writer, _rabbitmq, _probes, _balancers, _units, _expiry, _openstack)
+    rules = (
+        _hosts,
+        _agents,
+        _vip,
+        _galera,
+        _writer,
+        _rabbitmq,
+        _probes,
+        _balancers,
+        _units,
+        _expiry,
+        _clocks,
+        _openstack,
+    )
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
         for problem in rule(region):
@@ -209,6 +225,19 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
                 yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+
+
+def _clocks(r: RegionState) -> Iterator[Problem]:
+    """Against the middle one of all: whether the machine that asks is right does not matter."""
+    read = {name: s.clock for name, s in r.states.items() if s.clock}
+    if len(read) < 2:
+        return
+    middle = median(offset for offset, _ in read.values())
+    for name, (offset, either_way) in read.items():
+        off = offset - middle
+        if abs(off) - either_way > CLOCK_OFF:
+            what = f"its clock is {abs(off):.1f} s {'ahead of' if off > 0 else 'behind'} the others"
+            yield _problem(r, what, name, "chronyc sources; chronyc makestep")
 
 
 def _openstack(r: RegionState) -> Iterator[Problem]:

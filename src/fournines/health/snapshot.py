@@ -152,7 +152,8 @@ class Openstack:
 @dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
-    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key."""
+    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key.
+    clock: seconds by which the host's is ahead of that of the machine that asked, give or take so many."""
 
     host: str
     age: float
@@ -169,6 +170,7 @@ class HostState:
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     fernet_age: float | None = None
     openstack: Openstack | None = None
+    clock: tuple[float, float] | None = None
 
 
 def parse(document: Mapping[str, Any], age: float) -> HostState:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 from fournines.cloud.model import Cloud, Host
-from fournines.design.rendered import Size
 from fournines.design.usage import Usage
 from fournines.engine.transport import Transport
 from fournines.errors import HostError
 from fournines.services import haproxy, mariadb, rabbitmq
+from fournines.services.rendered import Size
 
 GIB = 1024**3
 #: Reading the memory of some hundred processes takes a second of a busy host.

@@ -5,7 +5,6 @@ Links carry an alias `fournines <cloud> …`, by which leftovers are found.
 
 from __future__ import annotations
 
-import errno
 import json
 import socket
 import struct
@@ -144,7 +143,7 @@ def cut(ports: Iterable[Port]) -> None:
     if absent:
         raise LabError(
             "A port that is not there cannot be cut",
-            where=", ".join(f"{port.address.ip} on network {port.network}" for port in absent),
+            where=", ".join(f"{port.device} of network {port.network}" for port in absent),
             why="the host is off, or only just switched on",
             next="fournines lab status",
         )
@@ -163,7 +162,7 @@ def _set_state(port: Port, state: int) -> bool:
         index = socket.if_nametoindex(port.device)
         netlink.command(socket.NETLINK_ROUTE, _RTM_SETLINK, _port_state(index, state))
     except OSError as error:
-        if error.errno in (errno.ENODEV, errno.ENXIO, errno.EOPNOTSUPP, errno.EINVAL) and not _attached(port):
+        if not _attached(port):
             return False
         raise LabError(f"The switch port {port.device} does not change", why=str(error)) from error
     return True

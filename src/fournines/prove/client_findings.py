@@ -110,12 +110,17 @@ def last_reads(past: History, keys: Iterable[str]) -> list[Transaction]:
     return reads
 
 
+def lists(past: History) -> list[Transaction]:
+    """The transactions, and what each node showed at the end."""
+    made = transactions(past)
+    return [*made, *last_reads(past, (step.key for t in made for step in t.steps))]
+
+
 def _lists(past: History) -> Iterable[str]:
     """Raises ValueError when there was no transaction, or no node was read at the end."""
-    made = transactions(past)
+    every, made = lists(past), len(transactions(past))
     if not made:
         raise ValueError("no transaction on lists was recorded")
-    last = last_reads(past, (step.key for t in made for step in t.steps))
-    if not last:
+    if len(every) == made:
         raise ValueError("no node's lists were read at the end")
-    return check_list_append([*made, *last])
+    return check_list_append(every)

@@ -43,8 +43,9 @@ def headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
     if not measured:
         return "No fault could be measured."
     passed = sum(r.verdict == "pass" for r in measured)
-    runs = plural(len(measured), "fault")
-    held = f"{runs} injected" if verdict == "pass" else f"{passed} of {runs} held"
+    repeats = len({r.fault for r in measured}) < len(measured)
+    runs = plural(len(measured), "run" if repeats else "fault")
+    held = f"{runs}{'' if repeats else ' injected'}" if verdict == "pass" else f"{passed} of {runs} held"
     lost = sum(w.lost for r in measured for w in r.writes.values())
     acknowledged = sum(w.acknowledged for r in measured for w in r.writes.values())
     kept = f"{count(lost) if lost else 'none'} of {plural(acknowledged, 'acknowledged write')} lost"

@@ -123,14 +123,13 @@ class Trial:
 
     async def _strike(self, began: float, holders: Holders) -> bool:
         """Injects, waits, heals. False when there was nothing to strike, or no strike was seen."""
+        hosts: tuple[str, ...] = ()
         for number, faults in enumerate(steps(self._fault)):
             if number:
                 await asyncio.sleep(THEN_S)
             try:
                 standing = await self._standing(holders)
-                aimed = tuple(
-                    Aimed(f, aim(f, candidates(f, self._site.cloud, self._site.region.name), standing)) for f in faults
-                )
+                aimed = tuple(self._aim(f, standing, hosts) for f in faults)
             except FourninesError as error:
                 aimed, standing, why = (), Standing(), _line(error)
             else:
@@ -147,6 +146,10 @@ class Trial:
                 return False
         return True
 
+    def _aim(self, fault: Fault, standing: Standing, struck: tuple[str, ...]) -> Aimed:
+        hosts = candidates(fault, self._site.cloud, self._site.region.name)
+        return Aimed(fault, aim(fault, hosts, standing, struck))
+
     async def _inject(self, aimed: tuple[Aimed, ...], *, first: bool) -> bool:
         """One strike and its heal, whatever becomes of it. False when it was not seen."""
         site = self._site
@@ -156,13 +159,15 @@ class Trial:
             site.reporter.phase(f"strikes {', '.join(a.hosts)}{lasts}")
         seen = False
         try:
-            await injection.look()
+            await injection.prepare()
             self._event("injecting" if first else "injecting again")
             await injection.strike()
             self._event("injected" if first else "injected again")
             self._event("seen", what=await injection.verify())
             seen = True
-            self._event("held", what=await injection.hold())
+            if held := await injection.hold():
+                site.reporter.phase("; ".join(held))
+                self._event("seen", what=held)
         except FourninesError as error:
             # Once it was seen, what clients had to bear was real.
             self._event("hold_failed" if seen else "not_measured", why=_line(error))

@@ -56,7 +56,7 @@ class Operation:
     """One probe. Latency counts from `intended`, not from `started`: a closed loop would hide outages.
 
     `value` identifies what was written or read (a project's name, a row, a message), for the checkers. `steps`: what a
-    transaction did to lists, as `anomalies.steps_of` reads it.
+    transaction did to lists, as `anomalies.steps_of` reads it; how a message came, as `deliveries.delivery_of` does.
     """
 
     function: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from fournines.design.markdown import code, inline
 from fournines.prove import report_text as text
 from fournines.prove.model import Campaign
 from fournines.prove.repeats import Spread
@@ -20,28 +21,29 @@ def table(campaign: Campaign) -> str:
     heads += [f"{name}: {which}" for name in COLUMNS.values() for which in ("median", "worst")]
     if campaign.baseline:
         theirs = f"under {campaign.baseline} timers"
-        heads += [f"{name} {theirs}: median" for name in COLUMNS.values()] + ["ratio"]
+        heads += [f"{name} {theirs}: {which}" for name in COLUMNS.values() for which in ("median", "worst")] + ["ratio"]
     heads += ["redundant again: median", "worst", "acknowledged", "lost"]
     rows = [_row(f, baseline=bool(campaign.baseline)) for f in shown.faults]
-    absent = [[f"`{r.fault}`", "0", f"not measured: {r.not_measured}"] for r in shown.not_measured]
+    absent = [[code(str(r.fault)), "0", inline(f"not measured: {r.not_measured}")] for r in shown.not_measured]
     rows += [[*cells, *[""] * (len(heads) - 3)] for cells in absent]
     lines = [heads, ["---", "---:", "---", *["---:"] * (len(heads) - 3)], *rows]
-    body = "\n".join("| " + " | ".join(_cell(c) for c in line) + " |" for line in lines)
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     machine = ", ".join(f"{name} {value}" for name, value in campaign.machine.items())
-    measured = f"Measured {campaign.started_at[:10]} ({machine}). Repeat: `{_cell(campaign.command)}`"
+    measured = f"Measured {campaign.started_at[:10]} ({machine}). Repeat: {code(campaign.command)}"
     return "\n\n".join([body, *_left_out(shown), measured]) + "\n"
 
 
 def _row(fault: FaultView, *, baseline: bool) -> list[str]:
     cells = [
-        f"`{fault.result.fault}`" + (", cores busy" if fault.result.busy else ""),
+        code(str(fault.result.fault)) + (", cores busy" if fault.result.busy else ""),
         str(len(fault.group.runs)),
         fault.verdict,
     ]
     for figure in COLUMNS:
         cells += _median_and_worst(fault.spreads[figure], text.seconds)
     if baseline:
-        cells += [_median_and_worst(fault.theirs[figure], text.seconds)[0] for figure in COLUMNS]
+        for figure in COLUMNS:
+            cells += _median_and_worst(fault.theirs[figure], text.seconds)
         cells.append(_ratio(fault))
     cells += _median_and_worst(fault.spreads["redundant_again_s"], text.seconds)
     return [*cells, text.count(fault.acknowledged), text.count(fault.lost)]
@@ -60,8 +62,4 @@ def _ratio(fault: FaultView) -> str:
 
 def _left_out(shown: View) -> Iterator[str]:
     for result, why in shown.excluded:
-        yield f"Left out: `{result.fault}` under {result.profile}, run {result.run}: {_cell(why)}"
-
-
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")
+        yield f"Left out: {code(str(result.fault))} under {result.profile}, run {result.run}: {inline(why)}"

@@ -13,6 +13,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
@@ -54,6 +55,7 @@ class Aodh(Service):
     vhosts: ClassVar[tuple[str, ...]] = ("aodh",)
     coordination: ClassVar[tuple[str, ...]] = ("aodh",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"aodh.conf": ("aodh", "aodh-auth"), "uwsgi.ini": UWSGI}
+    guarded: ClassVar[tuple[Guard, ...]] = (*openstack.guards("aodh.conf"),)
     functions: ClassVar[tuple[Function, ...]] = (Function("list_alarms", "lists alarms"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

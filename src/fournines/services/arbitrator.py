@@ -35,7 +35,7 @@ class Arbitrator(Service):
         text = template(
             "arbitrator/fournines-arbitrator.service.j2",
             nodes=nodes,
-            group=mariadb.group_name(cloud, host.region),
+            group=mariadb.group_name(cloud, cloud.region_of(host)),
             options=mariadb.group_options(cloud, host),
         )
         yield Package("galera-arbitrator-4")

@@ -14,6 +14,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import control_plane
+from fournines.services.guard import Guard, when
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
@@ -41,12 +42,36 @@ class Base(Service):
         )
     }
 
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        Guard(
+            "sysctl.conf",
+            "",
+            "net.ipv4.ip_nonlocal_bind",
+            when("false"),
+            "HAProxy does not start on a host without the VIP: a takeover would have to start it",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "sysctl.conf",
+            "",
+            "kernel.panic",
+            when("0"),
+            "a kernel that panicked stays as it is until a person comes",
+            "remove it, or some seconds",
+        ),
+    )
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)
         yield from _resources(cloud, host.region)
+        if cloud.pattern.time == "chrony":
+            yield _time_daemon()
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check("answers", host.name, "test -e /etc/fournines/ca.crt", within=10)
+        if cloud.pattern.time == "chrony":
+            yield _synchronised(host)
         yield Check(
             f"is called {host.name}", host.name, f'said=$(uname -n) && echo "$said" && [ "$said" = {host.name} ]', 10
         )
@@ -63,6 +88,41 @@ def _host_name(host: Host) -> Task:
     )
 
 
+#: A container has its machine's clock and cannot set it: a lab's hosts, for instance.
+_SHARED_CLOCK = "systemd-detect-virt -qc"
+
+
+def _time_daemon() -> Task:
+    """Whichever of them runs is left as it is. Services that report every 5 s are given up after 20, tokens and
+    certificates begin and end at a moment: hosts that disagree by seconds take one another for dead."""
+    daemons = "chrony chronyd systemd-timesyncd ntpd ntpsec openntpd ptp4l"
+    kept = f"{_SHARED_CLOCK} || systemctl -q is-active {daemons}"
+    return Task(
+        name="time synchronisation",
+        check=f"if {kept}; then echo ok; else echo 'no time daemon runs'; fi",
+        script=(
+            "export DEBIAN_FRONTEND=noninteractive\n"
+            "apt-get -q -y install --no-install-recommends chrony || { apt-get -q update && "
+            "apt-get -q -y install --no-install-recommends chrony; }\n"
+            "systemctl enable --now chrony"
+        ),
+        timeout=300,
+    )
+
+
+def _synchronised(host: Host) -> Check:
+    """The kernel says so, whichever daemon told it; chrony also says by how much it may be off."""
+    within = "! command -v chronyc > /dev/null || chronyc waitsync 1 0.5 > /dev/null"
+    hint = "echo 'the clock is not synchronised: see chronyc sources, or set pattern: {time: own}'; exit 1"
+    return Check(
+        "its clock is synchronised",
+        host.name,
+        f"if {_SHARED_CLOCK}; then echo 'a container: it has the clock of its machine'; exit 0; fi\n"
+        f'[ "$(timedatectl show -P NTPSynchronized)" = yes ] && {{ {within}; }} || {{ {hint}; }}',
+        within=180,
+    )
+
+
 @lru_cache(maxsize=8)
 def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
     """The same for every host of a region, so made once for ten thousand of them."""
@@ -75,6 +135,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         "net.ipv4.tcp_syn_retries": t.tcp_syn_retries,
         "-net.ipv4.tcp_syn_linear_timeouts": t.tcp_syn_linear_timeouts,
     }
+    kernel |= _neighbours(cloud, region)
     return (
         Package("curl"),
         Package("procps"),
@@ -87,6 +148,18 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         *sysctl("60-fournines.conf", kernel, operators(cloud, "base", "sysctl.conf")),
         _names(cloud, region),
     )
+
+
+def _neighbours(cloud: Cloud, region: str) -> dict[str, int]:
+    """Room for every host in the kernel's table of neighbours: beyond its limit of 1,024 new ones cannot be reached. In
+    powers of two, so that one host more changes nothing on the others; `-`: only the first network namespace has it."""
+    room = 1024
+    while room < 2 * len(cloud.regions[region].hosts):
+        room *= 2
+    if room == 1024:
+        return {}
+    levels = {1: room // 4, 2: room // 2, 3: room}
+    return {f"-net.ipv4.neigh.default.gc_thresh{level}": size for level, size in levels.items()}
 
 
 def _names(cloud: Cloud, region: str) -> Task:

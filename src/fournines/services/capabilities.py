@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.source import Path
 from fournines.services.service import HaPattern, Service
 
 
@@ -174,6 +175,24 @@ class Function:
     writes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     data_plane: bool = False
+
+
+@dataclass(frozen=True)
+class Single:
+    """Something of which there is one, beyond what hosts and services amount to: what it is, what its loss leads to and
+    what removes it. entry: where the cloud file says so."""
+
+    what: str
+    loss: str
+    removes: str
+    entry: Path
+
+
+@runtime_checkable
+class HasSingles(Protocol):
+    """Stores what users give it in a place of which there is one: every function that needs the service ends there."""
+
+    def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]: ...
 
 
 @runtime_checkable

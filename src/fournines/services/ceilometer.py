@@ -16,6 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units, valkey
 from fournines.services.capabilities import Account, Registration
+from fournines.services.guard import Guard
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
@@ -59,6 +60,11 @@ class Ceilometer(Service):
     vhosts: ClassVar[tuple[str, ...]] = (openstack.NOTIFICATIONS,)
     coordination: ClassVar[tuple[str, ...]] = ("ceilometer",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"ceilometer.conf": ("ceilometer", "ceilometer-auth")}
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("ceilometer.conf"),
+        *openstack.each_host("ceilometer.conf", "DEFAULT", "host"),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

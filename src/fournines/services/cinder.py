@@ -22,6 +22,7 @@ from fournines.services.capabilities import (
     Registration,
     present,
 )
+from fournines.services.guard import Guard, is_set
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
@@ -73,6 +74,22 @@ class Cinder(Service):
         "uwsgi.ini": UWSGI,
     }
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"cinder.conf": TIMED}
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("cinder.conf"),
+        *openstack.each_host("cinder.conf", "DEFAULT", "host", "my_ip"),
+        *(
+            Guard(
+                "cinder.conf",
+                "DEFAULT",
+                option,
+                is_set,
+                "cinder-volume reads it in its own file",
+                'services.cinder_volume.options."cinder-volume.conf"',
+                fatal=True,
+            )
+            for option in ("enabled_backends", "cluster")
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_volumes", "lists volumes"),
         Function("create_volume", "creates a volume", needs=("cinder_volume",)),
@@ -130,8 +147,17 @@ def config(cloud: Cloud, host: Host) -> Resource:
 def _own(cloud: Cloud, host: Host) -> Sections:
     region, t = cloud.region_of(host), timers(cloud)
     nova = openstack.client(cloud, region, "cinder")
-    known = ("auth_type", "auth_url", "username", "password", "user_domain_name", "project_name",
-             "project_domain_name", "region_name", "timeout")  # fmt: skip
+    known = (
+        "auth_type",
+        "auth_url",
+        "username",
+        "password",
+        "user_domain_name",
+        "project_name",
+        "project_domain_name",
+        "region_name",
+        "timeout",
+    )
     timeout = math.ceil(t.api_timeout)
     return {
         "DEFAULT": {

@@ -23,8 +23,10 @@ from typing import Any, ClassVar, Literal, cast
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.cloud.source import Path
 from fournines.services import cinder, lease, openstack, sandbox, units
-from fournines.services.capabilities import Port
+from fournines.services.capabilities import Port, Single
+from fournines.services.guard import Guard
 from fournines.services.options import operators
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource, Unit
@@ -40,14 +42,25 @@ FAKE_DRIVER = "cinder.tests.fake_driver.FakeLoggingVolumeDriver"
 _ACTIVE_ACTIVE = tuple(
     f"cinder.volume.drivers.{name}."
     for name in (
-        "ceph.rbd_iscsi", "dell_emc.powerflex", "dell_emc.powermax", "dell_emc.powerstore", "lightos",
-        "netapp.dataontap", "pure", "rbd", "solidfire", "yadro",
+        "ceph.rbd_iscsi",
+        "dell_emc.powerflex",
+        "dell_emc.powermax",
+        "dell_emc.powerstore",
+        "lightos",
+        "netapp.dataontap",
+        "pure",
+        "rbd",
+        "solidfire",
+        "yadro",
     )
-)  # fmt: skip
+)
 #: Modules of drivers whose volumes are on the disks of the host that runs them.
 _LOCAL = ("cinder.volume.drivers.lvm.",)
 #: Of the lease: the same whatever the unit is called, so that a change of kinds never has two at work.
 _LEASE = "cinder-volume"
+#: Cinder's own, where a back end does not say.
+DEFAULT_DRIVER = "cinder.volume.drivers.lvm.LVMVolumeDriver"
+_SHARED = "a back end that replicates by itself, such as Ceph's"
 
 
 class CinderVolume(Service):
@@ -63,6 +76,11 @@ class CinderVolume(Service):
     databases: ClassVar[tuple[str, ...]] = (lease.DATABASE,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {FILE: ("cinder",)}
 
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards(FILE),
+        *openstack.each_host(FILE, "DEFAULT", "host", "my_ip"),
+    )
+
     def units_in(self, cloud: Cloud) -> tuple[str, ...]:
         return tuple(_daemon(cloud, kind).unit for kind in kinds(cloud))
 
@@ -73,6 +91,25 @@ class CinderVolume(Service):
         """The lease's end, and the start of a daemon; with several at work, the scheduler's patience with one."""
         t = timers(cloud)
         return t.service_lease + 5.0 if kinds(cloud).get("leased") else t.service_down
+
+    def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]:
+        path: Path = ("services", self.name, "options", "cinder-volume.conf")
+        found: list[Single] = []
+        for name in backends(cloud):
+            kind = driver(cloud, name) or DEFAULT_DRIVER
+            if kind == FAKE_DRIVER:
+                loss = "nothing is stored, so nothing that a server writes to a volume is there again"
+                found.append(Single(f"volumes of back end {name} are in Cinder's books only", loss, _SHARED, path))
+            elif ".lvm." in kind:
+                loss = "a volume is lost with the host that made it, and out of reach while that is down"
+                found.append(
+                    Single(f"volumes of back end {name} are on single hosts' disks (LVM)", loss, _SHARED, path)
+                )
+            elif ".nfs." in kind:
+                loss = "no volume can be read or written without it"
+                removes = f"{_SHARED}, or a server that is redundant itself"
+                found.append(Single(f"volumes of back end {name} are on an NFS server", loss, removes, path))
+        return tuple(found)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("cinder-volume")

@@ -28,9 +28,8 @@ TLS = {
 #: Two years (RFC 6797): a browser that has been here asks by TLS alone.
 _HSTS = "Strict-Transport-Security max-age=63072000 if { ssl_fc }"
 
-#: Connections that HAProxy takes at a time: two descriptors each of the unit's LimitNOFILE, and some to spare.
-MAX_CONNECTIONS = 30_000
-#: Of them, those to one API: no API can take all, nor those of the database.
+#: Connections to one API: none can take all that HAProxy lets in, nor those of the database. How many that are in all
+#: HAProxy derives from the descriptors that it may open: a number of ours that is too high would keep it from starting.
 MAX_PER_FRONTEND = 10_000
 
 #: Seconds for the header of a request, and for the body where it is held back: who needs longer is not a client.

@@ -12,8 +12,19 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.cloud.source import Path
 from fournines.services import endpoints, openstack, quoting, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Port, Registration
+from fournines.services.capabilities import (
+    UWSGI,
+    Account,
+    CatalogueEntry,
+    Frontend,
+    Function,
+    Port,
+    Registration,
+    Single,
+)
+from fournines.services.guard import Guard, Setting, both, having, several, when, words_of
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -41,6 +52,21 @@ API = units.Wsgi(
 )
 
 
+def _on_one_host(setting: Setting) -> bool:
+    """Files of the host: `NAME:file` among the stores, or a folder that is not the mount of all."""
+    shared = setting.cloud.pattern.images == "nfs"
+    kinds = [word.partition(":")[2] or word for word in words_of(setting.value)]
+    return any((k == "file" and not shared) or (k.startswith("/") and not k.startswith(IMAGES)) for k in kinds)
+
+
+def _other_store(setting: Setting) -> bool:
+    """A store that is not among those that are enabled, or that is files of the host."""
+    enabled = setting.cloud.options(setting.service, setting.file).get("DEFAULT", {}).get("enabled_backends")
+    if enabled is None:
+        return str(setting.value) != store(setting.cloud)
+    return _on_one_host(replace(setting, value=enabled)) and f"{setting.value}:file" in words_of(enabled)
+
+
 class Glance(Service):
     name: ClassVar[str] = "glance"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
@@ -53,6 +79,29 @@ class Glance(Service):
     databases: ClassVar[tuple[str, ...]] = ("glance",)
     ports: ClassVar[tuple[Port, ...]] = (
         Port(API.port, "tcp", "its own members", "an import that another node has begun"),
+    )
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("glance-api.conf"),
+        *openstack.each_host("glance-api.conf", "DEFAULT", "worker_self_reference_url", "bind_host"),
+        *(
+            Guard(
+                "glance-api.conf",
+                section,
+                option,
+                undoes,
+                "each of several hosts keeps images in its own files: an "
+                "image can be read only through the host that it was uploaded to",
+                "pattern.images",
+                fatal=True,
+            )
+            for section, option, undoes in (
+                ("DEFAULT", "enabled_backends", both(several, _on_one_host)),
+                ("glance_store", "default_backend", both(several, _other_store)),
+                ("glance_store", "default_store", both(several, when("file", "filesystem"))),
+                ("glance_store", "stores", both(several, having("file", "glance.store.filesystem"))),
+                ("[!o]*", "filesystem_store_datadir*", both(several, _on_one_host)),
+            )
+        ),
     )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_images", "lists images"),
@@ -103,6 +152,18 @@ class Glance(Service):
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (replace(units.frontend(cloud, API), body=0),)  # images, of any size
+
+    def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]:
+        path: Path = ("pattern", "images") if cloud.pattern.images else ("components",)
+        if store(cloud) == "nfs":
+            server = str(cloud.options("glance", "images.mount").get("Mount", {}).get("What", "?"))
+            what, loss = f"images are on one NFS server, {server}", "no image can be read or written without it"
+            return (Single(what, loss, "images in Swift or Ceph, or a server that is redundant itself", path),)
+        if store(cloud) == "file":
+            host = cloud.hosts_of(self.name, region.name)[0].name
+            what = f"images are files on {host}"
+            return (Single(what, "they are lost with its disk", "images in Swift or Ceph", path),)
+        return ()
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("glance", roles=("service", "reader", "swiftoperator"))

@@ -16,6 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard, both, is_set, several, when
 from fournines.services.mariadb import database_url
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -61,6 +62,55 @@ class Gnocchi(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "gnocchi.conf": (Timed("storage", "swift_timeout", "api_timeout"),)
     }
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("gnocchi.conf"),
+        Guard(
+            "gnocchi.conf",
+            "storage",
+            "driver",
+            both(several, when("file")),
+            "each host keeps series of its own",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "gnocchi.conf",
+            "incoming",
+            "driver",
+            both(several, when("file")),
+            "measures wait on the host that took them",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "gnocchi.conf",
+            "indexer",
+            "url",
+            is_set,
+            "all services reach the database through the internal VIP",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "gnocchi.conf",
+            "DEFAULT",
+            "coordination_url",
+            is_set,
+            "the metricds share their work through this cloud's Valkey",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "gnocchi.conf",
+            "incoming",
+            "redis_url",
+            is_set,
+            "the measures wait in this cloud's Valkey",
+            "remove it",
+            fatal=True,
+        ),
+        Guard("gnocchi.conf", "metricd", "greedy", when("true"), "a frozen Valkey freezes every metricd", "remove it"),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_metrics", "lists metrics"),
         Function("create_metric", "creates a metric and has its measures counted", writes=("swift_storage",)),
@@ -103,9 +153,11 @@ class Gnocchi(Service):
 
 def _own(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
+    pool = openstack.database(cloud, region, "gnocchi")["database"]
     return {
         "DEFAULT": {"coordination_url": valkey.coordination(cloud, region, "gnocchi")},
         "api": {"auth_mode": "keystone", "enable_proxy_headers_parsing": True},
+        "database": {name: value for name, value in pool.items() if name != "connection"},
         "indexer": {"url": database_url(cloud, region, "gnocchi")},
         "incoming": {"driver": "redis", "redis_url": valkey.url(cloud, region, "gnocchi")},
         "metricd": {

@@ -17,6 +17,7 @@ from fournines.cloud.roles import Component
 from fournines.services import front_door
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, Setting, below, is_set, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
 from fournines.services.resource import File, Package, Resource, Unit
@@ -69,6 +70,14 @@ _CLOSES_WHILE_CONNECTING = {
 }
 
 
+def _ours(setting: Setting) -> bool:
+    """A section of fournines', not of the operator's own."""
+    names = (
+        f"listen {f.name}" for region in setting.cloud.regions.values() for _, f in frontends(setting.cloud, region)
+    )
+    return setting.section in names
+
+
 class Haproxy(Service):
     name: ClassVar[str] = "haproxy"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
@@ -78,6 +87,112 @@ class Haproxy(Service):
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        Guard(
+            "haproxy.cfg",
+            "listen *",
+            "server",
+            _ours,
+            "the backends are the hosts that carry the service",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen *",
+            "bind",
+            _ours,
+            "the listeners are the VIPs",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen mariadb",
+            "option httpchk",
+            when("false"),
+            "a node that is not Primary, or not the writer, counts as healthy",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen mariadb",
+            "http-check *",
+            is_set,
+            "the check asks who the writer is",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen mariadb",
+            "balance",
+            is_set,
+            "there is one writer; several make deadlocks on commit",
+            "remove it",
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen *",
+            "option httpchk",
+            when("false"),
+            "a backend whose port is open counts as healthy",
+            "remove it",
+        ),
+        Guard(
+            "haproxy.cfg",
+            "defaults",
+            "option redispatch",
+            when("false"),
+            "a request whose backend died is sent there again",
+            "remove it",
+        ),
+        Guard("haproxy.cfg", "defaults", "retries", below(1), "a request whose backend died fails", "remove it"),
+        Guard(
+            "haproxy.cfg",
+            "defaults",
+            "retry-on",
+            when("false", "none", ""),
+            "a request whose backend died fails",
+            "remove it",
+        ),
+        Guard(
+            "haproxy.cfg",
+            "defaults",
+            "default-server",
+            is_set,
+            "it replaces the timers of all checks",
+            "timing.overrides",
+        ),
+        Guard("haproxy.cfg", "defaults", "mode", unless("http"), "every API would be balanced as TCP", "remove it"),
+        Guard(
+            "haproxy.cfg",
+            "global",
+            "stats socket",
+            is_set,
+            "the agent speaks to HAProxy through it",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "haproxy.cfg",
+            "global",
+            "maxconn",
+            below(1000),
+            "clients wait while all connections are taken: a few thousand are usual",
+            "remove it",
+        ),
+        Guard(
+            "haproxy.cfg",
+            "listen monitor",
+            "*",
+            is_set,
+            "the VIP's holder is watched through it",
+            "remove it",
+            fatal=True,
+        ),
+    )
     ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),)
 
     def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
@@ -130,7 +245,6 @@ def _config(cloud: Cloud, host: Host) -> str:
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
             "stats timeout": "30s",
-            "maxconn": front_door.MAX_CONNECTIONS,
             # After a reload the old process serves what it has, consoles and uploads among it, and takes nothing new.
             "hard-stop-after": f"{OLD_PROCESS_H}h",
             "mworker-max-reloads": OLD_PROCESSES,

@@ -14,6 +14,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard, is_set, when
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
@@ -74,6 +75,27 @@ class Heat(Service):
         "uwsgi.ini": UWSGI,
         "uwsgi-cfn.ini": UWSGI,
     }
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("heat.conf"),
+        *openstack.each_host("heat.conf", "DEFAULT", "host"),
+        Guard(
+            "heat.conf",
+            "DEFAULT",
+            "convergence_engine",
+            when("false"),
+            "a stack whose engine dies stays in progress",
+            "remove it",
+        ),
+        Guard(
+            "heat.conf",
+            "DEFAULT",
+            "auth_encryption_key",
+            is_set,
+            "it is a secret; what stacks hold encrypted by another one is lost",
+            "remove it",
+            fatal=True,
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_stacks", "lists stacks"),
         Function("create_stack", "creates a stack"),

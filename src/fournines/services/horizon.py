@@ -16,6 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, mariadb, sandbox, units
 from fournines.services.capabilities import Frontend, Function
+from fournines.services.guard import Guard, having, is_set, unless, when
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
@@ -56,6 +57,37 @@ class Horizon(Service):
     after: ClassVar[tuple[str, ...]] = ("cinder", "glance", "heat", "neutron", "nova", "swift")
     units: ClassVar[tuple[str, ...]] = (API.unit, CLEAR.timer)
     databases: ClassVar[tuple[str, ...]] = ("horizon",)
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        Guard("local_settings.py", "", *rest[:-1], fatal=rest[-1])
+        for rest in (
+            ("SECRET_KEY", is_set, "it is a secret: who has it signs any session", "remove it", True),
+            ("DEBUG", when("true"), "errors show settings and sessions to whoever causes them", "remove it", False),
+            (
+                "SESSION_ENGINE",
+                unless("django.contrib.sessions.backends.cached_db"),
+                "a memcached that goes away logs users out",
+                "remove it",
+                False,
+            ),
+            ("DATABASES", is_set, "sessions are in the database, through the internal VIP", "remove it", True),
+            ("SESSION_COOKIE_SECURE", when("false"), "sessions go over the network in the clear", "remove it", False),
+            ("CSRF_COOKIE_SECURE", when("false"), "it goes over the network in the clear", "remove it", False),
+            (
+                "SECURE_PROXY_SSL_HEADER",
+                is_set,
+                "links lead to http://, which the public VIP does not answer",
+                "remove it",
+                False,
+            ),
+            (
+                "ALLOWED_HOSTS",
+                having("*"),
+                "any name that a client claims is believed, and stands in links",
+                "the names",
+                False,
+            ),
+        )
+    )
     functions: ClassVar[tuple[Function, ...]] = (Function("dashboard", "opens the dashboard and signs in"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

@@ -18,6 +18,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port, voters
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, is_set, per_host, unless, when
 from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.options import operators
 from fournines.services.render import blocks
@@ -39,6 +40,116 @@ class Keepalived(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *(
+            Guard("keepalived.conf", INSTANCE, *rest[:-1], fatal=rest[-1])
+            for rest in (
+                (
+                    "nopreempt",
+                    when("false"),
+                    "the VIP moves a second time when its host comes back, before its services are up",
+                    "remove it",
+                    False,
+                ),
+                ("preempt*", is_set, "the VIP moves a second time when its host comes back", "remove it", False),
+                (
+                    "state",
+                    unless("BACKUP"),
+                    "`nopreempt` works from BACKUP only: every host claims the VIP as it starts",
+                    "remove it",
+                    True,
+                ),
+                (
+                    "priority",
+                    per_host,
+                    "with one priority for all, backups claim the VIP at the same moment",
+                    "remove it",
+                    False,
+                ),
+                (
+                    "virtual_router_id",
+                    is_set,
+                    "the agents and the other regions' check do not know it",
+                    "vips.vrid",
+                    True,
+                ),
+                (
+                    "interface",
+                    per_host,
+                    "hosts whose device has another name never hold the VIP",
+                    "interfaces of the host",
+                    True,
+                ),
+                ("unicast_src_ip", per_host, "each host has its own", "remove it", True),
+                (
+                    "unicast_peer",
+                    is_set,
+                    "a host that is not among its peers claims the VIP as well",
+                    "remove it",
+                    True,
+                ),
+                (
+                    "virtual_ipaddress",
+                    is_set,
+                    "the load balancers and the agents know the VIPs of the region",
+                    "vips",
+                    True,
+                ),
+                (
+                    "track_file",
+                    is_set,
+                    "a host that lost quorum keeps the VIP: two hosts hold it in a partition",
+                    "remove it",
+                    True,
+                ),
+                ("track_script", is_set, "a keepalived that is frozen keeps the VIP", "remove it", False),
+                ("track_interface", is_set, "a host whose public device is down keeps the VIP", "remove it", False),
+                ("vrrp_strict", is_set, "it forbids unicast: every host claims the VIP", "remove it", True),
+                (
+                    "advert_int",
+                    is_set,
+                    "the lease is worked out from the same interval",
+                    "timing.overrides.vrrp_advert",
+                    True,
+                ),
+            )
+        ),
+        Guard(
+            "keepalived.conf",
+            "global_defs",
+            "vrrp_version",
+            unless("3"),
+            "version 2 knows whole seconds only",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keepalived.conf",
+            "global_defs",
+            "vrrp_strict",
+            is_set,
+            "it forbids unicast: every host claims the VIP",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keepalived.conf",
+            "track_file lease",
+            "*",
+            is_set,
+            "a host that lost quorum keeps the VIP: two hosts hold it in a partition",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keepalived.conf",
+            "vrrp_script alive",
+            "*",
+            is_set,
+            "a keepalived that is frozen keeps the VIP",
+            "remove it",
+        ),
+    )
     ports: ClassVar[tuple[Port, ...]] = (Port(0, "vrrp", "its own members", "VRRP adverts, protocol 112"),)
     voters: ClassVar[str] = "agent"
 

@@ -21,6 +21,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, fernet, memcached, openstack, quoting, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
+from fournines.services.guard import Guard, below, is_set, unless, when
 from fournines.services.registration import registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
@@ -40,6 +41,7 @@ CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
 CACHE_KEY = "/etc/keystone/cache.key"
 #: Where Keystone's API finds it, and `keystone-manage`, whatever the version of Python.
 CACHE_PROXY = "/usr/lib/python3/dist-packages/fournines_cache.py"
+APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
 TOKEN_LIFETIME = 3600  # seconds; keystone's default, stated because the rotation of keys depends on it
@@ -62,6 +64,85 @@ class Keystone(Service):
             Timed("cache", "memcache_dead_retry", "memcache_dead_retry"),
         )
     }
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("keystone.conf"),
+        Guard(
+            "keystone.conf",
+            "token",
+            "provider",
+            unless("fernet"),
+            "its keys are not on the hosts: no host could read another's tokens",
+            "fernet",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "fernet_*",
+            "key_repository",
+            is_set,
+            "the keys that all hosts share are elsewhere: each would make its own, and refuse the others' tokens",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "credential",
+            "key_repository",
+            is_set,
+            "the keys that all hosts share are elsewhere",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "fernet_tokens",
+            "max_active_keys",
+            below(3),
+            "a rotation drops the key of tokens that are still in use",
+            "at least 3",
+            fatal=True,
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "backend",
+            unless("oslo_cache.memcache_pool"),
+            "other clients of memcached ignore their timeouts: a cache that froze froze every Keystone for 67 s",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "enabled",
+            when("false"),
+            "every validation of a token reads the database",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "cache",
+            "memcache_pool_flush_on_reconnect",
+            when("false"),
+            "a cache that was away answers with what it knew before, a revoked token for instance",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "DEFAULT",
+            "insecure_debug",
+            when("true"),
+            "errors tell strangers why they were refused",
+            "remove it",
+        ),
+        Guard(
+            "keystone.conf",
+            "DEFAULT",
+            "admin_token",
+            is_set,
+            "who has it is administrator, without an account",
+            "remove it",
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("authenticate", "gets a token"),
         Function("list_projects", "lists projects"),
@@ -89,6 +170,8 @@ class Keystone(Service):
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
             yield from _state(cloud, region)
+        program = files("fournines.services").joinpath("scripts/keystone_application.py").read_text(encoding="utf-8")
+        yield File(APPLICATION, program, triggers=(f"restart:{UNIT}",))
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, f"http://{host.address}:{PORT}/v3")
@@ -151,7 +234,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         description="OpenStack Keystone API",
         user="keystone",
         port=PORT,
-        application={"wsgi-file": "/usr/bin/keystone-wsgi-public"},
+        application={"wsgi-file": APPLICATION},
         workers=2,
         inter=timers(cloud).check_inter,
     )

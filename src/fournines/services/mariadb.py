@@ -22,9 +22,10 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting
+from fournines.services import front_door, quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
@@ -35,6 +36,9 @@ from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
+LONGEST_GROUP = 32
+#: Of one controller of a whole cloud, at rest.
+LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
 #: incremental transfer.
 GCACHE = "512M"
@@ -63,6 +67,93 @@ class Mariadb(Service):
             )
         )
     }
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        Guard("my.cnf", "mariadbd", *rest[:-1], fatal=rest[-1])
+        for rest in (
+            (
+                "wsrep_cluster_address",
+                is_set,
+                "without the other members' addresses a node that starts makes a database of "
+                "its own: two that both take writes",
+                "remove it: the addresses are those of the hosts",
+                True,
+            ),
+            ("wsrep_on", when("false"), "nothing is replicated: each node is a database of its own", "remove it", True),
+            ("wsrep_provider", is_set, "it is Galera's library; without, nothing is replicated", "remove it", True),
+            (
+                "wsrep_provider_options",
+                is_set,
+                "it replaces all timers, addresses and the size of the cache that fournines writes there",
+                "the single variable: wsrep_provider_NAME, or timing.overrides",
+                True,
+            ),
+            (
+                "wsrep_provider_pc_ignore_*",
+                when("true", "ON"),
+                "both halves of a partition stay Primary and take writes",
+                "remove it",
+                True,
+            ),
+            ("wsrep_provider_pc_bootstrap", is_set, "a node that starts declares itself Primary", "remove it", True),
+            ("wsrep_cluster_name", is_set, "a node of another name cannot join", "remove it", True),
+            ("wsrep_node_*", per_host, "each node has its own", "remove it", True),
+            ("bind_address", per_host, "each node has its own", "remove it", True),
+            ("port", unless("3306"), "the load balancer and every service look at 3306", "remove it", True),
+            ("skip_networking", when("true"), "nobody reaches it", "remove it", True),
+            ("skip_grant_tables", when("true"), "everybody on the network is its administrator", "remove it", True),
+            ("default_storage_engine", unless("InnoDB"), "Galera replicates InnoDB only", "remove it", True),
+            ("binlog_format", unless("ROW", "2"), "Galera replicates rows", "remove it", True),
+            ("innodb_autoinc_lock_mode", unless("2"), "Galera's appliers deadlock", "remove it", True),
+            ("read_only", when("true"), "no service can write", "remove it", True),
+            ("super_read_only", when("true"), "no service can write", "remove it", True),
+            ("innodb_force_recovery", unless("0"), "it takes no writes", "remove it", True),
+            ("innodb_read_only", when("true"), "it takes no writes", "remove it", True),
+            (
+                "wsrep_desync",
+                when("true"),
+                "the node falls behind, and the others no longer wait for it",
+                "remove it",
+                True,
+            ),
+            ("wsrep_reject_queries", unless("NONE"), "it refuses its clients", "remove it", True),
+            (
+                "innodb_flush_log_at_trx_commit",
+                unless("1"),
+                "a power failure of all nodes loses commits that were acknowledged: up to a second of them",
+                "1",
+                False,
+            ),
+            (
+                "innodb_doublewrite",
+                when("false"),
+                "a power failure in the middle of a page's write damages the database",
+                "remove it",
+                False,
+            ),
+            (
+                "wsrep_sst_method",
+                unless("mariabackup"),
+                "the donor's tables are locked while it copies, and the donor may be the writer",
+                "mariabackup",
+                False,
+            ),
+            ("wsrep_osu_method", unless("TOI"), "an upgrade of tables reaches one node only", "remove it", False),
+            (
+                "max_connections",
+                below(LEAST_CONNECTIONS),
+                f"the pools of one host's services hold up to {LEAST_CONNECTIONS} connections: the others are refused",
+                f"at least {LEAST_CONNECTIONS} a controller",
+                False,
+            ),
+            (
+                "max_connect_errors",
+                below(1000),
+                "a load balancer whose checks break off is locked out after so many",
+                "remove it",
+                False,
+            ),
+        )
+    )
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
         Port(4568, "tcp", "its own members", "Galera incremental state transfer", always=False),
@@ -112,9 +203,23 @@ class Mariadb(Service):
                 check_port=9200 if agent else 0,
                 standby=not agent,
                 source="database clients",
-                settings={"timeout client": idle, "timeout server": idle},
+                settings={
+                    "timeout client": idle,
+                    "timeout server": idle,
+                    "maxconn": max(front_door.MAX_PER_FRONTEND, _connections(cloud, region.name)),
+                },
             ),
         )
+
+
+def group_name(cloud: Cloud, region: Region) -> str:
+    """Galera's name of the cluster, of 32 bytes at most (gcomm's String<32>): beyond, joiners fail without saying why.
+    Long names are cut, and told apart by their digest."""
+    name = f"{cloud.name}-{region.name}"
+    if len(name) <= LONGEST_GROUP:
+        return name
+    digest = hashlib.sha256(f"{cloud.name}/{region.name}".encode()).hexdigest()[:10]
+    return f"{name[: LONGEST_GROUP - 11]}-{digest}"
 
 
 def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
@@ -136,10 +241,6 @@ def primary_of(*sizes: int) -> str:
     )
 
 
-def group_name(cloud: Cloud, region: str) -> str:
-    return f"{cloud.name}-{region}"
-
-
 def group_options(cloud: Cloud, host: Host) -> str:
     """What every member of the group must have alike, an arbitrator too."""
     return _joined(_group_communication(timers(cloud), host))
@@ -154,7 +255,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "skip_name_resolve": "ON",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_general_ci",
-        "max_connections": 2000,
+        "max_connections": _connections(cloud, region.name),
         "max_connect_errors": 1000000,
         "default_storage_engine": "InnoDB",
         "innodb_autoinc_lock_mode": 2,
@@ -166,7 +267,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_on": "ON",
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(timers(cloud), host)}"',
-        "wsrep_cluster_name": group_name(cloud, region.name),
+        "wsrep_cluster_name": group_name(cloud, region),
         "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
@@ -177,6 +278,12 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
+
+
+def _connections(cloud: Cloud, region: str) -> int:
+    from fournines.services.rendered import connections  # it renders the services that import this module
+
+    return connections(cloud, region)
 
 
 def _group_communication(t: Timers, host: Host) -> dict[str, str]:

@@ -13,6 +13,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, below, per_host, unless
 from fournines.services.options import operators
 from fournines.services.render import flat
 from fournines.services.resource import File, Package, Resource, Unit
@@ -31,6 +32,30 @@ class Memcached(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        Guard(
+            "memcached.conf",
+            "",
+            "-l",
+            per_host,
+            "each host has its own address, and no other should be open",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "memcached.conf", "", "-p", unless("11211"), "every service looks for it at 11211", "remove it", fatal=True
+        ),
+        Guard("memcached.conf", "", "-U", unless("0"), "anybody can use it to flood others, by UDP", "remove it"),
+        Guard(
+            "memcached.conf",
+            "",
+            "-m",
+            below(64),
+            "tokens fall out of the cache before they are asked for again",
+            "at least 64",
+        ),
+        Guard("memcached.conf", "", "-c", below(1024), "services wait for a connection to the cache", "at least 1024"),
+    )
     ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", ("keystone",), "cache of the Keystones"),)
     dispensable: ClassVar[str] = "a cache: without it every request reads the database"
 

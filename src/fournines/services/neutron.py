@@ -18,6 +18,7 @@ from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard, Setting, below, both, is_set, spread, unless, when, without
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
 from fournines.services.schema import schema
@@ -66,6 +67,10 @@ RPC = _daemon("rpc-server", "RPC server", (("DEFAULT", "rpc_workers"),))
 PERIODIC = _daemon("periodic-workers", "periodic workers")
 
 
+def _several_routers(setting: Setting) -> bool:
+    return spread(setting.cloud, "neutron_agents")
+
+
 class Neutron(Service):
     name: ClassVar[str] = "neutron"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
@@ -87,6 +92,71 @@ class Neutron(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "neutron.conf": (Timed("DEFAULT", "agent_down_time", "agent_down"), Timed("nova", "timeout", "api_timeout"))
     }
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("neutron.conf"),
+        *openstack.each_host("neutron.conf", "DEFAULT", "host", "bind_host"),
+        Guard(
+            "neutron.conf",
+            "DEFAULT",
+            "service_plugins",
+            without("router"),
+            "there are no routers, and those that there are can no longer be changed",
+            "router among them",
+            fatal=True,
+        ),
+        Guard("neutron.conf", "DEFAULT", "core_plugin", unless("ml2"), "the agents are ML2's", "remove it", fatal=True),
+        Guard(
+            "neutron.conf",
+            "DEFAULT",
+            "router_distributed",
+            is_set,
+            "the agents' modes follow the pattern",
+            "pattern.network",
+            fatal=True,
+        ),
+        Guard(
+            "neutron.conf",
+            "DEFAULT",
+            "l3_ha",
+            both(when("false"), _several_routers),
+            "a router is on one host, and gone while that is down",
+            "remove it",
+        ),
+        Guard(
+            "neutron.conf",
+            "DEFAULT",
+            "max_l3_agents_per_router",
+            both(when("1"), _several_routers),
+            "a router is on one host, and gone while that is down",
+            "at least 2",
+        ),
+        Guard(
+            "neutron.conf",
+            "DEFAULT",
+            "dhcp_agents_per_network",
+            below(2),
+            "a network's addresses are given out by one host: none while that is down",
+            "at least 2",
+        ),
+        Guard(
+            "ml2_conf.ini",
+            "ml2",
+            "mechanism_drivers",
+            without("openvswitch"),
+            "the hosts' agents are Open vSwitch's",
+            "openvswitch among them",
+            fatal=True,
+        ),
+        Guard(
+            "ml2_conf.ini",
+            "ml2",
+            "type_drivers",
+            without("vxlan"),
+            "projects' networks are VXLAN",
+            "vxlan among them",
+            fatal=True,
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (Function("create_network", "creates a network"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:

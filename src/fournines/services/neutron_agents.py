@@ -13,6 +13,7 @@ from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, nova, openstack, sandbox, units
 from fournines.services.capabilities import Function
+from fournines.services.guard import Guard, is_set, per_host, unless
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.service import Check, HaPattern, Service
@@ -47,6 +48,43 @@ class NeutronAgents(Service):
         "metadata_agent.ini": neutron.TIMED,
         "l3_agent.ini": (*neutron.TIMED, Timed("DEFAULT", "ha_vrrp_advert_int", "router_advert")),
     }
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        guard
+        for file in ("dhcp_agent.ini", "l3_agent.ini", "metadata_agent.ini")
+        for guard in (
+            *openstack.guards(file),
+            *openstack.each_host(file, "DEFAULT", "host"),
+            Guard(
+                file, "DEFAULT", "agent_mode", is_set, "agents' modes follow the pattern", "pattern.network", fatal=True
+            ),
+            Guard(
+                file,
+                "DEFAULT",
+                "interface_driver",
+                unless("openvswitch"),
+                "the switch is Open vSwitch",
+                "remove it",
+                fatal=True,
+            ),
+            Guard(
+                file,
+                "DEFAULT",
+                "metadata_proxy_shared_secret",
+                is_set,
+                "it is a secret, and Nova has another one",
+                "remove it",
+                fatal=True,
+            ),
+            Guard(
+                file,
+                "agent",
+                "availability_zone",
+                per_host,
+                "copies of a network's DHCP, and of a router, are spread over the zones of the file",
+                "remove it",
+            ),
+        )
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function(
             "router_traffic", "reaches servers through a router", networks=("tenant", "external"), data_plane=True

@@ -17,6 +17,7 @@ from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import neutron, neutron_agents, openstack, sandbox, units
 from fournines.services.capabilities import Port
+from fournines.services.guard import Guard, is_set, when, without
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.sandbox import Sandbox
@@ -67,6 +68,54 @@ class NeutronL2(Service):
         **neutron_agents.NeutronAgents.timed,
         "openvswitch_agent.ini": neutron.TIMED,
     }
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("openvswitch_agent.ini"),
+        *openstack.each_host("openvswitch_agent.ini", "DEFAULT", "host"),
+        *openstack.each_host("openvswitch_agent.ini", "ovs", "local_ip"),
+        Guard(
+            "openvswitch_agent.ini",
+            "agent",
+            "drop_flows_on_start",
+            when("true"),
+            "an agent that restarts cuts all traffic of its host",
+            "remove it",
+        ),
+        Guard(
+            "openvswitch_agent.ini",
+            "agent",
+            "tunnel_types",
+            without("vxlan"),
+            "projects' networks are VXLAN",
+            "vxlan among them",
+            fatal=True,
+        ),
+        Guard(
+            "openvswitch_agent.ini",
+            "securitygroup",
+            "firewall_driver",
+            when("noop"),
+            "security groups have no effect",
+            "remove it",
+        ),
+        Guard(
+            "openvswitch_agent.ini",
+            "securitygroup",
+            "enable_security_group",
+            when("false"),
+            "security groups have no effect",
+            "remove it",
+        ),
+        Guard(
+            "openvswitch_agent.ini",
+            "agent",
+            "enable_distributed_routing",
+            is_set,
+            "agents' modes follow the pattern",
+            "pattern.network",
+            fatal=True,
+        ),
+    )
 
     def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
         """Hosts route by themselves only where routers are distributed."""

@@ -19,6 +19,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard, Setting, both, is_set, when, without
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.schema import schema
@@ -77,6 +78,10 @@ TIMED = (
 )
 
 
+def _isolates(setting: Setting) -> bool:
+    return any(h.projects for h in setting.cloud.hosts)
+
+
 class Nova(Service):
     name: ClassVar[str] = "nova"
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
@@ -91,6 +96,50 @@ class Nova(Service):
     topics: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova": ("conductor", "scheduler")}
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova.conf": TIMED}
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("nova.conf"),
+        *openstack.each_host("nova.conf", "DEFAULT", "host", "my_ip"),
+        *openstack.each_host("nova.conf", "vnc", "novncproxy_host", "server_listen", "server_proxyclient_address"),
+        *(
+            Guard(
+                "nova.conf",
+                "libvirt",
+                "*",
+                is_set,
+                "computes read nova-compute.conf only: it has no effect",
+                'services.nova_compute.options."nova-compute.conf"',
+                fatal=True,
+            ),
+            Guard(
+                "nova.conf",
+                "neutron",
+                "metadata_proxy_shared_secret",
+                is_set,
+                "it is a secret, and the agents have another one",
+                "remove it",
+                fatal=True,
+            ),
+            Guard(
+                "nova.conf", "neutron", "service_metadata_proxy", when("false"), "servers get no metadata", "remove it"
+            ),
+            Guard(
+                "nova.conf",
+                "filter_scheduler",
+                "enabled_filters",
+                without("ComputeFilter"),
+                "servers are placed on computes that are down",
+                "ComputeFilter among them",
+            ),
+            Guard(
+                "nova.conf",
+                "filter_scheduler",
+                "enabled_filters",
+                both(_isolates, without("AggregateMultiTenancyIsolation")),
+                "hosts that are a project's own take anybody's servers",
+                "AggregateMultiTenancyIsolation among them",
+            ),
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("list_servers", "lists servers"),
         Function(

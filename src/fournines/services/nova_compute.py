@@ -17,6 +17,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import nova, openstack, sandbox, units
 from fournines.services.capabilities import Port
+from fournines.services.guard import Guard, is_set, when
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -43,6 +44,37 @@ class NovaCompute(Service):
     )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova-compute.conf": nova.TIMED}
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.guards("nova-compute.conf"),
+        *openstack.each_host("nova-compute.conf", "DEFAULT", "host", "my_ip"),
+        *openstack.each_host("nova-compute.conf", "vnc", "server_listen", "server_proxyclient_address"),
+        Guard(
+            "nova-compute.conf",
+            "DEFAULT",
+            "resume_guests_state_on_host_boot",
+            when("false"),
+            "after a power failure servers stay off until their users start them",
+            "remove it",
+        ),
+        Guard(
+            "nova-compute.conf",
+            "DEFAULT",
+            "compute_driver",
+            is_set,
+            "packages and units are those of the pattern",
+            "pattern.compute",
+            fatal=True,
+        ),
+        Guard(
+            "nova-compute.conf",
+            "DEFAULT",
+            "instances_path",
+            is_set,
+            "the folder is the package's: another one is neither made nor watched",
+            "remove it, or mount what you want at /var/lib/nova/instances",
+        ),
+    )
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

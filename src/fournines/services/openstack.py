@@ -12,6 +12,7 @@ from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import bus, endpoints, memcached, quoting, rabbitmq
+from fournines.services.guard import Guard, below, both, is_set, per_host, unless, when
 from fournines.services.mariadb import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
@@ -57,6 +58,127 @@ REPEATS = {
 }
 
 
+_BUS = "queues would be declared otherwise than by the other services, and live on one broker alone"
+_OWN_DATABASE = "all services reach the database through the internal VIP, which leads to the writer"
+
+
+def guards(file: str) -> tuple[Guard, ...]:
+    """Of the sections that this module writes into a service's file."""
+    rabbit = "oslo_messaging_rabbit"
+    return (
+        Guard(
+            file,
+            "DEFAULT",
+            "transport_url",
+            is_set,
+            "the bus is that of this cloud, all of its nodes; and a password does not belong into this file",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(file, "*database", "connection", is_set, _OWN_DATABASE, "remove it", fatal=True),
+        Guard(
+            file,
+            "*database",
+            "slave_connection",
+            is_set,
+            "reads from another node may not see what was just written",
+            "remove it",
+        ),
+        Guard(file, rabbit, "rabbit_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
+        Guard(file, rabbit, "rabbit_transient_quorum_queue", when("false"), _BUS, "remove it", fatal=True),
+        Guard(file, rabbit, "rabbit_stream_fanout", when("false"), _BUS, "remove it", fatal=True),
+        Guard(
+            file,
+            rabbit,
+            "use_queue_manager",
+            when("false"),
+            "reply queues get a new name at each start, and those of the last one stay behind",
+            "remove it",
+        ),
+        Guard(
+            file,
+            rabbit,
+            "rabbit_qos_prefetch_count",
+            below(1),
+            "streams are not read without: agents end at once",
+            "at least 1",
+            fatal=True,
+        ),
+        Guard(
+            file,
+            rabbit,
+            "heartbeat_timeout_threshold",
+            below(1),
+            "a connection to a dead broker is never given up",
+            "remove it",
+        ),
+        Guard(
+            file,
+            rabbit,
+            "kombu_failover_strategy",
+            unless("round-robin"),
+            "one time in three it chooses the dead broker again",
+            "remove it",
+        ),
+        Guard(
+            file,
+            rabbit,
+            "hostname",
+            per_host,
+            "hosts would share their reply queues, and take one another's replies",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            file,
+            "database",
+            "max_retries",
+            both(below(1), unless("-1")),
+            "a service that starts while the database moves ends",
+            "remove it",
+        ),
+        Guard(
+            file,
+            "keystone_authtoken",
+            "memcached_servers",
+            is_set,
+            "a cache on another host is waited for when that is dead, and what it holds is believed",
+            "remove it: each host has its own",
+        ),
+        Guard(
+            file,
+            "keystone_authtoken",
+            "service_token_roles_required",
+            when("false"),
+            "an expired token of any user is taken, with any other beside it",
+            "remove it",
+        ),
+        Guard(
+            file,
+            "oslo_middleware",
+            "enable_proxy_headers_parsing",
+            when("false"),
+            "links in answers lead to http:// on the public VIP, which does not answer it",
+            "remove it",
+        ),
+        Guard(
+            file,
+            "coordination",
+            "backend_url",
+            is_set,
+            "the locks are those of this cloud's Valkey: with another backend two hosts do the same work at once",
+            "remove it",
+            fatal=True,
+        ),
+    )
+
+
+def each_host(file: str, section: str, *options: str) -> tuple[Guard, ...]:
+    """Of what every host has another value of."""
+    why = "each host has its own: with one value for all, they take one another's work, or answer for one another"
+    return tuple(Guard(file, section, option, per_host, why, "remove it", fatal=True) for option in options)
+
+
 def merged(*parts: Sections) -> Sections:
     """All of `parts`, section by section; a later one wins."""
     return reduce(overlay, parts, {})
@@ -94,7 +216,7 @@ def common() -> Sections:
 def database(cloud: Cloud, region: Region, name: str, *, section: str = "database") -> Sections:
     """Connections to database `name`, through the internal VIP to the writer. Holds the password.
 
-    A pool is a process's: three hosts with ten processes each may take 750 of the server's 2000 connections.
+    A pool is a process's; the server lets in what all of them amount to (`rendered.connections`).
     """
     t = timers(cloud)
     return {

@@ -13,6 +13,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
+from fournines.services.guard import Guard
 from fournines.services.resource import Package, Resource
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -39,6 +40,8 @@ class Placement(Service):
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("placement",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"placement.conf": ("placement.conf",), "uwsgi.ini": UWSGI}
+
+    guarded: ClassVar[tuple[Guard, ...]] = (*openstack.guards("placement.conf"),)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

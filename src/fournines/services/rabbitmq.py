@@ -22,6 +22,7 @@ from fournines.cloud.roles import Component
 from fournines.services import bus, quoting
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, below, is_set, per_host, unless, when
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
@@ -51,6 +52,99 @@ class Rabbitmq(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "rabbitmq.conf": (Timed("", "net_ticktime", "net_ticktime"), Timed("", "heartbeat", "amqp_heartbeat"))
     }
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        Guard("rabbitmq.conf", "", *rest[:-1], fatal=rest[-1])
+        for rest in (
+            (
+                "cluster_partition_handling",
+                when("autoheal"),
+                "both sides of a partition serve, and when it ends the "
+                "smaller side's nodes restart and forget what they had confirmed",
+                "pause_minority",
+                False,
+            ),
+            (
+                "cluster_partition_handling",
+                when("ignore"),
+                "after a partition the brokers stay apart until a person restarts them",
+                "pause_minority",
+                True,
+            ),
+            (
+                "cluster_partition_handling",
+                when("pause_if_all_down"),
+                "it needs a list of nodes, and pauses the wrong side when those are the ones cut off",
+                "pause_minority",
+                False,
+            ),
+            (
+                "default_queue_type",
+                unless("quorum"),
+                "a queue that is declared without a type lives on one broker, and is lost with it",
+                "quorum",
+                False,
+            ),
+            (
+                "cluster_formation.*",
+                is_set,
+                "the members are the hosts that carry rabbitmq: another list makes a cluster of its own",
+                "remove it",
+                True,
+            ),
+            (
+                "listeners.tcp.1",
+                per_host,
+                "each broker listens on its own address",
+                "listeners.tcp.NAME for another one",
+                True,
+            ),
+            ("distribution.listener.interface", per_host, "each broker has its own address", "remove it", True),
+            ("management.tcp.ip", per_host, "each broker has its own address", "remove it", True),
+            (
+                "management.tcp.port",
+                is_set,
+                "accounts are made, and the brokers watched, through port 15672",
+                "remove it",
+                True,
+            ),
+            (
+                "default_pass",
+                is_set,
+                "passwords are secrets: everybody who reads this file would have it",
+                "remove it",
+                True,
+            ),
+            ("default_user", is_set, "accounts are made by the one that fournines knows", "remove it", True),
+            (
+                "loopback_users*",
+                when("false", "none"),
+                "guest, whose password everybody knows, may sign in from any host",
+                "remove it",
+                False,
+            ),
+            (
+                "quorum_queue.initial_cluster_size",
+                below(3),
+                "new queues have fewer copies than a quorum that survives needs",
+                "remove it",
+                False,
+            ),
+            (
+                "vm_memory_high_watermark.relative",
+                below(0.2),
+                "publishers are stopped while memory is free",
+                "remove it",
+                False,
+            ),
+            (
+                "tcp_listen_options.keepalive",
+                when("false"),
+                "connections of dead clients stay for ever",
+                "remove it",
+                False,
+            ),
+        )
+    )
     ports: ClassVar[tuple[Port, ...]] = (
         Port(PORT, "tcp", "every host", "AMQP"),
         Port(MANAGEMENT_PORT, "tcp", "its own members", "management API"),

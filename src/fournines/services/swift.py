@@ -14,6 +14,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import memcached, openstack, quoting, sandbox, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.guard import Guard, is_set, unless
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini
 from fournines.services.resource import Directory, File, Package, Resource
@@ -36,6 +37,43 @@ class Swift(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("keystone", "swift_storage")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *openstack.each_host("proxy-server.conf", "DEFAULT", "bind_ip"),
+        Guard(
+            "proxy-server.conf",
+            "DEFAULT",
+            "bind_port",
+            unless("8080"),
+            "the load balancer looks for it at 8080",
+            "remove it",
+            fatal=True,
+        ),
+        Guard(
+            "proxy-server.conf",
+            "filter:cache",
+            "memcache_servers",
+            is_set,
+            "a cache on another host is waited for when that is dead, and what it holds is believed",
+            "remove it: each host has its own",
+        ),
+        Guard(
+            "proxy-server.conf",
+            "filter:healthcheck",
+            "disable_path",
+            is_set,
+            "a proxy that stops is not drained: requests in flight fail",
+            "remove it",
+        ),
+        Guard(
+            "swift.conf",
+            "swift-hash",
+            "*",
+            is_set,
+            "it is a secret; with another one no object is found again",
+            "remove it",
+            fatal=True,
+        ),
+    )
     functions: ClassVar[tuple[Function, ...]] = (
         Function("store_object", "stores an object", writes=("swift_storage",)),
         Function("read_object", "reads an object"),

@@ -15,8 +15,9 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, sandbox, swift_rings, units
+from fournines.services import memcached, openstack, sandbox, swift_rings, units
 from fournines.services.capabilities import Port
+from fournines.services.guard import Guard, is_set
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
@@ -60,6 +61,31 @@ class SwiftStorage(Service):
             for kind, number in swift_rings.PORTS.items()
         ),
         Port(RSYNC_PORT, "tcp", "its own members", "rsync of the replicators", network="storage"),
+    )
+    guarded: ClassVar[tuple[Guard, ...]] = tuple(
+        guard
+        for kind in swift_rings.PORTS
+        for guard in (
+            *openstack.each_host(f"{kind}-server.conf", "DEFAULT", "bind_ip"),
+            Guard(
+                f"{kind}-server.conf",
+                "DEFAULT",
+                "bind_port",
+                is_set,
+                "the rings say where it is",
+                "remove it",
+                fatal=True,
+            ),
+            Guard(
+                f"{kind}-server.conf",
+                "DEFAULT",
+                "devices",
+                is_set,
+                "the folders are made at /srv/node",
+                "remove it",
+                fatal=True,
+            ),
+        )
     )
 
     def write_quorum(self, cloud: Cloud, region: Region) -> int:

@@ -25,6 +25,7 @@ from fournines.cloud.roles import Component
 from fournines.services import quoting
 from fournines.services.capabilities import Port, UsesCoordination, present
 from fournines.services.drop_in import drop_in
+from fournines.services.guard import Guard, below, both, is_set, per_host, several, unless, when
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Unit
@@ -58,6 +59,95 @@ class Valkey(Service):
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
     }
+
+    guarded: ClassVar[tuple[Guard, ...]] = (
+        *(
+            Guard("server.conf", "", *rest[:-1], fatal=rest[-1])
+            for rest in (
+                (
+                    "appendonly",
+                    when("false"),
+                    "a power failure loses locks and metrics that were acknowledged",
+                    "yes",
+                    False,
+                ),
+                (
+                    "appendfsync",
+                    when("false"),
+                    "a power failure loses what the kernel had not yet written: some thirty seconds",
+                    "everysec",
+                    False,
+                ),
+                (
+                    "min-replicas-to-write",
+                    both(below(1), several),
+                    "a master that is cut off from the others goes on granting locks: two hosts have the same one",
+                    "remove it",
+                    True,
+                ),
+                (
+                    "min-replicas-max-lag",
+                    below(1),
+                    "a master that is cut off from the others goes on granting locks",
+                    "remove it",
+                    True,
+                ),
+                (
+                    "maxmemory-policy",
+                    unless("noeviction"),
+                    "locks and metrics that wait to be counted are thrown away when memory is short",
+                    "noeviction",
+                    False,
+                ),
+                ("bind", per_host, "each member has its own address", "remove it", True),
+                ("replica-announce-ip", per_host, "each member has its own address", "remove it", True),
+                ("port", unless("6379"), "the Sentinels and the others look for it at 6379", "remove it", True),
+                (
+                    "requirepass",
+                    is_set,
+                    "passwords are secrets: everybody who reads this file would have it",
+                    "remove it",
+                    True,
+                ),
+                (
+                    "primaryauth",
+                    is_set,
+                    "passwords are secrets: everybody who reads this file would have it",
+                    "remove it",
+                    True,
+                ),
+                ("user", is_set, "the services' accounts would be replaced", "remove it", True),
+                (
+                    "protected-mode",
+                    when("false"),
+                    "it answers whoever reaches it, should its password be taken away",
+                    "remove it",
+                    False,
+                ),
+                ("replicaof", is_set, "the Sentinels choose the master", "remove it", True),
+            )
+        ),
+        Guard(
+            "sentinel.conf",
+            "",
+            "sentinel monitor*",
+            is_set,
+            "the members are the hosts that carry valkey",
+            "remove it",
+            fatal=True,
+        ),
+        Guard("sentinel.conf", "", "bind", per_host, "each member has its own address", "remove it", fatal=True),
+        Guard("sentinel.conf", "", "port", unless("26379"), "clients look for it at 26379", "remove it", fatal=True),
+        Guard(
+            "sentinel.conf",
+            "",
+            "requirepass",
+            is_set,
+            "clients have the password of the secrets",
+            "remove it",
+            fatal=True,
+        ),
+    )
 
     def failover(self, cloud: Cloud) -> float:
         """Silence, then a vote of the Sentinels, which wait up to a second so that not all stand for election."""

@@ -183,8 +183,8 @@ def _peer(
     )
 
 
-#: As shipped. Where a peer's mechanism is not ours, the value is the one that favours the peer:
-#: kolla-ansible's ProxySQL takes 17 to 27 s to leave a dead database, here it gets its load balancer's 10 s;
+#: As shipped. Where a peer's mechanism is not ours, ours stays, under the peer's intervals:
+#: kolla-ansible's ProxySQL takes 17 to 27 s to leave a dead database, here HAProxy follows the observers' writer;
 #: the HA guide's Pacemaker moves a VIP after corosync's token of 10 s, here VRRP's three adverts take as long;
 #: openstack-ansible sets no `timeout check` and no `timeout queue`: HAProxy then takes `inter` and `timeout connect`.
 PEERS: Mapping[str, Timers] = {

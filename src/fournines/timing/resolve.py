@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
-from fournines.cloud.values import duration
+from fournines.cloud.values import OutsideError, duration
 from fournines.errors import CloudFileError, Problem
 from fournines.timing.profiles import NAMES, PEERS, profile
 from fournines.timing.timers import Timers
@@ -53,7 +53,7 @@ def resolve(cloud: Cloud) -> tuple[Timers | None, tuple[Problem, ...]]:
         try:
             values[name] = _value(name, written)
         except ValueError as error:
-            problems.append(wrong(path, str(error)))
+            problems.append(wrong(path, str(error), getattr(error, "next", "")))
     return dataclasses.replace(profile(spec.profile, detect), **values), tuple(problems)
 
 
@@ -79,5 +79,5 @@ def _value(name: str, written: float | bool | str) -> float | bool | str:
         raise ValueError(f"{name} takes a whole number, not {written!r}")
     least, most = _BOUNDS.get(name, (0, _MOST))
     if not least <= value <= most:  # pyright: ignore[reportOperatorIssue]
-        raise ValueError(f"{name} is from {least} to {most:,}, not {written}")
+        raise OutsideError(f"{name} cannot be {written}", f"from {least} to {most:,}")
     return value

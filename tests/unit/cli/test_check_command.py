@@ -28,7 +28,31 @@ def broken(tmp_path: Path) -> Path:
 def test_a_sound_cloud() -> None:
     result = run(EXAMPLE)
     assert result.exit_code == 0
-    assert result.stdout == "acme: 3 hosts in 3 zones of phx: nothing to report\n"
+    assert result.stdout.splitlines() == [
+        "votes for the VIP in phx: ctl1, ctl2, ctl3 (can hold the VIP)",
+        "acme: 3 hosts in 3 zones of phx: nothing to report",
+    ]
+
+
+def test_it_says_who_votes_and_why() -> None:
+    pair = EXAMPLE.parent / "two-controllers-witness.yaml"
+    said = "votes for the VIP in phx: ctl1, ctl2 (can hold the VIP), wit1 (witness)"
+    assert run(pair).stdout.splitlines()[0] == said
+    votes = json.loads(run("--json", pair).stdout)["voters"]
+    assert votes == {"phx": {"ctl1": "can hold the VIP", "ctl2": "can hold the VIP", "wit1": "witness"}}
+
+
+def test_where_nobody_votes_nothing_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.yaml"
+    path.write_text(EXAMPLE.read_text().replace("{profile: lan}", "{profile: kolla-22.2}"))
+    assert "votes for the VIP" not in run(path).stdout
+
+
+def test_two_hosts_alone_cannot_vote(tmp_path: Path) -> None:
+    path = tmp_path / "cloud.yaml"
+    two = "".join(line for line in EXAMPLE.read_text().splitlines(True) if "ctl3" not in line)
+    path.write_text(two + "accept: {quorum-size: a lab}\n")
+    assert "ctl1, ctl2 (can hold the VIP); fewer than three cannot outvote anybody" in run(path).stdout
 
 
 def test_every_finding_says_where_what_why_and_what_to_change(broken: Path) -> None:

@@ -231,6 +231,15 @@ def test_durations_are_text_or_seconds(write: Write) -> None:
         assert load(write(SMALL + f"timing: {{detect: {text}}}\n")).timing.detect == seconds
 
 
+def test_ranges_that_are_too_many_together_are_refused_before_they_are_made(write: Write) -> None:
+    entries = "".join(
+        f"      h{n}-[1-99999]: {{zone: rack1, address: 10.0.0.1+, roles: [compute]}}\n" for n in range(9)
+    )
+    text = SMALL.replace("198.18.0.0/24", "10.0.0.0/8").replace("198.18.", "10.1.") + entries
+    found = problems(write(text.replace("public: {cidr: 10.1.1.0/25", "public: {cidr: 10.0.0.0/8")))
+    assert sum("at most 100,000 fit one" in p for p in found) >= 8
+
+
 def test_ten_thousand_hosts_resolve_in_linear_time(write: Write) -> None:
     text = SMALL.replace("198.18.0.0/24", "198.18.0.0/16").replace("198.18.1.0/25", "198.19.0.0/16")
     cloud = load(write(text.replace("cmp[1-3]", "cmp[00001-10000]")))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from fournines.cli.main import cli
+from fournines.cloud.model import Cloud
 from fournines.design.capacity import BUS_CONNECTIONS, SIZE, Capacity, Limit, capacity
-from fournines.design.rendered import Rendered, Size, in_bytes, rendered
 from fournines.errors import UsageError
 from fournines.services import load, registry
+from fournines.services.rendered import Rendered, Size, in_bytes, rendered
 from fournines.services.resource import File
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -89,6 +92,45 @@ def test_nonsense_is_refused() -> None:
 def test_the_command() -> None:
     file = str(EXAMPLES / "full-cloud.yaml")
     shown = CliRunner().invoke(cli, ["design", "capacity", file, "--hosts", "1000"], catch_exceptions=False)
-    assert shown.exit_code == 0 and "first met" in shown.output and "over" in shown.output
+    assert shown.exit_code == 0 and "first met: addresses" in shown.output and "over" in shown.output
     document = CliRunner().invoke(cli, ["design", "capacity", "--json", file], catch_exceptions=False).output
     assert json.loads(document)["regions"][0]["hypervisors"] == 2
+
+
+def test_the_database_lets_in_what_all_pools_amount_to() -> None:
+    largest = limit(of(None, Size(64, 512.0)), "connections to the database")
+    assert largest.now <= largest.most
+    for service in ("gnocchi", "horizon", "nova", "keystone"):
+        assert f"{service} " in largest.formula
+    memory = limit(of(), "memory")
+    assert f"{int(largest.most):,} database connections × 0.25 MiB" in memory.formula
+
+
+def test_the_first_limit_is_the_one_that_is_exceeded() -> None:
+    made = of()
+    addresses = limit(made, "addresses")
+    assert made.first == addresses
+    over = replace(limit(made, "connections to the database"), now=13_000.0, most=2_000.0)
+    full = replace(made, limits=(addresses, over))
+    assert full.first == over
+    assert full.verdict == f"exceeded already: {over.name}, 13,000 of at most 2,000"
+
+
+def test_the_kernel_knows_every_neighbour(tmp_path: Path) -> None:
+    assert "gc_thresh" not in _sysctl(load(EXAMPLES / "racks-and-computes.yaml"))
+    path = tmp_path / "cloud.yaml"
+    hosts = "      n[0001-5000]: {zone: rack1, address: 10.0.16.1+, roles: [compute], addresses: {public: null}}\n"
+    small = (EXAMPLES / "three-controllers.yaml").read_text()
+    small = small.replace("198.18.0.0/24", "10.0.0.0/16").replace("198.18.0.", "10.0.0.")
+    path.write_text(re.sub(r"(    hosts:\n)", r"\1" + hosts, small))
+    made = load(path)
+    assert "net.ipv4.neigh.default.gc_thresh3 = 16384" in _sysctl(made)
+    (found,) = capacity(made)
+    neighbours = limit(found, "neighbours")
+    assert neighbours.most == 16384
+    assert not neighbours.met
+
+
+def _sysctl(cloud: Cloud) -> str:
+    base = registry()["base"].desired(cloud, cloud.hosts[0])
+    return next(r.content for r in base if isinstance(r, File) and r.path.endswith("60-fournines.conf"))

@@ -38,7 +38,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
          '."rabbitmq.conf".chanel_max', "unknown option chanel_max in rabbitmq.conf", "did you mean channel_max?"),
         ("haproxy: {options: {haproxy.cfg: {listen keystone: {balnce: source}}}}",
          '."haproxy.cfg"."listen keystone".balnce', "unknown option balnce", "did you mean balance?"),
-        ("memcached: {options: {memcached.conf: {-m: 1}}}",
+        ("memcached: {options: {memcached.conf: {-m: 512}}}",
          "", "fournines does not know the options of memcached", "remove them"),
     ],
 )  # fmt: skip

@@ -75,7 +75,6 @@ CASES = [
     (option("rabbitmq", "rabbitmq.conf", "", "net_ticktime", 60), "net_ticktime"),
     (option("rabbitmq", "rabbitmq.conf", "", "heartbeat", 3), "heartbeat"),
     (option("base", "sysctl.conf", "", "net.ipv4.tcp_syn_retries", 6), "tcp_syn_retries"),
-    (option("keepalived", "keepalived.conf", "vrrp_instance fournines", "advert_int", 0.05), "advert_int"),
     # and of timing: itself
     ("  overrides: {rpc_response_timeout: 600, server_timeout: 900, client_timeout: 900}\n", "rpc_response_timeout"),
     ("  overrides: {api_timeout: 5}\n", "api_timeout"),

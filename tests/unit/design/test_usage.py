@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fournines.design.capacity import BUS, DATABASE, SESSIONS, footprint
-from fournines.design.rendered import Size
 from fournines.design.usage import Usage, compared
 from fournines.services import load
+from fournines.services.rendered import Size
 
 FULL = load(Path(__file__).parents[3] / "examples/full-cloud.yaml")
 SIZE = Size(2, 24.0)

@@ -167,6 +167,13 @@ def test_a_target_means_hosts(cloud: Cloud, target: str, standing: Standing, str
     assert aim(fault, candidates(fault, cloud, "phx"), standing) == struck
 
 
+def test_one_is_not_a_host_that_was_just_struck(cloud: Cloud) -> None:
+    fault = Fault("service.kill", "keystone", "one", 0.0)
+    hosts, now = candidates(fault, cloud, "phx"), Standing(vip="ctl1", writer="ctl2")
+    assert aim(fault, hosts, now, ("ctl3",)) == ("ctl2",)
+    assert aim(fault, hosts, now, ("ctl1", "ctl2", "ctl3")) == ("ctl3",)
+
+
 def test_where_every_host_is_something_one_is_any_but_the_vip_holder(cloud: Cloud) -> None:
     fault = Fault("service.kill", "keystone", "one", 0.0)
     two = candidates(fault, cloud, "phx")[:2]

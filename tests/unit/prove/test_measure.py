@@ -72,7 +72,7 @@ class World:
         reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
         return Site(
             cloud=cast(Any, SimpleNamespace(state_dir=self._directory)),
-            region=cast(Any, SimpleNamespace(name="phx")),
+            region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
             profile="lan",
             powers=cast(Any, None),
             health=cast(Any, self),
@@ -106,6 +106,7 @@ def world(directory: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, error: 
     monkeypatch.setattr(measuring, "candidates", lambda *_: ("ctl1", "ctl2", "ctl3"))
     monkeypatch.setattr(measuring, "LoadProcess", lambda *_: made)
     monkeypatch.setattr(measuring, "watching", made.watching)
+    monkeypatch.setattr(measuring, "connector", lambda *_: None)
     monkeypatch.setattr(measuring.reads, "readers", lambda *_: {})
     monkeypatch.setattr(measuring.reads, "read_until_agreed", made.read)
     monkeypatch.setattr(measuring.Trial, "_spec", spec)

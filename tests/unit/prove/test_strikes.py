@@ -50,7 +50,7 @@ async def test_a_strike_is_seen_from_outside_and_healed(name: str, tmp_path: Pat
     world = Struck()
     before = world.picture()
     made = Injection(world.powers(), aimed(name), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     seen = await made.verify()
     assert any(line.startswith("a: ") for line in seen)
@@ -64,7 +64,7 @@ async def test_a_strike_is_seen_from_outside_and_healed(name: str, tmp_path: Pat
 async def test_a_strike_that_does_nothing_is_not_taken_for_one(name: str, tmp_path: Path) -> None:
     world = Struck(inert=HOSTS)
     made = Injection(world.powers(), aimed(name), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     with pytest.raises(FourninesError, match=r"not seen from outside|cannot"):
         await made.strike()
         await made.verify()
@@ -74,7 +74,7 @@ async def test_a_strike_that_does_nothing_is_not_taken_for_one(name: str, tmp_pa
 async def test_one_host_of_two_that_does_not_change_is_enough(name: str, tmp_path: Path) -> None:
     world = Struck(inert=["b"])
     made = Injection(world.powers(), aimed(name, "a", "b"), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     with pytest.raises(FourninesError):
         await made.strike()
         await made.verify()
@@ -90,7 +90,7 @@ async def test_a_heal_may_come_twice_at_any_time_and_from_another_process(name: 
     assert await never_struck.heal() == ()
     assert world.picture() == before
     struck = Injection(world.powers(), aimed(name), tmp_path / "note")
-    await struck.look()
+    await struck.prepare()
     await struck.strike()
     another = Injection(world.powers(), aimed(name), tmp_path / "note")
     assert await another.heal() == ()
@@ -119,7 +119,7 @@ def test_every_fault_says_what_it_does_and_how_it_is_seen(name: str) -> None:
 async def test_what_is_sent_to_the_host(name: str, sent: str, tmp_path: Path) -> None:
     world = Struck()
     made = Injection(world.powers(), aimed(name), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     assert world.scripts == [("a", sent)]
 
@@ -141,7 +141,7 @@ async def test_what_is_sent_to_the_host(name: str, sent: str, tmp_path: Path) ->
 async def test_which_packets_are_lost(name: str, drops: tuple[Drop, ...], tmp_path: Path) -> None:
     world = Struck()
     made = Injection(world.powers(), aimed(name), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     assert world.machines["a"].drops == drops
     if name == "network.partition":
@@ -150,20 +150,20 @@ async def test_which_packets_are_lost(name: str, drops: tuple[Drop, ...], tmp_pa
 
 async def test_a_partition_needs_two_sides(tmp_path: Path) -> None:
     with pytest.raises(ProveError, match="each side"):
-        await Injection(Struck().powers(), aimed("network.partition", *HOSTS), tmp_path / "note").look()
+        await Injection(Struck().powers(), aimed("network.partition", *HOSTS), tmp_path / "note").prepare()
 
 
 async def test_ports_of_a_service_that_has_none_cannot_be_blocked(tmp_path: Path) -> None:
     of_keystone = [Aimed(Fault("network.block", "keystone", "one", 1.0), ("a",))]
     with pytest.raises(ProveError, match="no port"):
-        await Injection(Struck().powers(), of_keystone, tmp_path / "note").look()
+        await Injection(Struck().powers(), of_keystone, tmp_path / "note").prepare()
 
 
 async def test_a_unit_without_processes_is_nothing_to_strike(tmp_path: Path) -> None:
     world = Struck()
     world.machines["a"].units["mariadb.service"].pids = []
     with pytest.raises(ProveError, match="nothing to strike"):
-        await Injection(world.powers(), aimed("service.kill"), tmp_path / "note").look()
+        await Injection(world.powers(), aimed("service.kill"), tmp_path / "note").prepare()
 
 
 async def test_a_cut_is_measured() -> None:
@@ -188,7 +188,7 @@ async def test_a_port_that_flaps_is_cut_every_other_turn(monkeypatch: pytest.Mon
 async def test_guards_are_restarted_one_after_another_and_back(tmp_path: Path) -> None:
     world = Struck()
     made = Injection(world.powers(), aimed("agent.skew_next", *HOSTS), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     assert [o for o in world.order if o.startswith("shell")] == ["shell a", "shell b", "shell c"]
     assert await made.verify() == tuple(f"{h}: FOURNINES_GUARD_PROTOCOL={PROTOCOL + 1}" for h in HOSTS)
@@ -213,7 +213,7 @@ async def test_of_two_at_once_the_host_is_struck_before_its_port_and_healed_afte
     world = Struck()
     both = [*aimed("network.isolate"), *aimed("service.freeze")]
     made = Injection(world.powers(), both, tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     await made.verify()
     assert world.order == ["shell a", "isolate a"]
@@ -226,7 +226,7 @@ async def test_of_two_at_once_the_shorter_is_healed_when_it_has_lasted(tmp_path:
     world = Struck()
     both = [Aimed(fault("host.freeze", 0.2), ("a",)), Aimed(fault("service.freeze", 0.01), ("b",))]
     made = Injection(world.powers(), both, tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     holding = asyncio.create_task(made.hold())
     await asyncio.sleep(0.1)
@@ -247,7 +247,7 @@ def test_what_strikes_together_and_what_follows() -> None:
 async def test_a_host_that_cannot_be_healed_is_said_and_the_others_are_healed(tmp_path: Path) -> None:
     world = Struck()
     made = Injection(world.powers(), aimed("service.freeze", *HOSTS), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     world.unreachable = {"b"}
     assert await made.heal() == ("b: does not answer",)
@@ -258,7 +258,7 @@ async def test_a_host_that_cannot_be_healed_is_said_and_the_others_are_healed(tm
 async def test_a_host_that_is_reached_later_is_healed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = Struck()
     made = Injection(world.powers(), aimed("service.freeze"), tmp_path / "note")
-    await made.look()
+    await made.prepare()
     await made.strike()
     world.unreachable = {"a"}
 
@@ -271,7 +271,7 @@ async def test_a_host_that_is_reached_later_is_healed_later(tmp_path: Path, monk
 
 async def leave(world: Struck, state: Path, name: str) -> None:
     made = Injection(world.powers(), aimed(name), note(state))
-    await made.look()
+    await made.prepare()
     await made.strike()
 
 

@@ -59,7 +59,6 @@ def test_a_request_waits_longer_than_an_rpc_and_less_than_the_load_balancer(tmp_
         "nova: {options: {nova.conf: {placement: {status_code_retries: 2}}}}",
         "nova: {options: {nova.conf: {cinder: {http_retries: 3}}}}",
         "nova_compute: {options: {nova-compute.conf: {glance: {num_retries: 3}}}}",
-        "nova: {options: {nova.conf: {glance: {num_retries: null}}}}",
         "cinder: {options: {cinder.conf: {DEFAULT: {glance_num_retries: 3}}}}",
         "heat: {options: {heat.conf: {DEFAULT: {client_retry_limit: 2}}}}",
     ],

@@ -31,9 +31,13 @@ from .votes import GUARD_DEAD, majority
 LOOK, STALE, DEAD = 0.1, 0.3, GUARD_DEAD
 #: Seconds of listening for other guards, and for which each round extends the right: at most `votes.FALLBACK`, for
 #: which a guard that starts waits before it votes for anybody else.
-LISTEN, EXTENDS = 0.2, 1.5
-#: Seconds in which a kernel must have answered.
-ANSWERS = 1.0
+LISTEN, EXTENDS = 0.2, 0.8
+#: Seconds in which a kernel must have answered: of this look or the one before, and less than `dead_host`.
+ANSWERS = 0.35
+#: Seconds of this guard's silence in which the others' must have died too. Voters that outlive it vote for another host
+#: `GUARD_DEAD` after they heard it last, which is a vote's length before its own last sign at the earliest: whoever
+#: was still heard by then may have voted since, and this host would not hear of it behind a cut.
+AT_ONCE = 0.6
 _UDP = 8  # bytes of its header
 
 
@@ -46,6 +50,7 @@ class Fallback:
         self._keepalived = vip.Keepalived(config.vip)
         self._echo = Echo(config.address, {p.name: p.address for p in config.peers if p.votes})
         self._answered: dict[str, float] = {}
+        self._over = False
         self.why = ""
 
     def other_guard(self, seconds: float) -> str:
@@ -87,21 +92,31 @@ class Fallback:
         )
         return majority(reached, len(self._config.voters))
 
+    def stays(self, held: bool, signed: float) -> bool:
+        """Whether the VIP may stay for now, when the guard signed last at `signed`. Once it may not, it may not until
+        the guard lives again: it can have been given to another host since."""
+        if self._over or not held:
+            return False
+        good = self.look()
+        self._over = not good and now() - signed > AT_ONCE
+        return good
+
     def run(self) -> None:
         addresses = frozenset(a.address for a in self._vip.addresses)
         extends = told = False
         while True:
             time.sleep(LOOK)
-            if guard_lives(STALE):
-                extends = told = False
+            began, signed = now(), last_sign()
+            if began - signed <= STALE:
+                extends = told = self._over = False
                 continue
             held = addresses & vip.local_addresses()
-            stays = bool(held) and self.look()
-            if guard_lives(STALE):
+            stays = self.stays(bool(held), signed)
+            if last_sign() != signed:
                 continue
             if stays:
-                gate.grant(addresses, EXTENDS)
-            elif not guard_lives(DEAD):
+                gate.grant(addresses, began + EXTENDS)
+            elif now() - signed > DEAD:
                 self._keepalived.track(vip.FORBIDDEN)
             if extends and not stays:
                 gate.revoke(addresses)
@@ -111,12 +126,12 @@ class Fallback:
             extends = stays
 
 
-def guard_lives(within: float, path: Path = SIGN) -> bool:
-    """Whether it has signed in the last `within` seconds. The file's time is of `clock.now()`."""
+def last_sign(path: Path = SIGN) -> float:
+    """When the guard signed last, by `clock.now()`; -inf: never since the boot."""
     try:
-        return now() - path.stat().st_mtime <= within
+        return path.stat().st_mtime
     except OSError:
-        return False
+        return float("-inf")
 
 
 def main() -> None:

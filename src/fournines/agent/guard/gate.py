@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Collection
 
 from .. import netlink
+from ..clock import now
+from .votes import MARGIN
 
 TABLE = "fournines_vip"
 _SET = "granted"
@@ -58,8 +60,20 @@ def _nft(script: str) -> None:
         raise OSError(done.stderr.strip().partition("\n")[0])
 
 
-def grant(vips: Collection[str], seconds: float) -> None:
-    """From now on, for so long; what was granted before ends."""
+def grant(vips: Collection[str], until: float) -> bool:
+    """From now on, until then by `clock.now()`; what was granted before ends. False: this process was stopped on the
+    way for longer than a voter allows for, and the gate is shut: the kernel counts from when it is told, so it would
+    be open for as much longer."""
+    began = now()
+    if began < until:
+        _open(vips, until - began)
+        if now() - began <= MARGIN:
+            return True
+    revoke(vips)
+    return False
+
+
+def _open(vips: Collection[str], seconds: float) -> None:
     milliseconds = max(1, int(seconds * 1000))
     new = (_NEW_ELEMENT, _CREATE, _elements(vips, milliseconds))
     if _UPDATES:

@@ -51,9 +51,11 @@ class Guard:
         self.silent: frozenset[str] = frozenset()
         self.lease = Lease(config, at) if config.vip else None
         self.voter: Voter | None = None
+        self._remembered = ""  # the vote in its file: it may stand for a while after it was taken back
         if config.votes and config.arbitrated:
             settled = at + max(FALLBACK, config.vip_lease, config.degraded) + MARGIN
-            self.voter = Voter(config.host, config.candidates, read_vote(), settled)
+            self._remembered = read_vote()
+            self.voter = Voter(config.host, config.candidates, self._remembered, settled)
         self._names = {p.address: p.name for p in config.peers}
         self._addresses = {p.name: (p.address, config.port) for p in config.peers}
         self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
@@ -143,7 +145,9 @@ class Guard:
         vote = self.voter.decide(at, self.patience, self._candidates(at, own, deaf), reach)
         if vote.host != before:
             say(f"VIP: votes for {vote.host or 'nobody yet'} ({vote.why})")
-            write_vote(vote.host or before)
+        if vote.host and vote.host != self._remembered:
+            write_vote(vote.host)  # before it is sent; one that cannot be remembered is not given
+            self._remembered = vote.host
         if self.lease and vote.host == self.config.host:
             self.lease.voted(vote.host, at, vote.lasts)
         return Said(vote.host, vote.lasts, self.silent, deaf, self.voter.young(at), own)
@@ -379,7 +383,7 @@ def read_vote(path: Path = _VOTE) -> str:
 
 
 def write_vote(host: str, path: Path = _VOTE) -> None:
-    """Before the vote is sent. A vote taken back is still remembered: it may stand for a while."""
+    """Whole or not at all. OSError: it is not remembered."""
     fresh = path.with_suffix(".new")
     fresh.write_text(host + "\n")
     fresh.replace(path)

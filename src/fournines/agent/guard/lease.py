@@ -85,8 +85,7 @@ class Lease:
             return
         self._granted_at = at
         self._granted_since = self._granted_since if self._granted_since is not None else at
-        if until > self._gate_until:
-            gate.grant(self._addresses, until - at)
+        if until > self._gate_until and gate.grant(self._addresses, until):
             self._gate_until = until
 
     def _arbitrated(self, at: float, others: Sequence[Endpoint], deaf: bool) -> tuple[int | None, str]:

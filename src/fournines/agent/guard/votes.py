@@ -20,8 +20,8 @@ GUARD_DEAD = 1.0
 #: Seconds for which `fallback` extends a holder's right when all guards are dead: what a guard that has just started
 #: cannot know of, and waits for.
 FALLBACK = 3.0
-#: Seconds added to every promise: timers and sockets of this process are late by less.
-MARGIN = 0.02
+#: Seconds added to every promise: a holder opens its kernel's gate within less, or shuts it (`gate.grant`).
+MARGIN = 0.05
 
 
 def majority(count: int, of: int) -> bool:
@@ -94,11 +94,15 @@ class Voter:
             return ""  # not heard yet in this run
         if at - now.heard > max(GUARD_DEAD, reach):
             return f"the guard of {host} is silent"
-        if why := _unfit(host, now):
-            return why
-        if now.endpoint and not now.endpoint.granted and (elected := self._elected(at, seen, reach)):
+        return _unfit(host, now) or self._outdone(at, seen, reach)
+
+    def _outdone(self, at: float, seen: Mapping[str, Candidate], reach: float) -> str:
+        """Why another host should have it although the vote's could serve, "" if none should."""
+        host = self.vote.host
+        endpoint = seen[host].endpoint
+        if endpoint and not endpoint.granted and (elected := self._elected(at, seen, reach)):
             return f"the majority votes for {elected}"
-        if now.endpoint and not now.endpoint.balancer and self._better(at, seen, reach):
+        if endpoint and not endpoint.balancer and self._better(at, seen, reach):
             return f"HAProxy of {host} does not answer"
         return ""
 
@@ -136,8 +140,8 @@ class Voter:
             now = seen[name]
             endpoint = now.endpoint or Endpoint()
             return (
-                not endpoint.granted,
                 not endpoint.balancer,
+                not endpoint.granted,
                 endpoint.starting,
                 -now.votes,
                 not endpoint.held,

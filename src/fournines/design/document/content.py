@@ -51,6 +51,7 @@ def compose(cloud: Cloud, observed: Sequence[Observed] = ()) -> Document:
 
 def _summary(cloud: Cloud, made: Overview) -> Section:
     parts: list[Part] = [Paragraph(_verdict(made.availability))]
+    servers = any(cloud.hosts_of("nova_compute", region) for region in cloud.regions)
     single = [w for w in made.weaknesses if w.order == 1 and w.cut.components[0].kind not in ("region", "network")]
     if single:
         parts.append(Paragraph("Single points of failure:"))
@@ -58,8 +59,9 @@ def _summary(cloud: Cloud, made: Overview) -> Section:
     else:
         parts.append(
             Paragraph(
-                "No single host, rack, power feed or switch stops any function. "
-                f"What remains single is each region itself and its networks: {listed(cloud.regions)}."
+                "No single host, rack, power feed or switch stops any function."
+                + (" Servers are not among the functions: each runs on one host, and stops with it." if servers else "")
+                + f" What remains single is each region itself and its networks: {listed(cloud.regions)}."
             )
         )
     for name, region, missing in made.never:
@@ -167,13 +169,14 @@ def _networks(cloud: Cloud) -> Table:
 def _limits(cloud: Cloud) -> Iterator[Part]:
     for region, now in enumerate(capacity(cloud)):
         first = now.first
-        met = first.reached if first and first.reached is not None else now.hypervisors
+        exceeded = first is not None and first.now > first.most
+        met = first.reached if first and first.reached is not None and not exceeded else now.hypervisors
         says = (
             f"Region {now.region}: {now.hypervisors:,} hypervisors; controllers taken to have {now.size.cores} cores "
             f"and {now.size.memory:g} GiB."
         )
         if first:
-            says += f" Of what grows with hypervisors, {first.name} are exhausted first: {met:,} are the most."
+            says += f" {now.verdict[0].upper()}{now.verdict[1:]}."
         yield Paragraph(says)
         yield Table(
             ("Limit", "Now", f"With {met:,}", "At most", "Met at", "Formula", "From", "What then"),

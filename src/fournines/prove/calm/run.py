@@ -161,6 +161,7 @@ class Calmness:
         off = Injection(site.powers, [Aimed(fault, (host,))], note(site.cloud.state_dir))
         try:
             site.reporter.phase(f"power off: {host}")
+            await off.prepare()
             await off.strike()
             self._event("seen", what=await off.verify())
             await self._settle(holders)

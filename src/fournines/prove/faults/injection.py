@@ -44,14 +44,15 @@ class Injection:
         self._aimed = tuple(aimed)
         self._note = note
 
-    async def look(self) -> None:
-        """Raises FourninesError when there is nothing to strike."""
+    async def prepare(self) -> None:
+        """All that comes before the moment of the strike. Raises FourninesError when there is nothing to strike."""
+        write_note(self._note, self._aimed)
         for strike in self._strikes:
+            await strike.prepare()
             await strike.look()
 
     async def strike(self) -> None:
         """Raises the first FourninesError; what was struck is for `heal`."""
-        write_note(self._note, self._aimed)
         for strike in self._strikes:
             await strike.strike()
 

@@ -135,14 +135,20 @@ class CrashLoop(ServiceFault):
     def drop_in(self) -> str:
         return f"/run/systemd/system/{self.unit}.d/99-fournines-crash-loop.conf"
 
-    async def strike_host(self, host: str) -> None:
+    async def prepare(self) -> None:
+        await self.everywhere(self._replace)
+
+    async def _replace(self, host: str) -> None:
         await self.run(
             host,
             f"mkdir -p {self.drop_in.rpartition('/')[0]} && "
-            f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {self.drop_in} && systemctl daemon-reload && "
-            f"systemctl kill --kill-whom=all -s KILL {self.unit}",
+            f"printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > {self.drop_in} && systemctl daemon-reload",
+            timeout=30.0,
             doing=f"cannot make {self.unit} crash",
         )
+
+    async def strike_host(self, host: str) -> None:
+        await self.signal(host, "KILL")
 
     async def verify_host(self, host: str) -> str:
         evidence = await self.gone(host)
@@ -156,73 +162,91 @@ class CrashLoop(ServiceFault):
     async def heal_host(self, host: str) -> None:
         await self.run(
             host,
-            f"rm -f {self.drop_in} && systemctl daemon-reload && {{ systemctl reset-failed {self.unit} || true; }} && "
-            f"systemctl start --no-block {self.unit}",
+            f"[ ! -e {self.drop_in} ] || {{ rm {self.drop_in} && systemctl daemon-reload; }}; "
+            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}",
+            timeout=30.0,
             doing=f"cannot start {self.unit}",
         )
 
 
-class Files(ServiceFault):
-    """Limits are kept in a file on the host, so that any process can put them back."""
+class Limit(ServiceFault):
+    """A resource limit of each process, lowered to what it uses. What it was is kept in a file on the host, so that any
+    process can put it back; a process that is started meanwhile has the unit's own limits."""
 
-    name = "service.files"
-    what = "each process of the unit may open no file or connection beyond those that it has (RLIMIT_NOFILE)"
+    #: prlimit's option; the row of /proc/PID/limits; and what prints how much of it process $pid uses.
+    option: ClassVar[str]
+    row: ClassVar[str]
+    used: ClassVar[str]
     until = "the limits are as they were after 20 s"
-    seen = "the limit that the kernel shows for every process of the unit is the number that it has open"
+    seen = "the limit that the kernel shows for every process of the unit is what it used"
     each = ("keystone", "haproxy")
-
-    @property
-    def kept(self) -> str:
-        return f"/run/fournines-limits-{self.unit}"
 
     async def strike_host(self, host: str) -> None:
         await self._script(host, _LOWER, f"cannot lower the limits of {self.unit}")
 
     async def verify_host(self, host: str) -> str:
         said = await self._script(host, _SHOW, f"cannot see the limits of {self.unit}")
-        pairs = [tuple(map(int, line.split())) for line in said.splitlines()]
-        above = [limit for limit, had in pairs if limit > had]
+        pairs = [line.split() for line in said.splitlines()]
+        above = [limit for limit, used in pairs if not limit.isdigit() or int(limit) > int(used)]
         if not pairs or above:
-            raise not_seen("processes of the unit may open more", host, f"{self.unit}: {above or 'no process'}")
+            raise not_seen("processes of the unit may have more", host, f"{self.unit}: {above or 'no process'}")
         return f"{host}: {len(pairs)} processes of {self.unit} at their limit"
 
     async def heal_host(self, host: str) -> None:
         await self._script(host, _RESTORE, f"cannot put the limits of {self.unit} back")
 
     async def _script(self, host: str, body: str, doing: str) -> str:
-        script = f"unit={self.unit} kept={self.kept}\n{body}"
-        return await self.run(host, script, doing=doing)
+        kept = f"/run/fournines-{self.option}-{self.unit}"
+        script = f"unit={self.unit} kept={kept} option={self.option} row='{self.row}'\n{_FUNCTIONS}"
+        return await self.run(host, f"{script}used() {{ {self.used}; }}\n{body}", doing=doing)
 
 
-#: prlimit as the user of process $pid: to change another user's takes CAP_SYS_RESOURCE.
-_LIMIT = """
+class Files(Limit):
+    name = "service.files"
+    what = "each process of the unit may open no file or connection beyond those that it has (RLIMIT_NOFILE)"
+    option = "nofile"
+    row = "Max open files"
+    used = "ls /proc/$pid/fd | wc -l"
+
+
+class Memory(Limit):
+    name = "service.memory"
+    what = "each process of the unit gets no memory beyond what it has mapped (RLIMIT_AS)"
+    option = "as"
+    row = "Max address space"
+    used = "awk '/^VmSize:/ {print $2 * 1024}' /proc/$pid/status"
+
+
+#: prlimit runs as the user of process $pid: to change another user's takes CAP_SYS_RESOURCE. Only the soft limit is
+#: changed: the hard one could not be raised again.
+_FUNCTIONS = """
+now() { awk -v row="$row" 'index($0, row) == 1 {sub(row, ""); print $1}' /proc/$pid/limits; }
+started() { awk '{print $22}' /proc/$pid/stat 2>/dev/null; }
 limit() {
     ids=$(awk '/^Uid:/ {u = $2} /^Gid:/ {g = $2} END {print "--reuid=" u, "--regid=" g}' /proc/$pid/status)
-    setpriv $ids --clear-groups prlimit --pid "$pid" --nofile="$1:"
+    setpriv $ids --clear-groups prlimit --pid "$pid" "--$option=$1:"
 }
 """
-_LOWER = f"""{_LIMIT}
+_LOWER = """
 group=$(systemctl show -p ControlGroup --value "$unit")
 [ -n "$group" ] || exit 1
 for pid in $(cat "/sys/fs/cgroup$group/cgroup.procs"); do
-    was=$(awk '/^Max open files/ {{print $4}}' /proc/$pid/limits) && has=$(ls /proc/$pid/fd | wc -l) || continue
-    start=$(awk '{{print $22}}' /proc/$pid/stat)
-    grep -q "^$pid $start " "$kept" 2>/dev/null || echo "$pid $start $was $has" >> "$kept"
+    was=$(now) && has=$(used) && [ -n "$has" ] || continue
+    grep -q "^$pid $(started) " "$kept" 2>/dev/null || echo "$pid $(started) $was $has" >> "$kept"
     limit "$has" || exit 1
 done
 """
 _SHOW = """
 while read -r pid start was has; do
-    awk -v has="$has" '/^Max open files/ {print $4, has}' /proc/$pid/limits
+    [ "$(started)" != "$start" ] || echo "$(now) $has"
 done < "$kept"
 """
-_RESTORE = f"""{_LIMIT}
+_RESTORE = """
 [ -e "$kept" ] || exit 0
 while read -r pid start was has; do
-    [ "$(awk '{{print $22}}' /proc/$pid/stat 2>/dev/null)" = "$start" ] || continue
-    limit "$was" || exit 1
+    [ "$(started)" != "$start" ] || limit "$was" || exit 1
 done < "$kept"
 rm -f "$kept"
 """
 
-FAMILY: tuple[type[Strike], ...] = (Kill, Freeze, Stop, CrashLoop, Files)
+FAMILY: tuple[type[Strike], ...] = (Kill, Freeze, Stop, CrashLoop, Files, Memory)

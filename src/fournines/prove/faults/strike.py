@@ -25,7 +25,7 @@ def not_seen(what: str, host: str, why: str) -> ProveError:
 
 
 class Strike(ABC):
-    """One fault on its hosts, in this order: `lacking`, `look`, `strike`, `verify`, `hold`, `heal`.
+    """One fault on its hosts, in this order: `lacking`, `prepare`, `look`, `strike`, `verify`, `hold`, `heal`.
 
     `heal` may be called at any time, twice, and by another process than the one that struck: nothing that it needs is
     kept in the object.
@@ -54,6 +54,9 @@ class Strike(ABC):
     def lacking(cls, by: Powers) -> str:
         """Why it cannot be injected here, "" if it can."""
         return ""
+
+    async def prepare(self) -> None:  # noqa: B027 - most have nothing to prepare
+        """What nobody notices yet, and `heal` undoes: the strike itself is then one instant. Raises FourninesError."""
 
     async def look(self) -> None:  # noqa: B027 - most have nothing to compare with
         """What `verify` compares with. Raises FourninesError when there is nothing to strike."""

@@ -67,9 +67,14 @@ def candidates(fault: Fault, cloud: Cloud, region: str) -> tuple[Host, ...]:
     return tuple(h for h in cloud.regions[region].hosts if h.services & set(CORE))
 
 
-def aim(fault: Fault, hosts: Sequence[Host], standing: Standing) -> tuple[str, ...]:
-    """Names of the hosts that `fault.target` means among `hosts`, in their order; empty when there is none."""
+def aim(fault: Fault, hosts: Sequence[Host], standing: Standing, struck: Iterable[str] = ()) -> tuple[str, ...]:
+    """Names of the hosts that `fault.target` means among `hosts`, in their order; empty when there is none.
+
+    `struck`: those that a fault before this one struck, and that only come back: `one` is another, where there is one.
+    """
     names = [h.name for h in hosts]
+    if fault.target == "one":
+        names = [n for n in names if n not in set(struck)] or names
     match fault.target:
         case "vip" | "writer" | "leader":
             wanted = {str(getattr(standing, fault.target))}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import logging
 import socket
@@ -16,6 +17,7 @@ from aiormq.connection import TransportFactory
 from pamqp.commands import Basic
 from yarl import URL
 
+from fournines.prove.deliveries import Delivery
 from fournines.prove.load.attempt import Attempt, RefusedError
 from fournines.prove.load.spec import Broker
 
@@ -68,6 +70,11 @@ class _Link:
         self._subscribe = subscribe
         self._ready = asyncio.Event()
         self._channel: Any = None
+        self._name = first
+        self._opened = itertools.count()
+        #: Of the connection that is open: a name that no other has had, and how many messages were sent over it.
+        self.connection = ""
+        self.sent = itertools.count()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -112,6 +119,7 @@ class _Link:
                 await declare(self._channel, who.queue)
                 if self._subscribe:
                     await self._subscribe(self._channel)
+            self.connection, self.sent = f"{self._name}.{next(self._opened)}", itertools.count()
             self._ready.set()
             await self._watch(wire, connection)
         finally:
@@ -140,11 +148,11 @@ async def declare(channel: Any, queue: str, *, passive: bool = False) -> int:
 
 
 class MessageProbes:
-    """`delivered(value, intended)` is called for every message; `intended` is that of its publish."""
+    """`delivered(value, intended, how)` is called for every message; `intended` is that of its publish."""
 
     what = "RabbitMQ"
 
-    def __init__(self, broker: Broker, delivered: Callable[[str, float], None]) -> None:
+    def __init__(self, broker: Broker, delivered: Callable[[str, float, Delivery], None]) -> None:
         self._broker = broker
         self._delivered = delivered
         # As many of each as there are nodes, each on its own: the workers of an API, the consumers of a topic.
@@ -152,6 +160,7 @@ class MessageProbes:
         self._publishers = [_Link(broker, n) for n in count]
         self._consumers = [_Link(broker, n, self._consume) for n in count]
         self._turn = itertools.count()
+        self._consumer = itertools.count()
         self.confirmed: set[str] = set()
         self.consumed: set[str] = set()
         self._arrived = asyncio.Event()
@@ -165,8 +174,9 @@ class MessageProbes:
         await asyncio.gather(*(link.close() for link in self._publishers + self._consumers))
 
     async def publish(self, attempt: Attempt) -> None:
-        channel = await self._publisher().channel()
-        body = f"{attempt.value} {attempt.intended!r}".encode()
+        link = self._publisher()
+        channel = await link.channel()
+        body = f"{attempt.value} {attempt.intended!r} {link.connection} {next(link.sent)}".encode()
         attempt.sent = True
         try:
             await channel.basic_publish(
@@ -197,11 +207,13 @@ class MessageProbes:
 
     async def _consume(self, channel: Any) -> None:
         await channel.basic_qos(prefetch_count=100)
-        await channel.basic_consume(self._broker.queue, self._on_message)
+        consumer = str(next(self._consumer))
+        await channel.basic_consume(self._broker.queue, functools.partial(self._on_message, consumer))
 
-    async def _on_message(self, message: DeliveredMessage) -> None:
-        value, _, intended = message.body.decode().partition(" ")
-        self._delivered(value, float(intended))
+    async def _on_message(self, consumer: str, message: DeliveredMessage) -> None:
+        value, intended, publisher, number = message.body.decode().split()
+        again = bool(message.redelivered)
+        self._delivered(value, float(intended), Delivery(publisher, int(number), consumer, again))
         self.consumed.add(value)
         self._arrived.set()
         await message.channel.basic_ack(message.delivery_tag or 0)

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fournines.prove.deliveries import Delivery, written
 from fournines.prove.history import Log
 from fournines.prove.load.attempt import describe
 from fournines.prove.load.identity import KeystoneProbes
@@ -101,8 +102,8 @@ class Load:
             "boot_server": services.boot_server,
         }
 
-    def _delivered(self, value: str, intended: float) -> None:
-        self._record(Operation("consume", "kept", intended, intended, self.now(), "ok", value))
+    def _delivered(self, value: str, intended: float, how: Delivery) -> None:
+        self._record(Operation("consume", "kept", intended, intended, self.now(), "ok", value, steps=written(how)))
 
     def _record(self, operation: Operation) -> None:
         times = {name: round(getattr(operation, name), 6) for name in ("intended", "started", "ended")}

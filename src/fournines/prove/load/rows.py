@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,21 +17,36 @@ from fournines.prove.load.spec import Database
 
 _mysql: Any = aiomysql  # ships no types
 
-#: Errors by which the server says that the statement was not applied: read-only, lock wait timeout, deadlock (which is
-#: also a failed certification), node not ready. Errors during commit (1180) are not among them.
-NOT_APPLIED = frozenset({1047, 1205, 1213, 1290})
+#: Errors by which the server says that the statement was not applied: record changed since it was read, read-only, lock
+#: wait timeout, deadlock (also a failed certification), node not ready. Errors during commit (1180) are not among them.
+NOT_APPLIED = frozenset({1020, 1047, 1205, 1213, 1290})
 
 
 #: One round trip: a transaction of several would keep its locks while its client waits behind a dead load balancer.
+#: It locks the lists before it reads them, always in the same order: what InnoDB alone would let pass between two
+#: transactions is then an anomaly, and none waits for another in a circle. The register, which all write, comes last:
+#: transactions on different lists run side by side until then.
 WRITE = (
     "BEGIN NOT ATOMIC START TRANSACTION; INSERT INTO probe (value) VALUES (%s);"
-    " UPDATE register SET value = %s WHERE id = 1; SELECT id, items FROM list WHERE id IN (%s, %s);"
-    " INSERT INTO list VALUES (%s, %s) ON DUPLICATE KEY UPDATE items = CONCAT(items, ' ', VALUES(items)); COMMIT; END"
+    " SELECT id, items FROM list WHERE id IN (%s, %s) ORDER BY id FOR UPDATE;"
+    " INSERT INTO list VALUES (%s, %s), (%s, %s) ON DUPLICATE KEY UPDATE items = CONCAT(items, ' ', VALUES(items));"
+    " UPDATE register SET value = %s WHERE id = 1; COMMIT; END"
 )
 
-#: Lists come in pairs: a transaction reads both of one and appends to either. The next pair after so many transactions,
-#: so that what is read stays short.
-PER_PAIR = 40
+#: Lists in use at a time. A transaction reads two of them and appends to both: two transactions that share a list or
+#: both lists can come in different orders, which is a cycle.
+AT_ONCE = 4
+PAIRS = tuple(itertools.combinations(range(AT_ONCE), 2))
+#: After so many transactions the next lists are used, so that what is read stays short; after all, the first again.
+PER_BLOCK = 60
+BLOCKS = 100
+
+
+def lists_of(number: int) -> tuple[int, int]:
+    """The two lists of the transaction of that number, in ascending order."""
+    first = number // PER_BLOCK % BLOCKS * AT_ONCE
+    one, other = PAIRS[number % len(PAIRS)]
+    return first + one, first + other
 
 
 class RowProbes:
@@ -44,21 +60,24 @@ class RowProbes:
         """Opens the first connection, and empties the register and the lists that an earlier fault filled."""
         await self._execute(Attempt("kept", 0.0), "UPDATE register SET value = '' WHERE id = 1")
         await self._execute(Attempt("kept", 0.0), "DELETE FROM list")
+        # A list that is not there cannot be locked, only the gap where it will be: that would end in deadlocks.
+        empty = ", ".join(f"({key}, '')" for key in range(BLOCKS * AT_ONCE))
+        await self._execute(Attempt("kept", 0.0), f"INSERT INTO list VALUES {empty}")  # noqa: S608  numbers alone
 
     async def close(self) -> None:
         while self._idle:
             self._idle.pop().close()
 
     async def write_row(self, attempt: Attempt) -> None:
-        """Adds a row, sets the register to the same value, reads two lists and appends to one, in one transaction."""
+        """Adds a row, reads two lists, appends to both, sets the register to the row's value, in one transaction."""
         number = int(attempt.value.rpartition("-")[2])
-        pair = (number // PER_PAIR * 2, number // PER_PAIR * 2 + 1)
-        append = Append(str(pair[number % 2]), number)
-        attempt.steps = written([append])
-        args = (attempt.value, attempt.value, *pair, append.key, number)
+        one, other = lists_of(number)
+        appends = [Append(str(key), number) for key in (one, other)]
+        attempt.steps = written(appends)
+        args = (attempt.value, one, other, one, number, other, number, attempt.value)
         there = dict(await self._execute(attempt, WRITE, args))
-        reads = [Read(str(key), tuple(map(int, there.get(key, "").split()))) for key in pair]
-        attempt.steps = written([*reads, append])
+        reads = [Read(str(key), tuple(map(int, there.get(key, "").split()))) for key in (one, other)]
+        attempt.steps = written([*reads, *appends])
 
     async def read_row(self, attempt: Attempt) -> None:
         """Sets `attempt.value` to what the register holds, "" before the first write."""

@@ -3,14 +3,16 @@ so that no second table of settings can go stale."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from fournines.cloud.model import Cloud, Host
 from fournines.services import registry
+from fournines.services.capabilities import UsesDatabase, present
 from fournines.services.resource import File
 from fournines.services.service import Service
 
@@ -18,6 +20,8 @@ from fournines.services.service import Service
 _WORKERS = re.compile(r"/usr/lib/fournines/workers (\d+)")
 _OPTION = re.compile(r"^\s*([\w.-]+)\s*=\s*(\S+)", re.MULTILINE)
 _SECTION = re.compile(r"^\[([^\]]+)\]$", re.MULTILINE)
+_DATABASE = re.compile(r"^\[database\]$", re.MULTILINE)
+_DJANGO = "django.db.backends.mysql"
 #: oslo.db's own, where a file does not say (oslo.db.options).
 _POOL, _OVERFLOW = 5, 50
 
@@ -57,8 +61,9 @@ class Rendered:
 
     @cached_property
     def pool(self) -> int:
-        """Database connections that one process may hold, over all its databases."""
-        return sum(pool for f in self.files for pool in _pools(f.content))
+        """Database connections that one process may hold, over all its databases. Django has one a thread."""
+        threads = int(self.option("threads") or 1) if any(_DJANGO in f.content for f in self.files) else 0
+        return threads + sum(pool for f in self.files for pool in _pools(f.content))
 
     @cached_property
     def on_the_bus(self) -> int:
@@ -77,6 +82,25 @@ class Rendered:
         return int(found[-1]) if found else 0
 
 
+#: Of a host on which every service has as many processes as it ever takes.
+LARGEST = Size(16, 48.0)
+#: For people, agents and probes; and never less than this in all.
+_SPARE, _LEAST = 200, 500
+
+
+@lru_cache(maxsize=8)
+def connections(cloud: Cloud, region: str) -> int:
+    """What the database of `region` must let in: every pool of every process full, on hosts of any size."""
+    total = _SPARE
+    for service in present(cloud, region):
+        if isinstance(service, UsesDatabase):
+            hosts = cloud.hosts_of(service.name, region)
+            files = tuple(r for r in service.desired(cloud, hosts[0]) if isinstance(r, File))
+            one = Rendered(service, files, LARGEST)
+            total += one.processes * one.pool * len(hosts)
+    return max(_LEAST, math.ceil(total / 100) * 100)
+
+
 def rendered(cloud: Cloud, host: Host, size: Size) -> Iterator[Rendered]:
     for name, service in registry().items():
         if name in host.services:
@@ -88,10 +112,13 @@ def _pools(text: str) -> Iterable[int]:
     if "mysql+pymysql://" not in text:
         return
     bounds = [m.start() for m in _SECTION.finditer(text)] + [len(text)]
-    for start, end in pairwise(bounds):
-        options = dict(_OPTION.findall(text[start:end]))
-        if options.get("connection", "").startswith("mysql+pymysql://"):
-            yield int(options.get("max_pool_size", _POOL)) + int(options.get("max_overflow", _OVERFLOW))
+    sections = [dict(_OPTION.findall(text[start:end])) for start, end in pairwise(bounds)]
+    shared = dict(_OPTION.findall(text[m.start() :].partition("\n[")[0])) if (m := _DATABASE.search(text)) else {}
+    for options in sections:
+        # Gnocchi has the address in a section of its own, and the pool where all have it.
+        size = options if "connection" in options else shared
+        if options.get("connection", options.get("url", "")).startswith("mysql+pymysql://"):
+            yield int(size.get("max_pool_size", _POOL)) + int(size.get("max_overflow", _OVERFLOW))
 
 
 def in_bytes(text: str) -> float:

@@ -1,0 +1,75 @@
+"""Keystone's application for uWSGI. What it refuses while its database does not answer is 503, not "forbidden".
+
+Keystone turns any failure to look something up while it checks a policy into 403 (`RBACEnforcer.enforce_call`), and
+others into 401 or 404. A client takes those for the last word; a 503 it asks again, and so does the load balancer, of
+another Keystone. Managed by fournines.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+#: Answers that say something of the client's rights, or of nothing that it could change.
+REFUSALS = ("401", "403", "404", "500")
+#: DBAPI's errors of the server and the way to it; a statement that is wrong is another matter.
+UNREACHABLE = {"OperationalError", "InterfaceError", "InternalError"}
+SAID = json.dumps(
+    {"error": {"code": 503, "title": "Service Unavailable", "message": "The database does not answer: try again."}}
+).encode()
+HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(SAID))), ("Retry-After", "1")]
+
+Start = Callable[..., Any]
+Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
+
+_request = threading.local()
+
+
+def failed(context: Any) -> None:
+    """SQLAlchemy's `handle_error`: a statement or a connect of this thread has failed."""
+    if type(context.original_exception).__name__ in UNREACHABLE or context.is_disconnect:
+        _request.failed = True
+
+
+class Guarded:
+    """`application`, whose refusals are 503 where the database was asked in vain in the same request."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
+        _request.failed = False
+        said: list[Any] = []
+        try:
+            answer = self._application(environ, lambda *arguments: said.extend(arguments) or said.append)
+            try:
+                body = b"".join(answer)
+            finally:
+                getattr(answer, "close", lambda: None)()
+        except Exception:
+            if not _request.failed:
+                raise
+            return _unavailable(start_response)
+        if _request.failed and str(said[0])[:3] in REFUSALS:
+            return _unavailable(start_response)
+        start_response(*said)
+        return [body]
+
+
+def _unavailable(start_response: Start) -> Iterable[bytes]:
+    start_response("503 Service Unavailable", HEADERS)
+    return [SAID]
+
+
+def keystone() -> Application:
+    engine: Any = importlib.import_module("sqlalchemy.engine")
+    importlib.import_module("sqlalchemy.event").listen(engine.Engine, "handle_error", failed)
+    return Guarded(importlib.import_module("keystone.server.wsgi").initialize_public_application())
+
+
+if "uwsgi" in sys.modules:
+    application = keystone()

@@ -1,0 +1,248 @@
+"""Votes for the VIP, by real guards in a world of loss, delay, cuts, stalls and restarts: never two hosts serve."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from samples.guards import STEP, World
+
+VOTERS = {3: "abc", 5: "abcde"}
+
+
+def never_two(world: World) -> Callable[[], None]:
+    def check() -> None:
+        assert len(world.serving) <= 1, (world.serving, world.trace[-30:])
+
+    return check
+
+
+def settled(count: int, seed: int = 1, **how: float) -> World:
+    """A world in which one host has served for a while."""
+    world = World(VOTERS[count], VOTERS[count][:3], random.Random(seed), **how)
+    world.run(4.0, never_two(world))
+    assert world.serving == ["a"]
+    return world
+
+
+def seconds_until(world: World, so: Callable[[], bool], most: float) -> float:
+    began, check = world.at, never_two(world)
+    while not so():
+        world.step()
+        check()
+        assert world.at - began <= most, world.trace[-30:]
+    return world.at - began
+
+
+def well(world: World) -> None:
+    """All that is broken is repaired, but nobody is told."""
+    world.heal()
+    world.loss, world.delay = 0.0, 0.02
+    for host in world.hosts.values():
+        host.frozen, host.balancer = False, True
+        if host.powered and host.guard is None:
+            host.start()
+        elif not host.powered and world.at >= host.due:
+            host.on()
+
+
+def trouble(world: World, rng: random.Random) -> str:
+    """One event of any kind, half of them the holder's; its name, for the trace."""
+    name = rng.choice(world.serving or world.voters) if rng.random() < 0.5 else rng.choice(world.voters)
+    host, others = world.hosts[name], [n for n in world.voters if n != name]
+    kind = rng.choice(
+        ["stall", "kill", "restart", "off", "cut", "deaf", "mute", "one way", "balancer", "loss", "delay"]
+    )
+    if kind == "stall":
+        host.frozen = host.guard is not None
+    elif kind in ("kill", "restart") and host.powered:
+        host.kill()
+        if kind == "restart":
+            host.start()
+    elif kind == "off":
+        host.off()
+        host.due = world.at + 3.0  # a boot takes longer than any vote lasts
+    elif kind == "cut":
+        world.partition(name + "".join(rng.sample(others, rng.randrange(len(others)))))
+    elif kind == "deaf":
+        world.deafen(name)
+    elif kind == "mute":
+        world.cut |= {(name, n) for n in others}
+    elif kind == "one way":
+        world.cut.add((name, rng.choice(others)))
+    elif kind == "balancer":
+        host.balancer = not host.balancer
+    elif kind == "loss":
+        world.loss = rng.choice([0.1, 0.3, 0.6])
+    elif kind == "delay":
+        world.delay = rng.choice([0.1, 0.3, 0.5])
+    return f"{kind} {name}"
+
+
+@pytest.mark.parametrize("count", [3, 5])
+@pytest.mark.parametrize("seed", range(12))
+def test_never_two_hosts_serve_whatever_happens(count: int, seed: int) -> None:
+    rng = random.Random(seed)
+    world = settled(count, seed)
+    check, holders = never_two(world), {"a"}
+    for _ in range(25):
+        for _ in range(rng.randrange(1, 4)):
+            world.trace.append(f"{world.at:.2f} ---- {trouble(world, rng)}")
+            world.run(rng.choice([STEP, 0.05, 0.2, 0.4, 0.6, 1.2]), check)
+        world.trace.append(f"{world.at:.2f} ---- well")
+        well(world)
+        world.run(rng.choice([0.1, 0.3, 1.0, 2.0]), check)
+        holders |= set(world.serving)
+    assert len(holders) > 1  # a world in which nothing moves proves nothing
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_calm_moves_nothing(count: int) -> None:
+    world = settled(count, loss=0.05)
+    moved: list[str] = []
+
+    def check() -> None:
+        if world.serving != ["a"]:
+            moved.append(f"{world.at:.2f}")
+
+    world.run(20.0, check)
+    assert moved == []
+
+
+@pytest.mark.parametrize("count", [3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_after_the_holder_s_power_off_another_serves_within_a_second(count: int, seed: int) -> None:
+    world = settled(count, seed)
+    world.hosts["a"].off()
+    assert seconds_until(world, lambda: bool(world.serving), 1.0) >= 0.3
+
+
+@pytest.mark.parametrize("strike", ["freeze", "kill"])
+@pytest.mark.parametrize("count", [3, 5])
+def test_after_the_holder_s_guard_stops_another_serves_within_two_seconds_and_keeps_it(count: int, strike: str) -> None:
+    world = settled(count)
+    if strike == "freeze":
+        world.hosts["a"].frozen = True
+    else:
+        world.hosts["a"].kill()
+    seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 2.0)
+    new = world.serving
+    if strike == "freeze":
+        world.hosts["a"].frozen = False
+    else:
+        world.hosts["a"].start()
+    world.run(5.0, never_two(world))
+    assert world.serving == new
+
+
+def test_a_stall_that_ends_in_time_moves_nothing() -> None:
+    world = settled(3)
+    for _ in range(5):
+        world.hosts["a"].frozen = True
+        world.run(0.25, never_two(world))
+        world.hosts["a"].frozen = False
+        world.run(1.0, never_two(world))
+        assert world.serving == ["a"]
+
+
+def test_a_holder_that_is_cut_off_stops_before_another_begins() -> None:
+    world = settled(3)
+    world.partition("a")
+    until = seconds_until(world, lambda: world.serving == [], 0.4)
+    assert until > 0.2
+    assert until + seconds_until(world, lambda: bool(world.serving), 1.0) < 1.2
+    assert world.serving != ["a"]
+
+
+@pytest.mark.parametrize("how", ["deaf", "mute"])
+def test_so_does_one_that_is_cut_off_one_way(how: str) -> None:
+    world = settled(3)
+    if how == "deaf":
+        world.deafen("a")
+    else:
+        world.cut |= {("a", "b"), ("a", "c")}
+    seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 2.5)
+    new = world.serving
+    world.heal()
+    world.run(5.0, never_two(world))
+    assert world.serving == new
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.2, 0.9])
+def test_after_all_guards_were_dead_the_votes_return_to_the_holder(apart: float) -> None:
+    world = settled(3)
+    for host in world.hosts.values():
+        host.kill()
+    world.run(3.0, never_two(world))
+    for name in "cba":
+        world.hosts[name].start()
+        world.run(apart, never_two(world))
+    seconds_until(world, lambda: bool(world.serving), 1.0)
+    assert world.serving == ["a"]
+    world.run(6.0, never_two(world))
+    assert world.serving == ["a"]
+
+
+def test_a_rolling_restart_of_all_guards_moves_nothing() -> None:
+    world = settled(3)
+    dark = 0.0
+    for name in "abc":
+        world.hosts[name].kill()
+        for _ in range(25):
+            world.step()
+            dark += STEP if world.serving != ["a"] else 0.0
+        world.hosts[name].start()
+        for _ in range(200):
+            world.step()
+            dark += STEP if world.serving != ["a"] else 0.0
+    assert world.serving == ["a"]
+    assert dark <= 0.2
+
+
+def test_while_a_voter_is_away_the_others_are_patient_with_one_another() -> None:
+    world = settled(3)
+    world.hosts["c"].off()
+    world.run(3.0, never_two(world))
+    assert world.serving == ["a"]
+    world.hosts["b"].frozen = True
+    world.run(1.0, never_two(world))
+    assert world.serving == ["a"]
+    world.hosts["b"].frozen = False
+    world.run(1.0, never_two(world))
+    assert world.serving == ["a"]
+
+
+def test_two_of_five_lost_at_once_and_a_third_later() -> None:
+    world = settled(5)
+    world.hosts["a"].off()
+    world.hosts["b"].off()
+    seconds_until(world, lambda: world.serving == ["c"], 1.5)
+    world.run(3.0, never_two(world))
+    world.hosts["e"].off()
+    world.run(3.0, never_two(world))
+    assert world.serving == []  # two of five are no majority
+
+
+def test_a_dead_load_balancer_gives_way_unless_all_are_dead() -> None:
+    world = settled(3)
+    for host in world.hosts.values():
+        host.balancer = False
+    world.run(3.0, never_two(world))
+    assert world.serving == ["a"]
+    world.hosts["c"].balancer = True
+    seconds_until(world, lambda: world.serving == ["c"], 1.0)
+
+
+def test_a_vote_that_cannot_be_remembered_is_not_given() -> None:
+    """It would be forgotten by a restart, and another host voted for while it stands."""
+    world = settled(3)
+    for host in world.hosts.values():
+        host.disk_full = True
+    world.hosts["a"].off()
+    world.run(2.0, never_two(world))
+    assert world.serving == []
+    for host in world.hosts.values():
+        host.disk_full = False
+    seconds_until(world, lambda: bool(world.serving), 1.0)

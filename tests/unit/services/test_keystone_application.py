@@ -1,0 +1,76 @@
+"""A database that does not answer is 503 to whoever asks Keystone, never a refusal."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import fournines.services
+
+FILE = Path(fournines.services.__file__).parent / "scripts/keystone_application.py"
+SPEC = importlib.util.spec_from_file_location("keystone_application", FILE)
+assert SPEC and SPEC.loader
+guard: Any = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(guard)
+
+
+class OperationalError(Exception):
+    pass
+
+
+class ProgrammingError(Exception):
+    pass
+
+
+def asked(status: str, error: Exception | None = None, *, raises: bool = False, disconnect: bool = False) -> Any:
+    """(status, headers, body) of an application that answers `status`, after `error` of its database."""
+
+    def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if error:
+            guard.failed(SimpleNamespace(original_exception=error, is_disconnect=disconnect))
+        if raises:
+            raise RuntimeError("as uWSGI would have it: 502")
+        start(status, [("X-Subject-Token", "t")])
+        return iter([b"one", b"two"])
+
+    seen: list[Any] = []
+    body = b"".join(guard.Guarded(application)({}, lambda *arguments: seen.extend(arguments)))
+    return seen[0], dict(seen[1]), body
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "500 Internal Server Error"])
+@pytest.mark.parametrize("error", [OperationalError("2013: lost connection"), OperationalError("1047: WSREP")])
+def test_a_refusal_after_a_failed_look_up_is_503(status: str, error: Exception) -> None:
+    said, headers, body = asked(status, error)
+    assert said == "503 Service Unavailable"
+    assert headers["Retry-After"] == "1"
+    assert b"try again" in body
+    assert int(headers["Content-Length"]) == len(body)
+
+
+def test_an_exception_after_a_failed_look_up_is_503() -> None:
+    assert asked("", OperationalError("gone"), raises=True)[0] == "503 Service Unavailable"
+    assert asked("", ProgrammingError("gone"), raises=True, disconnect=True)[0] == "503 Service Unavailable"
+    with pytest.raises(RuntimeError):
+        asked("", raises=True)
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden", "404 Not Found", "200 OK"])
+def test_a_refusal_by_right_stays_one(status: str) -> None:
+    assert asked(status) == (status, {"X-Subject-Token": "t"}, b"onetwo")
+    assert asked(status, ProgrammingError("a bug"))[0] == status
+
+
+def test_what_worked_on_a_second_attempt_is_left_alone() -> None:
+    assert asked("200 OK", OperationalError("stale connection"))[0] == "200 OK"
+    assert asked("201 Created", OperationalError("stale connection"))[0] == "201 Created"
+
+
+def test_one_request_says_nothing_of_the_next() -> None:
+    assert asked("403 Forbidden", OperationalError("gone"))[0].startswith("503")
+    assert asked("403 Forbidden")[0].startswith("403")
