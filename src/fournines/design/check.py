@@ -74,7 +74,8 @@ DESIGN_RULES = (
         addresses.partly_attached,
     ),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
-    Rule("firewall", "rules of the hosts' firewalls that cannot be loaded, or no firewall", firewall.options),
+    Rule("firewall-rules", "rules of the hosts' firewalls that nft would refuse", firewall.options, acceptable=False),
+    Rule("no-firewall", "hosts without a firewall", firewall.none),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )
 RULES = (*FILE_RULES, *DESIGN_RULES)

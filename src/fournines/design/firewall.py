@@ -25,6 +25,9 @@ def options(cloud: Cloud) -> Iterator[Flaw]:
             for written in listed(value):
                 if why := _wrong(written, only_ipv4=name == "operators"):
                     yield Flaw(path, "error", f"{written} is {why}", _WHY, "such as 198.51.100.7 or 198.51.100.0/24")
+
+
+def none(cloud: Cloud) -> Iterator[Flaw]:
     if not enabled(cloud):
         yield Flaw(
             (*_PATH, "enabled"),

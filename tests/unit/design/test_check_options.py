@@ -98,6 +98,6 @@ def test_what_is_added_to_the_firewalls_can_be_loaded(check: Check, options: str
     if not what:
         assert found == []
         return
-    assert [f.rule for f in found] == ["firewall"]
+    assert [f.rule for f in found] == ["no-firewall" if path == "enabled" else "firewall-rules"]
     assert found[0].path == f'services.firewall.options."firewall.nft".{path}'
     assert what in found[0].what
