@@ -19,6 +19,7 @@ from fournines.agent.guard.heartbeat import pair_name
 
 STEP, BEAT = 0.01, 0.05
 VIP = "198.18.0.100"
+ADDRESSES = {name: f"198.18.0.{ord(name)}" for name in "abcdefg"}
 
 
 def configuration(me: str, voters: str, candidates: str, others: str = "") -> guard_config.Config:

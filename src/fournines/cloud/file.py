@@ -42,7 +42,8 @@ def inspect(path: str | Path, catalogue: Catalogue) -> tuple[Cloud | None, list[
     data, places, problems = parse(_text(path), str(path))
     if data is None and problems:
         return None, problems
-    problems += broken_lines(data, places)
+    data, found = broken_lines(data, places)
+    problems += found
     written, found = validate(data, places)
     problems += found
     cloud = None

@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from fournines.cloud.source import Path, Places
+from fournines.cloud.validate import without
 from fournines.errors import Problem
 
 #: Prose, which stands in no such file: reasons may be as long as they like.
 _PROSE = ("accept",)
 
 
-def broken_lines(data: Any, places: Places) -> list[Problem]:
-    return [
-        places.problem(path, f"this has {_named(text)}", "write it on one line, in quotes", key=key)
-        for path, text, key in _texts(data, ())
-        if not text.isprintable() and not (path[0] in _PROSE and not key)
-    ]
+def broken_lines(data: Any, places: Places) -> tuple[Any, list[Problem]]:
+    """`data` without the entries whose keys or texts have them, and what is wrong."""
+    problems: list[Problem] = []
+    gone: list[Path] = []
+    for path, text, key in list(_texts(data, ())):
+        if not text.isprintable() and not (path[0] in _PROSE and not key):
+            next = "write it on one line, in quotes"
+            problems.append(places.problem(path, f"this has {_named(text)}", next, key=key))
+            if not any(path[: len(p)] == p for p in gone):
+                gone.append(path)
+                data = without(data, path)
+    return data, problems
 
 
 def _texts(data: Any, path: Path) -> Iterator[tuple[Path, str, bool]]:

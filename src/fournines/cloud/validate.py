@@ -43,7 +43,7 @@ def validate(data: Any, places: Places) -> tuple[CloudFile | None, list[Problem]
                 if path not in taken_out:
                     problems.append(_problem(detail, path, places))
                 taken_out.update(path[:n] for n in range(1, len(path) + 1))
-                data = _without(data, path)
+                data = without(data, path)
 
 
 def _steps(detail: ErrorDetails) -> Path:
@@ -51,14 +51,14 @@ def _steps(detail: ErrorDetails) -> Path:
     return tuple(s for s in detail["loc"] if s != "[key]")
 
 
-def _without(data: Any, path: Path) -> Any:
+def without(data: Any, path: Path) -> Any:
     """`data` without the entry at `path`; a missing one gets its stand-in, or takes what requires it along (None)."""
     head, rest = path[0], path[1:]
     if not isinstance(data, dict):
         return None  # a list with a hole means something else, and a short form has no entries
     copy = cast(dict[str | int, Any], data).copy()
     if head in copy:
-        child = _without(copy[head], rest) if rest else None
+        child = without(copy[head], rest) if rest else None
         if child is None:
             del copy[head]
         else:

@@ -14,6 +14,7 @@ from fournines.design.finding import Flaw, listed
 from fournines.services import registry
 from fournines.services.capabilities import AliasesSections, NamesSections
 from fournines.services.options import Known, known, match, misfit
+from fournines.timing.resolve import resolve
 
 _WHY = "nothing would read it: the setting would be written and have no effect"
 #: What no section, option or line can hold in any of the files.
@@ -91,7 +92,8 @@ class _File:
         self.service = service
         self.known = catalogue[file]
         kind = registry().get(service)
-        own = kind.sections(cloud, file) if isinstance(kind, NamesSections) else None
+        # With timers that cannot be used, what is written cannot be told.
+        own = kind.sections(cloud, file) if isinstance(kind, NamesSections) and not resolve(cloud)[1] else None
         self.present = None if own is None else frozenset(own)
         self.aliases: Mapping[str, str] = kind.aliases.get(file, {}) if isinstance(kind, AliasesSections) else {}
 

@@ -119,23 +119,28 @@ class World:
         self.names = names
         self.agents = {n: Agent(n) for n in names}
         self.cut: frozenset[str] = frozenset()
+        self.one_way: frozenset[tuple[str, str]] = frozenset()  # from, to
+        self.deposed: set[str] = set()
         self.heard = {n: {m: (0, node()) for m in names if m != n} for n in names}
+        self.confirmed = {n: {m: 0 for m in names if m != n} for n in names}
         self.now = 0
 
     def linked(self, one: str, other: str) -> bool:
-        return (one in self.cut) == (other in self.cut)
+        """What `other` says reaches `one`."""
+        return (one in self.cut) == (other in self.cut) and (other, one) not in self.one_way
 
     def tick(self) -> None:
         said: dict[str, Node] = {}
         for n, agent in self.agents.items():
             recent = {m: report for m, (at, report) in self.heard[n].items() if self.now - at <= PATIENCE}
             mine = Node(agent.health, "u", agent.row, agent.claim)
-            said[n] = replace(mine, sees=able({**recent, n: mine}))
+            here = self.seen(n, {**recent, n: mine})
+            deaf = 2 * here.reached + (agent.row.host == n) <= len(here.view)
+            self.deposed = self.deposed | {n} if deaf or (n in self.deposed and here.unheard) else self.deposed - {n}
+            said[n] = replace(mine, sees=able({**recent, n: mine}), deaf=deaf)
         for n, agent in self.agents.items():
             recent = {m: report for m, (at, report) in self.heard[n].items() if self.now - at <= PATIENCE}
-            confirmed = frozenset(m for m, (at, _) in self.heard[n].items() if self.now - at <= PATIENCE // 2)
-            view = frozenset(self.names)
-            decision = decide(Seen(n, self.names, view, {**recent, n: said[n]}, confirmed))
+            decision = decide(self.seen(n, {**recent, n: said[n]}))
             agent.acting, agent.claim = decision.acting, decision.claim
         self.commit()
         self.now += 1
@@ -143,11 +148,18 @@ class World:
             for m in self.names:
                 if m != n and self.linked(n, m):
                     self.heard[n][m] = (self.now, said[m])
+                    if self.linked(m, n):
+                        self.confirmed[n][m] = self.now
+
+    def seen(self, name: str, nodes: dict[str, Node]) -> Seen:
+        """A heartbeat is confirmed by an answer, which takes both ways."""
+        confirmed = frozenset(m for m, at in self.confirmed[name].items() if self.now - at <= PATIENCE // 2)
+        return Seen(name, self.names, frozenset(self.names), nodes, confirmed, name in self.deposed)
 
     def commit(self) -> None:
         """Galera orders the claims of the side that has a majority; the others cannot commit."""
         for n in self.names:
-            side = [m for m in self.names if self.linked(n, m)]
+            side = [m for m in self.names if self.linked(n, m) and self.linked(m, n)]
             agent = self.agents[n]
             if agent.claim == agent.row.epoch + 1 and 2 * len(side) > len(self.names):
                 for m in side:
@@ -206,6 +218,55 @@ def test_isolation_leaves_a_pause_between_two_writers() -> None:
     assert [] in history
     assert history[-1] == ["b"]
     assert all(len(h) <= 1 for h in history)
+
+
+def deafen(name: str) -> frozenset[tuple[str, str]]:
+    """It sends, and does not hear."""
+    return frozenset((n, name) for n in ORDER if n != name)
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_writer_that_does_not_hear_says_so_and_another_acts(name: str) -> None:
+    """Its own word is still heard, and once kept everybody from taking over until Galera gave it up."""
+    world = World(ORDER)
+    for agent in world.agents.values():
+        agent.row = Row(name, 3)
+    for _ in range(3):
+        world.tick()
+    assert world.acting() == [name]
+    world.one_way = deafen(name)
+    history: list[list[str]] = []
+    for _ in range(4 * PATIENCE):
+        world.tick()
+        history.append(world.acting())
+    assert all(len(h) <= 1 for h in history)
+    assert [] in history
+    assert history[-1] and history[-1] != [name]
+    world.one_way = frozenset()
+    for _ in range(2 * PATIENCE):
+        world.tick()
+        assert len(world.acting()) <= 1
+    assert world.acting() == history[-1]
+
+
+def test_every_history_with_cuts_in_one_direction_has_one_writer_but_for_a_moment() -> None:
+    rng = random.Random(7)
+    pairs = [(a, b) for a in ORDER for b in ORDER if a != b]
+    moments = 0
+    for _ in range(300):
+        world = World(ORDER)
+        overlap = 0
+        for _ in range(60):
+            if rng.random() < 0.15:
+                choices = [frozenset[tuple[str, str]](), deafen(rng.choice(ORDER)), frozenset(rng.sample(pairs, 2))]
+                world.one_way = rng.choice(choices)
+            if rng.random() < 0.1:
+                world.agents[rng.choice(ORDER)].health = rng.choice([Health.GOOD, Health.GOOD, Health.SLOW])
+            world.tick()
+            overlap = overlap + 1 if len(world.acting()) > 1 else 0
+            moments += bool(world.acting())
+            assert overlap <= PATIENCE, world.acting()
+    assert moments > 300 * 30  # somebody acts most of the time
 
 
 def test_nodes_survive_the_wire_and_what_another_release_adds() -> None:

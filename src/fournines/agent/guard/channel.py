@@ -1,8 +1,9 @@
 """What guard and observer of one host tell each other: datagrams between two root-only sockets, never waited for.
 
-Guard to observer: a JSON document, then for each peer whose observer has said something new NUL, "NAME HEARD ECHOED",
-NUL, that; HEARD is when it came, ECHOED when this host sent the heartbeat that it answered (`clock.now()`, or -inf).
-Observer to guard: a JSON document of what this host's guard must know, NUL, and what the peers' observers are to have.
+Each part of a datagram follows its length in 4 bytes. Guard to observer: a JSON document, then for each peer whose
+observer has said something new "NAME HEARD ECHOED", and that; HEARD is when it came, ECHOED when this host sent the
+heartbeat that it answered (`clock.now()`, or -inf). Observer to guard: a JSON document of what this host's guard must
+know, and what the peers' observers are to have.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ RUN = Path("/run/fournines")
 GUARD = RUN / "guard.sock"
 OBSERVER = RUN / "observer.sock"
 _LARGEST = 1 << 16
+_LENGTH = struct.Struct("!I")
 
 
 def bind(path: Path) -> socket.socket:
@@ -34,7 +37,8 @@ def bind(path: Path) -> socket.socket:
 
 def send(by: socket.socket, to: Path, document: Mapping[str, Any], *more: bytes) -> bool:
     """False: the other one is not there, or does not keep up."""
-    packed = b"\0".join((json.dumps(document, separators=(",", ":")).encode(), *more))
+    parts = (json.dumps(document, separators=(",", ":")).encode(), *more)
+    packed = b"".join(_LENGTH.pack(len(part)) + part for part in parts)
     try:
         by.sendto(packed, str(to))
     except OSError:
@@ -48,8 +52,18 @@ def receive(by: socket.socket) -> tuple[dict[str, Any], list[bytes]] | None:
         packed = by.recv(_LARGEST)
     except BlockingIOError:
         return None
-    document, *more = packed.split(b"\0")
+    document, *more = _parts(packed)
     said: Any = json.loads(document)
     if not isinstance(said, dict):
         raise ValueError("not a document")
     return cast("dict[str, Any]", said), more
+
+
+def _parts(packed: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    while packed:
+        if len(packed) < _LENGTH.size or len(packed) < (end := _LENGTH.size + _LENGTH.unpack_from(packed)[0]):
+            raise ValueError("cut short")
+        found.append(packed[_LENGTH.size : end])
+        packed = packed[end:]
+    return found or [b""]

@@ -20,7 +20,7 @@ from . import daemons, openstack, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
-from .peers import NEVER, Peers
+from .peers import NEVER, Peers, packed
 from .server import SOCKET, Answer, serve_http, serve_start
 from .tickle import REFUSED, Tickle
 
@@ -122,12 +122,12 @@ class Observer:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
         if self.config.rabbitmq:
             body["brokers"] = daemons.brokers_seen(self.found, at)
-        if not self._held:
-            return _packed(body)
-        body["vips"] = True
-        room = self.peers.guard.get("room", 0) - len(_packed({**body, "clients": ""}))
-        body["clients"] = self.tickle.say(Roster.fitting(room))
-        return _packed(body)
+        room = self.peers.guard.get("room", 0)
+        if self._held:
+            body["vips"] = True
+            body["clients"] = ""
+            body["clients"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
+        return packed(body, room)
 
     def _follow_writer(self, haproxy: Haproxy) -> None:
         """The load balancer hears of another writer now, not at its next check."""
@@ -326,7 +326,3 @@ async def forever(part: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("goes on after an error")
             await asyncio.sleep(AGAIN)
-
-
-def _packed(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode()

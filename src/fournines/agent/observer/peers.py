@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
+import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
+
+log = logging.getLogger(__name__)
 
 NEVER = float("-inf")
 #: Seconds for which a peer's observer may say nothing while its host's kernel answers: an observer or a guard that was
@@ -12,6 +16,25 @@ NEVER = float("-inf")
 OBSERVER_RETURNS = 2.0
 #: Seconds after its start for which a guard may not have met its peers yet.
 ACQUAINTANCE = 1.0
+#: Bytes of one body, decompressed.
+LARGEST = 1 << 16
+
+
+def packed(body: Mapping[str, Any], room: int | None = None) -> bytes:
+    """As peers' observers read it; compressed where it would not fit in `room` bytes: a report of seven members that
+    have lost their Primary component does not."""
+    plain = json.dumps(body, separators=(",", ":")).encode()
+    return plain if room is None or len(plain) <= room else zlib.compress(plain, 9)
+
+
+def unpacked(said: bytes) -> dict[str, Any]:
+    """ValueError or zlib.error when it is not one."""
+    if not said.startswith(b"{"):
+        said = zlib.decompressobj().decompress(said, LARGEST)
+    body: Any = json.loads(said)
+    if not isinstance(body, dict):
+        raise ValueError("not a document")
+    return cast("dict[str, Any]", body)
 
 
 class Peers:
@@ -49,8 +72,12 @@ class Peers:
         fresh: list[str] = []
         for head, body in zip(bodies[::2], bodies[1::2], strict=False):
             name, heard, echoed = head.decode().split(" ")
-            parsed = json.loads(body)
-            if name in self._bodies and isinstance(parsed, dict):
+            try:
+                parsed = unpacked(body)
+            except (ValueError, RecursionError, zlib.error) as error:
+                log.warning("what the observer of %s says cannot be read: %s", name, error)
+                continue
+            if name in self._bodies:
                 self._bodies[name] = parsed
                 self._said[name], self._answered[name] = float(heard), float(echoed)
                 fresh.append(name)
