@@ -48,6 +48,7 @@ PROGRAMS = {
     # The image is of a cloud without a witness: what is verified is the unit.
     "/fournines-arbitrator.service": "install -m 755 /dev/null /usr/bin/garbd;"
     " systemd-analyze verify --man=no --recursive-errors=no PATH",
+    "/firewall.nft": "nft -c -f PATH",
     "/nova-hosts": "python3 -m py_compile PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{

@@ -14,6 +14,7 @@ from fournines.design import (
     addresses,
     certificates,
     encryption,
+    firewall,
     options,
     placement,
     quorum,
@@ -75,6 +76,8 @@ DESIGN_RULES = (
     ),
     Rule("network-overlap", "networks of a region that overlap", addresses.network_overlap, acceptable=False),
     Rule("not-encrypted", "services inside that take connections without TLS", encryption.not_required),
+    Rule("firewall-rules", "rules of the hosts' firewalls that nft would refuse", firewall.options, acceptable=False),
+    Rule("no-firewall", "hosts without a firewall", firewall.none),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )
 RULES = (*FILE_RULES, *DESIGN_RULES)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fournines.engine.transport import Completed, Done
 from fournines.errors import HostError, LockedError
 from fournines.plan.actions import PENDING, PENDING_FACT
-from fournines.services.resource import Fact, Put, Step
+from fournines.services.resource import Fact, MakeDirectory, Put, Step
 
 
 @dataclass
@@ -52,6 +52,10 @@ class FakeHost:
             self.before_step(self, step)
             if isinstance(step, Put):
                 self.files[step.path] = step.content, step.mode
+                yield Done(0, "")
+                continue
+            if isinstance(step, MakeDirectory):
+                self.directories.add(step.path)
                 yield Done(0, "")
                 continue
             ended = self._script(step.script)
@@ -98,8 +102,6 @@ class FakeHost:
             case "rm":
                 for name in names:
                     self.files.pop(name, None)
-            case "install":
-                self.directories.add(names[-1])
             case "rmdir":
                 self.directories.discard(names[-1])
             case _:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 from fournines.engine.transport import Done
-from fournines.services.resource import Put, Step
+from fournines.services.resource import MakeDirectory, Put, Run, Step
 
 SCRIPT = resources.files("fournines.engine").joinpath("scripts/perform.sh").read_text()
 HEADER = "fournines-perform"
@@ -16,7 +16,10 @@ def request(steps: Sequence[Step], *, keep_going: bool) -> bytes:
     """stdin of the script. Contents and secrets travel here, never on a command line."""
     parts = [b"continue\n" if keep_going else b"stop\n"]
     for step in steps:
-        if isinstance(step, Put):
+        if isinstance(step, MakeDirectory):
+            path = step.path.encode()
+            parts += [f"dir {step.mode:o} {step.owner} {step.group} {len(path)}\n".encode(), path]
+        elif isinstance(step, Put):
             path = step.path.encode()
             head = f"put {step.mode:o} {step.owner} {step.group} {len(path)} {len(step.content)}\n"
             parts += [head.encode(), path, step.content]
@@ -34,4 +37,4 @@ def done(record: str) -> Done:
 
 def allowance(step: Step) -> float:
     """Seconds within which the host must report the end of `step`: its own timeout, and what ending it may take."""
-    return (60.0 if isinstance(step, Put) else step.timeout) + 30.0
+    return (step.timeout if isinstance(step, Run) else 60.0) + 30.0

@@ -10,7 +10,7 @@ from typing import Any
 from fournines.errors import PlanError
 from fournines.plan.actions import Recorded
 from fournines.plan.model import Change, Plan, Stage
-from fournines.services.resource import Fact, Put, Run, Step
+from fournines.services.resource import Fact, MakeDirectory, Put, Run, Step
 from fournines.services.service import Check
 
 FORMAT = 1
@@ -112,6 +112,8 @@ def _load_stage(raw: Mapping[str, Any], steps: list[Step]) -> Stage:
 def _dump_step(step: Step) -> dict[str, Any]:
     if isinstance(step, Run):
         return {"run": step.script, "timeout": step.timeout, "stdin": step.stdin}
+    if isinstance(step, MakeDirectory):
+        return {"directory": step.path, "mode": step.mode, "owner": step.owner, "group": step.group}
     content = base64.b64encode(step.content).decode()
     return {"put": step.path, "mode": step.mode, "owner": step.owner, "group": step.group, "content": content}
 
@@ -119,4 +121,6 @@ def _dump_step(step: Step) -> dict[str, Any]:
 def _load_step(raw: Mapping[str, Any]) -> Step:
     if "run" in raw:
         return Run(raw["run"], raw["timeout"], raw["stdin"])
+    if "directory" in raw:
+        return MakeDirectory(raw["directory"], raw["mode"], raw["owner"], raw["group"])
     return Put(raw["put"], base64.b64decode(raw["content"]), raw["mode"], raw["owner"], raw["group"])

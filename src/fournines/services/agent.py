@@ -52,8 +52,8 @@ class Agent(Service):
     #: The guard on those hosts alone that `guards` names.
     units: ClassVar[tuple[str, ...]] = (OBSERVER, GUARD)
     ports: ClassVar[tuple[Port, ...]] = (
-        Port(HTTP_PORT, "tcp", "every host", "the writer check of the load balancers"),
-        Port(HEARTBEAT_PORT, "udp", "its own members", "heartbeats of the guards"),
+        Port(HTTP_PORT, "tcp", "the load balancers", "the writer check of the load balancers"),
+        Port(HEARTBEAT_PORT, "udp", "the guards", "heartbeats of the guards"),
     )
     #: What `prove` writes to: apart from what the cloud itself needs.
     databases: ClassVar[tuple[str, ...]] = ("probe",)

@@ -29,6 +29,13 @@ class UsesMessaging(Protocol):
 
 
 @runtime_checkable
+class ServesTopics(Protocol):
+    """Vhost -> topics of oslo.messaging on which its servers alone listen: computes may send to them, and not read."""
+
+    topics: ClassVar[Mapping[str, tuple[str, ...]]]
+
+
+@runtime_checkable
 class UsesCoordination(Protocol):
     """Valkey gives each of these an account; the password is secret `NAME.valkey`."""
 
@@ -74,7 +81,8 @@ class CatalogueEntry:
 
 @dataclass(frozen=True)
 class Account:
-    """A service's user in Keystone; the password is secret `NAME.keystone`.
+    """A service's user in Keystone; the password is secret `NAME.keystone`. `admin` is for those whom 2025.1's policies
+    let do their work with nothing less (docs/security.md).
 
     It has `roles` on the project `service` of the default domain; in another domain, on all of that one.
     """
@@ -102,6 +110,15 @@ class Registers(Protocol):
     def registration(self, cloud: Cloud, region: Region) -> Registration: ...
 
 
+#: Who comes: hosts of the region that are described so, or those that carry one of the named services; (): nobody.
+#: `the guards`: those of `guards`, and only they are reached. `its network`: whoever is on the port's network.
+Source = (
+    Literal["every host", "its own members", "the load balancers", "the guards", "its network", "anyone"]
+    | Literal["database clients", "coordination clients"]
+    | tuple[str, ...]
+)
+
+
 @dataclass(frozen=True)
 class Frontend:
     """One port of the load balancer, on the internal VIP and, when `public`, with TLS on the public one (there on
@@ -114,6 +131,7 @@ class Frontend:
     asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
     encrypts: its backends speak TLS, where the cloud does inside.
+    source: who reaches it on the internal VIP; the public one is anyone's.
     """
 
     name: str
@@ -127,6 +145,7 @@ class Frontend:
     inter: float = 0.0
     repeatable: str = ""
     encrypts: bool = False
+    source: Source = "every host"
     body: int = 0
     issues_tokens: bool = False
     behind_proxy: bool = False
@@ -187,21 +206,24 @@ class Replicated(Protocol):
 
 @dataclass(frozen=True)
 class Port:
-    """What a host with the service must be reachable at on network `management`, beside its frontends' backends.
+    """What a host with the service listens on, beside its frontends' backends, and who is let in: for the firewall and
+    the architecture document.
 
-    number: 0 where the protocol has none. source: who comes, "every host", "its own members" or "the load balancers".
+    number: the first of them, 0 where the protocol has none. last: of a range. network: of the region; a host that is
+    not attached to it is reached on `management`. always: something listens there whenever the service runs.
     """
 
     number: int
     protocol: Literal["tcp", "udp", "vrrp"]
-    source: Literal["every host", "its own members", "the load balancers"]
+    source: Source
     what: str
+    network: str = "management"
+    last: int = 0
+    always: bool = True
 
 
 @runtime_checkable
 class Listens(Protocol):
-    """For the firewall table of the architecture document."""
-
     ports: ClassVar[tuple[Port, ...]]
 
 

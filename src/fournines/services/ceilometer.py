@@ -58,6 +58,7 @@ class Ceilometer(Service):
     component: ClassVar[Component] = "full"
     needs: ClassVar[tuple[str, ...]] = ("gnocchi", "rabbitmq", "valkey")
     units: ClassVar[tuple[str, ...]] = (CENTRAL.unit, NOTIFICATION.unit)
+    topics: ClassVar[Mapping[str, tuple[str, ...]]] = {openstack.NOTIFICATIONS: ("notifications",)}
     vhosts: ClassVar[tuple[str, ...]] = (openstack.NOTIFICATIONS,)
     coordination: ClassVar[tuple[str, ...]] = ("ceilometer",)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"ceilometer.conf": ("ceilometer", "ceilometer-auth")}

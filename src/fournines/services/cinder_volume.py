@@ -24,8 +24,8 @@ from typing import Any, ClassVar, Literal, cast
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
-from fournines.services import cinder, lease, openstack, units
-from fournines.services.capabilities import Single
+from fournines.services import cinder, lease, openstack, sandbox, units
+from fournines.services.capabilities import Port, Single
 from fournines.services.options import operators
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource, Unit
@@ -70,6 +70,9 @@ class CinderVolume(Service):
     component: ClassVar[Component] = "compute"
     needs: ClassVar[tuple[str, ...]] = ("cinder",)
     units: ClassVar[tuple[str, ...]] = (cinder.VOLUME_UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(3260, "tcp", ("nova_compute", "cinder_volume"), "iSCSI: back ends of its own", "storage", always=False),
+    )
     databases: ClassVar[tuple[str, ...]] = (lease.DATABASE,)
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {FILE: ("cinder",)}
 
@@ -177,6 +180,7 @@ def _daemon(cloud: Cloud, kind: Kind) -> units.Daemon:
         description="OpenStack Cinder volume",
         user="cinder",
         command=f"/usr/bin/cinder-volume --config-file {cinder.CONFIG} --config-file /etc/cinder/{name}.conf",
+        sandbox=sandbox.by_sudo("attaches volumes, and drives many back ends' tools, as root"),
     )
 
 

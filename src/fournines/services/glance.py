@@ -14,7 +14,16 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
 from fournines.services import endpoints, openstack, quoting, tls, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration, Single
+from fournines.services.capabilities import (
+    UWSGI,
+    Account,
+    CatalogueEntry,
+    Frontend,
+    Function,
+    Port,
+    Registration,
+    Single,
+)
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -27,7 +36,7 @@ SWIFT_ACCOUNT = "/etc/glance/glance-swift.conf"
 SWIFT_REFERENCE = "internal"
 CONTAINER = "glance"
 MAKE_CONTAINER = "/usr/lib/fournines/glance-container"
-MADE = "/var/lib/glance/.container"
+MADE = "/var/lib/fournines/glance-container"  # in a directory that root alone writes to
 IMAGES = "/var/lib/glance/images"
 MOUNT = "var-lib-glance-images.mount"
 CEPH = "/etc/ceph/ceph.conf"
@@ -69,6 +78,9 @@ class Glance(Service):
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit,)
     databases: ClassVar[tuple[str, ...]] = ("glance",)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(API.port, "tcp", "its own members", "an import that another node has begun"),
+    )
     guarded: ClassVar[tuple[Safeguard, ...]] = (
         *openstack.guards("glance-api.conf"),
         *openstack.each_host("glance-api.conf", "DEFAULT", "worker_self_reference_url", "bind_host"),
@@ -155,7 +167,7 @@ class Glance(Service):
         return ()
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
-        account = Account("glance", roles=("admin", "service", "swiftoperator"))
+        account = Account("glance", roles=("service", "reader", "swiftoperator"))
         return Registration((CatalogueEntry("image", "glance", API.port),), (account,))
 
 

@@ -141,7 +141,7 @@ class Gnocchi(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Counts what waits in Valkey, and who works on it.
-        yield from units.answers(cloud, host, API, CONFIG, "/v1/status?details=False")
+        yield from units.answers(cloud, host, API, CONFIG, "/v1/archive_policy")
         yield units.runs(host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
@@ -149,7 +149,7 @@ class Gnocchi(Service):
         return (replace(units.frontend(cloud, API), body=64 * 1024 * 1024),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
-        account = Account("gnocchi", roles=("admin", "service", "swiftoperator"))
+        account = Account("gnocchi", roles=("service", "swiftoperator"))
         return Registration((CatalogueEntry("metric", "gnocchi", API.port),), (account,))
 
 

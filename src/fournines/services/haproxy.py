@@ -194,7 +194,7 @@ class Haproxy(Service):
             fatal=True,
         ),
     )
-    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "every host", "health and metrics"),)
+    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),)
 
     def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
         """Ours, and those of the operator's own that are whole: they listen, or something of theirs leads there."""

@@ -1,8 +1,9 @@
 """Horizon under uWSGI on every controller, all of them serving behind HAProxy, with TLS at the public VIP's port 443.
 
-Sessions are rows in the database, read through memcached: each node knows every session, and a controller or a
-memcached that goes away logs nobody out. The nodes share the key that signs cookies. The health check asks the
-application without rendering a page: a login page, asked for four times a second by three load balancers, is a core.
+Sessions are rows in the database: each node knows every session, and a controller that goes away logs nobody out.
+Horizon keeps objects in them, so they are pickled; Django signs each row and unpickles none whose signature is wrong,
+which it would not do of a memcached's. The nodes share the key that signs. The health check asks the application
+without rendering a page: a login page, asked for four times a second by three load balancers, is a core.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, mariadb, memcached, tls, units
+from fournines.services import endpoints, mariadb, sandbox, tls, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -36,6 +37,7 @@ API = units.Wsgi(
     port=PORT,
     application={"wsgi-file": APPLICATION, "static-map": f"/static={STATIC}"},
     threads=8,  # each page waits for several APIs
+    sandbox=sandbox.service("horizon", "/var/lib/openstack-dashboard"),
 )
 CLEAR = units.Round(
     name="horizon-sessions",
@@ -90,7 +92,7 @@ class Horizon(Service):
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{API.unit}",)
-        for package in ("openstack-dashboard", "python3-pymemcache", "python3-pymysql"):
+        for package in ("openstack-dashboard", "python3-pymysql"):
             yield Package(package)
         if "heat" in cloud.components:
             yield Package("python3-heat-dashboard")
@@ -146,9 +148,10 @@ def _settings(cloud: Cloud, host: Host) -> str:
         "CSRF_COOKIE_SECURE": True,
         "SESSION_COOKIE_SECURE": True,
         "SESSION_COOKIE_HTTPONLY": True,
-        "SESSION_ENGINE": "django.contrib.sessions.backends.cached_db",
+        "SESSION_ENGINE": "django.contrib.sessions.backends.db",
         "DATABASES": {"default": _database(cloud, region)},
-        "CACHES": {"default": _cache(cloud, region)},
+        # A process's own: Django unpickles what it finds in a memcached.
+        "CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
     }
     theirs = cloud.options("horizon", "local_settings.py").get("", {})
     lines = (f"{name} = {value!r}\n" for name, value in (settings | dict(theirs)).items())
@@ -173,23 +176,4 @@ def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
         "PASSWORD": cloud.secrets.get("horizon.database"),
         "CONN_MAX_AGE": 0,  # a connection that outlives its request may be one through a dead load balancer
         "OPTIONS": options,
-    }
-
-
-def _cache(cloud: Cloud, region: Region) -> dict[str, Any]:
-    t = timers(cloud)
-    return {
-        "BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache",
-        "LOCATION": memcached.servers(cloud, region.name).split(","),
-        # One that is gone is not asked again for a while, and its keys go to the others.
-        "OPTIONS": {
-            "connect_timeout": t.memcache_socket_timeout,
-            "timeout": t.memcache_socket_timeout,
-            "retry_attempts": 1,
-            "dead_timeout": t.memcache_dead_retry,
-            "ignore_exc": True,
-            "no_delay": True,
-            "use_pooling": True,
-            "max_pool_size": API.threads,
-        },
     }

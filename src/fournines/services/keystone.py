@@ -13,6 +13,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import Any, ClassVar
 
@@ -37,6 +38,9 @@ PORT = endpoints.KEYSTONE_PORT
 CONFIG = "/etc/keystone/keystone.conf"
 KEYS = "/etc/keystone/fernet-keys"
 CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
+CACHE_KEY = "/etc/keystone/cache.key"
+#: Where Keystone's API finds it, and `keystone-manage`, whatever the version of Python.
+CACHE_PROXY = "/usr/lib/python3/dist-packages/fournines_cache.py"
 APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
@@ -153,6 +157,15 @@ class Keystone(Service):
         yield openstack.config_file(
             cloud, self.name, CONFIG, _config(cloud, region), group="keystone", units=self.units
         )
+        yield File(
+            CACHE_KEY,
+            cloud.secrets.get("keystone.cache", fernet.new_key) + "\n",
+            mode=0o640,
+            group="keystone",
+            secret=True,
+            triggers=(f"restart:{UNIT}",),
+        )
+        yield File(CACHE_PROXY, _cache_proxy(), triggers=(f"restart:{UNIT}",))
         yield from key_files(cloud, KEYS, fernet.keys(cloud).files)
         yield from key_files(cloud, CREDENTIAL_KEYS, fernet.credential_keys(cloud))
         yield File(AUTH_REQUEST, _auth_request(cloud), mode=0o600, secret=True)
@@ -188,6 +201,11 @@ class Keystone(Service):
         # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
         frontend = units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }")
         return (replace(frontend, body=LARGEST_REQUEST, issues_tokens=True),)
+
+
+@cache
+def _cache_proxy() -> str:
+    return "# Managed by fournines.\n" + files("fournines.programs").joinpath("fournines_cache.py").read_text()
 
 
 def key_files(cloud: Cloud, directory: str, keys: dict[int, str]) -> Iterable[Resource]:
@@ -232,7 +250,9 @@ def _config(cloud: Cloud, region: Region) -> Sections:
         "cache": {
             "enabled": True,
             "backend": "oslo_cache.memcache_pool",
+            # Shared: what is revoked through one node is forgotten by all. Sealed: others might write there.
             "memcache_servers": memcached.servers(cloud, region.name),
+            "proxies": "fournines_cache.Sealed",
             "memcache_socket_timeout": t.memcache_socket_timeout,
             "memcache_dead_retry": math.ceil(t.memcache_dead_retry),
             "memcache_pool_connection_get_timeout": 2,

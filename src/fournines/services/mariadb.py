@@ -160,8 +160,8 @@ class Mariadb(Service):
     )
     ports: ClassVar[tuple[Port, ...]] = (
         Port(4567, "tcp", "its own members", "Galera replication"),
-        Port(4568, "tcp", "its own members", "Galera incremental state transfer"),
-        Port(4444, "tcp", "its own members", "Galera state transfer"),
+        Port(4568, "tcp", "its own members", "Galera incremental state transfer", always=False),
+        Port(4444, "tcp", "its own members", "Galera state transfer", always=False),
     )
 
     def failover(self, cloud: Cloud) -> float:
@@ -208,6 +208,7 @@ class Mariadb(Service):
                 check="/database/writer" if agent else "",
                 check_port=9200 if agent else 0,
                 standby=not agent,
+                source="database clients",
                 settings={
                     "timeout client": idle,
                     "timeout server": idle,

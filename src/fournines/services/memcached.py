@@ -21,6 +21,8 @@ from fournines.services.service import Check, HaPattern, Service
 
 UNIT = "memcached.service"
 PORT = 11211
+#: Where what need not be shared is kept: nobody on the network reads or writes it.
+LOCAL = "127.0.0.1"
 
 
 class Memcached(Service):
@@ -56,12 +58,12 @@ class Memcached(Service):
             "memcached.conf", "", "-c", below(1024), "services wait for a connection to the cache", "at least 1024"
         ),
     )
-    ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", "every host", "cache"),)
+    ports: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", ("keystone",), "cache of the Keystones"),)
     dispensable: ClassVar[str] = "a cache: without it every request reads the database"
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
-        settings = {"-l": host.address, "-p": PORT, "-U": 0, "-u": "memcache", "-m": 256, "-c": 8192}
+        settings = {"-l": f"{LOCAL},{host.address}", "-p": PORT, "-U": 0, "-u": "memcache", "-m": 256, "-c": 8192}
         yield Package("memcached")
         yield File(
             "/etc/memcached.conf",

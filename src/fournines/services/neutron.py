@@ -81,6 +81,9 @@ class Neutron(Service):
     units: ClassVar[tuple[str, ...]] = (API.unit, RPC.unit, PERIODIC.unit)
     databases: ClassVar[tuple[str, ...]] = ("neutron",)
     vhosts: ClassVar[tuple[str, ...]] = ("neutron",)
+    topics: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "neutron": ("q-plugin", "q-l3-plugin", "q-reports-plugin", "q-server-resource-versions")
+    }
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "neutron.conf": ("neutron", "neutron.db", "neutron.extensions", "neutron.agent", "nova.auth", "placement.auth"),
         "ml2_conf.ini": ("neutron.ml2",),
@@ -216,7 +219,7 @@ def agent(cloud: Cloud, host: Host) -> Sections:
         },
     }
     return openstack.merged(
-        {"DEFAULT": {"use_stderr": True}}, openstack.messaging(cloud, cloud.region_of(host), "neutron"), sections
+        {"DEFAULT": {"use_stderr": True}}, openstack.messaging(cloud, cloud.region_of(host), "neutron", host), sections
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import neutron, nova, openstack, tls, units
+from fournines.services import neutron, nova, openstack, sandbox, tls, units
 from fournines.services.capabilities import Function
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -22,6 +22,8 @@ from fournines.timing import timers
 
 Mode = Literal["legacy", "dvr_snat", "dvr"]
 DHCP, L3, METADATA = (f"neutron-{name}-agent.service" for name in ("dhcp", "l3", "metadata"))
+#: A mount namespace of its own would take the network namespaces, which are mounts, out of everybody's sight.
+_WHY = "makes network namespaces, and starts what works in them, as root"
 _ALL = ("neutron", "neutron.agent")
 NAMESPACES: Mapping[str, tuple[str, ...]] = {
     "l3_agent.ini": (*_ALL, "neutron.base.agent", "neutron.l3.agent"),
@@ -156,6 +158,7 @@ def _agent(
         config=path.rpartition("/")[2],
         workers=workers,
         kill_mode=kill_mode,
+        sandbox=None if name == "metadata" else sandbox.by_sudo(_WHY),
         after=("neutron-openvswitch-agent.service",),
     )
     yield from units.daemon(cloud, daemon)

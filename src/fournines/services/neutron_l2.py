@@ -15,10 +15,12 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import neutron, neutron_agents, openstack, units
+from fournines.services import neutron, neutron_agents, openstack, sandbox, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
 from fournines.services.safeguard import Safeguard, is_set, when, without
+from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
 
@@ -37,7 +39,13 @@ AGENT = units.Daemon(
     config="openvswitch_agent.ini",
     decided=(("ovs", "datapath_type", f"cat {DATAPATH}"),),
     after=(BRIDGES,),
+    sandbox=sandbox.by_sudo("programs Open vSwitch, and the kernel's tables of connections, as root"),
 )
+
+
+_BRIDGES = Sandbox(
+    writes=("/run",), capabilities=("CAP_NET_ADMIN", "CAP_DAC_OVERRIDE"), families=sandbox.PYTHON_FAMILIES
+).lines
 
 
 class NeutronL2(Service):
@@ -48,6 +56,10 @@ class NeutronL2(Service):
     needs: ClassVar[tuple[str, ...]] = ("neutron",)
     networks: ClassVar[tuple[str, ...]] = (neutron.TUNNELS,)
     units: ClassVar[tuple[str, ...]] = (AGENT.unit, SWITCH, BRIDGES)
+    ports: ClassVar[tuple[Port, ...]] = (
+        # Of the kernel's own: no process listens, and in userspace Open vSwitch takes the packets before the kernel.
+        Port(4789, "udp", "its network", "tunnels of projects' networks (VXLAN)", network="tenant", always=False),
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "openvswitch_agent.ini": ("neutron", "neutron.agent", "neutron.ml2.ovs.agent"),
         **neutron_agents.NAMESPACES,
@@ -151,7 +163,7 @@ def _bridges(cloud: Cloud, host: Host) -> Iterable[Resource]:
     yield File(SCRIPT, script, mode=0o755, triggers=restart)
     yield File(
         f"/etc/systemd/system/{BRIDGES}",
-        template("neutron_l2/ovs-bridges.service.j2", script=SCRIPT, switch=SWITCH, agent=AGENT.unit),
+        template("neutron_l2/ovs-bridges.service.j2", script=SCRIPT, switch=SWITCH, agent=AGENT.unit, sandbox=_BRIDGES),
         triggers=restart,
     )
     yield Unit(BRIDGES)

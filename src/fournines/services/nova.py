@@ -93,6 +93,7 @@ class Nova(Service):
     units: ClassVar[tuple[str, ...]] = (API.unit, METADATA.unit, CONDUCTOR.unit, SCHEDULER.unit, CONSOLE.unit)
     databases: ClassVar[tuple[str, ...]] = ("nova_api", "nova", "nova_cell0:nova")
     vhosts: ClassVar[tuple[str, ...]] = ("nova",)
+    topics: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova": ("conductor", "scheduler")}
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova.conf": ("nova.conf",), "uwsgi.ini": UWSGI}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova.conf": TIMED}
     guarded: ClassVar[tuple[Safeguard, ...]] = (

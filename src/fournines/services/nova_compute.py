@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import nova, openstack, units
+from fournines.services import nova, openstack, sandbox, units
+from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
 from fournines.services.safeguard import Safeguard, is_set, when
@@ -38,6 +39,9 @@ class NovaCompute(Service):
     needs: ClassVar[tuple[str, ...]] = ("nova",)
     after: ClassVar[tuple[str, ...]] = ("neutron_l2",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(5900, "tcp", ("nova",), "consoles of servers, for the console proxy", last=6899, always=False),
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"nova-compute.conf": ("nova.conf",)}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"nova-compute.conf": nova.TIMED}
 
@@ -78,8 +82,8 @@ class NovaCompute(Service):
             yield Package(package)
         sections = openstack.merged(
             openstack.common(),
-            openstack.messaging(cloud, region, "nova"),
-            openstack.notifications(cloud, region, "nova"),
+            openstack.messaging(cloud, region, "nova", host),
+            openstack.notifications(cloud, region, "nova", host),
             nova.shared(cloud, host),
             _own(cloud, host),
         )
@@ -112,6 +116,7 @@ def _daemon(cloud: Cloud) -> units.Daemon:
         config="nova-compute.conf",
         decided=(("libvirt", "virt_type", VIRT_TYPE),) if libvirt else (),
         after=(LIBVIRT, "openvswitch-switch.service") if libvirt else (),
+        sandbox=sandbox.by_sudo("makes servers' disks, mounts and devices as root") if libvirt else None,
     )
 
 

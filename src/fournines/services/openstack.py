@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import endpoints, memcached, quoting, rabbitmq, tls
+from fournines.services import bus, endpoints, memcached, quoting, rabbitmq, tls
 from fournines.services.mariadb import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
@@ -21,7 +21,7 @@ from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import TOKEN_ATTEMPTS
 
-NOTIFICATIONS = "notifications"
+NOTIFICATIONS = bus.NOTIFICATIONS
 #: Attempts to validate a token beyond the first.
 TOKEN_RETRIES = TOKEN_ATTEMPTS - 1
 #: Of oslo.config's generator: what the sections that this module writes are described by.
@@ -231,21 +231,24 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
     }
 
 
-def transport_url(cloud: Cloud, region: Region, vhost: str) -> str:
-    """oslo.messaging's address of `vhost`: all nodes, no VIP. Holds the password."""
-    password = quoting.userinfo(cloud.secrets.get(f"{vhost}.messaging"))
-    nodes = (f"{vhost}:{password}@{h.address}:{rabbitmq.port(cloud)}" for h in cloud.hosts_of("rabbitmq", region.name))
+def transport_url(cloud: Cloud, region: Region, vhost: str, host: Host | None = None) -> str:
+    """oslo.messaging's address of `vhost`: all nodes, no VIP; with accounts of `host`'s own, if it is a compute. Holds
+    the password."""
+    account = bus.account(cloud, vhost, host)
+    password = quoting.userinfo(cloud.secrets.get(account.secret))
+    port = rabbitmq.port(cloud)
+    nodes = (f"{account.name}:{password}@{h.address}:{port}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 
 
-def messaging(cloud: Cloud, region: Region, vhost: str) -> Sections:
+def messaging(cloud: Cloud, region: Region, vhost: str, host: Host | None = None) -> Sections:
     """RPC over quorum queues of the service's own vhost. Queue names are stable over restarts (queue manager): it
     counts a unit's processes under a lock in `/var/lib/VHOST/lock`, and knows the unit by its environment (`units`).
     """
     t = timers(cloud)
     return {
         "DEFAULT": {
-            "transport_url": transport_url(cloud, region, vhost),
+            "transport_url": transport_url(cloud, region, vhost, host),
             "rpc_response_timeout": math.ceil(t.rpc_response_timeout),
         },
         **_rabbit(cloud, vhost),
@@ -283,12 +286,12 @@ def _rabbit_tls(cloud: Cloud) -> dict[str, Any]:
     return {"ssl": True, "ssl_ca_file": tls.CA, "ssl_enforce_hostname_verification": True}
 
 
-def notifications(cloud: Cloud, region: Region, name: str) -> Sections:
+def notifications(cloud: Cloud, region: Region, name: str, host: Host | None = None) -> Sections:
     """To the vhost that Ceilometer reads, or nowhere: without a reader they would fill the broker. `name`: as the user
     that the service runs as; its locks are in `/var/lib/NAME/lock`."""
     if not cloud.hosts_of("ceilometer", region.name):
         return {"oslo_messaging_notifications": {"driver": "noop"}}
-    url = transport_url(cloud, region, NOTIFICATIONS)
+    url = transport_url(cloud, region, NOTIFICATIONS, host)
     return {
         **_rabbit(cloud, name),
         "oslo_messaging_notifications": {"driver": "messagingv2", "transport_url": url},
@@ -340,7 +343,7 @@ def authtoken(cloud: Cloud, host: Host, account: str) -> Sections:
             "http_request_max_retries": TOKEN_RETRIES,
             "service_token_roles": "service",
             "service_token_roles_required": True,
-            "memcached_servers": f"{host.address}:{memcached.PORT}" if cached else None,
+            "memcached_servers": f"{memcached.LOCAL}:{memcached.PORT}" if cached else None,
             "memcache_security_strategy": "ENCRYPT" if cached else None,
             "memcache_secret_key": cloud.secrets.get("memcached.tokens") if cached else None,
             "memcache_pool_socket_timeout": 1,  # whole seconds; of the local one

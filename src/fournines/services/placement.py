@@ -71,4 +71,4 @@ class Placement(Service):
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("placement", "placement", API.port)
-        return Registration((entry,), (Account("placement"),))
+        return Registration((entry,), (Account("placement", roles=("service",)),))

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import quoting, tls
+from fournines.services import bus, quoting, tls
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -41,6 +41,8 @@ ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
 CERTIFICATES = "/etc/rabbitmq/fournines"
 DISTRIBUTION = "/etc/rabbitmq/distribution.config"
 ADMIN = "fournines"
+#: Tag of a compute's accounts: those of hosts that are gone are deleted.
+OF_HOST = "host"
 DEFINITIONS = "/etc/fournines/rabbitmq.json"
 SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
 
@@ -151,11 +153,13 @@ class Rabbitmq(Service):
     )
     ports: ClassVar[tuple[Port, ...]] = (
         Port(TLS_PORT, "tcp", "every host", "AMQP over TLS"),
-        Port(PORT, "tcp", "every host", "AMQP, where `tls.internal` is not `required`"),
+        Port(PORT, "tcp", "every host", "AMQP, where `tls.internal` is not `required`", always=False),
         Port(TLS_MANAGEMENT_PORT, "tcp", "its own members", "management API over TLS"),
-        Port(MANAGEMENT_PORT, "tcp", "its own members", "management API, where `tls.internal` is `off`"),
+        Port(MANAGEMENT_PORT, "tcp", "its own members", "management API, where TLS inside is off", always=False),
         Port(4369, "tcp", "its own members", "Erlang port mapper"),
         Port(25672, "tcp", "its own members", "Erlang distribution"),
+        Port(6000, "tcp", "its own members", "replication of streams", last=6500, always=False),
+        Port(35672, "tcp", (), "rabbitmqctl, while it runs", last=35682, always=False),
     )
 
     def failover(self, cloud: Cloud) -> float:
@@ -347,6 +351,7 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
     would start an Erlang VM."""
     names = accounts(cloud, host.region)
+    signing_in = list(bus.accounts(cloud, host.region))
     wanted: dict[str, Any] = {
         "url": f"{management_url(cloud, host)}/definitions",
         "cafile": tls.CA if tls.encrypted(cloud) else None,
@@ -356,17 +361,20 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
             "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
             "users": [
                 {
-                    "name": n,
-                    "password_hash": _password_hash(n, cloud.secrets.get(f"{n}.messaging")),
+                    "name": a.name,
+                    "password_hash": _password_hash(a.name, cloud.secrets.get(a.secret)),
                     "hashing_algorithm": "rabbit_password_hashing_sha256",
-                    "tags": [],
+                    "tags": [OF_HOST] if a.of_host else [],
                 }
-                for n in names
+                for a in signing_in
             ],
-            "permissions": [{"user": n, "vhost": n, "configure": ".*", "write": ".*", "read": ".*"} for n in names],
+            "permissions": [
+                {"user": a.name, "vhost": a.vhost, "configure": a.configure, "write": a.write, "read": a.read}
+                for a in signing_in
+            ],
         },
     }
-    yield File(SCRIPT, template("rabbitmq/definitions.py.j2"), mode=0o755)
+    yield File(SCRIPT, template("rabbitmq/definitions.py.j2", of_host=OF_HOST), mode=0o755)
     document = json.dumps(wanted, indent=2) + "\n"
     yield File(DEFINITIONS, document, mode=0o600, secret=True)
     yield Task(

@@ -55,7 +55,17 @@ class Run:
     stdin: str = ""
 
 
-Step = Put | Run
+@dataclass(frozen=True, slots=True)
+class MakeDirectory:
+    """Make the directory `path`, with those above it that are missing, and set its owner and mode."""
+
+    path: str
+    mode: int
+    owner: str
+    group: str
+
+
+Step = Put | MakeDirectory | Run
 
 
 @runtime_checkable
@@ -187,7 +197,7 @@ class Directory:
         return None
 
     def steps(self) -> Sequence[Step]:
-        return [Run(f"install -d -m {self.mode:o} -o {self.owner} -g {self.group} {shlex.quote(self.path)}")]
+        return [MakeDirectory(self.path, self.mode, self.owner, self.group)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, quoting, swift_rings, units
+from fournines.services import memcached, openstack, quoting, sandbox, swift_rings, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini
@@ -25,6 +25,8 @@ from fournines.timing import timers
 UNIT = "swift-proxy.service"
 PORT = 8080
 CONFIG = "/etc/swift/proxy-server.conf"
+#: Swift's daemons set their own user, priority and limits when they start.
+_FILTERS = ("@system-service",)
 DRAIN_FILE = "/run/swift-proxy/drain"
 
 
@@ -103,6 +105,7 @@ class Swift(Service):
                 user="swift",
                 command=f"/usr/bin/swift-proxy-server {CONFIG}",
                 before_stop=f"touch {DRAIN_FILE}; sleep {math.ceil(t.api_check_inter + t.check_timeout)}",
+                sandbox=sandbox.service("swift", filters=_FILTERS),
                 kill_signal="SIGHUP",  # finishes what it has, for up to a minute
             ),
         )
@@ -121,7 +124,9 @@ class Swift(Service):
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("object-store", "swift", PORT, "/v1/AUTH_%(project_id)s")
-        return Registration((entry,), (Account("swift"),), roles=("swiftoperator", "ResellerAdmin"))
+        return Registration(
+            (entry,), (Account("swift", roles=("service", "swiftoperator")),), roles=("swiftoperator", "ResellerAdmin")
+        )
 
 
 def _config(cloud: Cloud, host: Host) -> Sections:
@@ -132,7 +137,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
     )
     # What is known of tokens and accounts is kept in this host's memcached only: another's that is dead would be waited
     # for.
-    local = f"{host.address}:{memcached.PORT}" if "memcached" in host.services else None
+    local = f"{memcached.LOCAL}:{memcached.PORT}" if "memcached" in host.services else None
     account = openstack.authtoken(cloud, host, "swift")["keystone_authtoken"]
     plain: dict[str, dict[str, Any]] = {
         f"filter:{name}": {"use": f"egg:swift#{name.replace('-', '_')}"}

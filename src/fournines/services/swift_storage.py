@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, swift_rings, units
+from fournines.services import memcached, openstack, sandbox, swift_rings, units
+from fournines.services.capabilities import Port
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, template
 from fournines.services.resource import Directory, File, Package, Resource
@@ -23,6 +24,8 @@ from fournines.services.safeguard import Safeguard, is_set
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
 RSYNC_PORT = 8873
+#: Swift's daemons set their own user, priority and limits when they start.
+_SANDBOX = sandbox.service("swift", swift_rings.DEVICES, "/run/lock", filters=("@system-service",))
 #: Kind -> daemons beside its server; all read the kind's file.
 DAEMONS = {"account": ("replicator",), "container": ("replicator", "updater"), "object": ("replicator", "updater")}
 ROUNDS = {"account": ("auditor", "reaper"), "container": ("auditor",), "object": ("auditor", "expirer")}
@@ -52,6 +55,13 @@ class SwiftStorage(Service):
         *(f"swift-{kind}-{what}.timer" for kind, whats in ROUNDS.items() for what in whats),
     )
 
+    ports: ClassVar[tuple[Port, ...]] = (
+        *(
+            Port(number, "tcp", ("swift", "swift_storage"), f"{kind} server", network="storage")
+            for kind, number in swift_rings.PORTS.items()
+        ),
+        Port(RSYNC_PORT, "tcp", "its own members", "rsync of the replicators", network="storage"),
+    )
     guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
         guard
         for kind in swift_rings.PORTS
@@ -137,6 +147,7 @@ def _of_kind(cloud: Cloud, host: Host, kind: str) -> Iterable[Resource]:
                 user="swift",
                 command=f"/usr/bin/swift-{kind}-{what} {path} once",
                 every="15min",
+                sandbox=_SANDBOX,
             )
         )
 
@@ -149,6 +160,7 @@ def _swift(unit: str, command: str) -> units.Daemon:
         description=f"OpenStack {name.capitalize()}",
         user="swift",
         command=f"/usr/bin/{command}",
+        sandbox=_SANDBOX,
         # Servers finish what they have and end; the others end.
         kill_signal="SIGHUP" if "-server " in command else "SIGTERM",
     )
@@ -187,7 +199,7 @@ def _config(host: Host, kind: str) -> Sections:
 
 
 def _internal_client(host: Host) -> Sections:
-    local = f"{host.address}:{memcached.PORT}" if "memcached" in host.services else None
+    local = f"{memcached.LOCAL}:{memcached.PORT}" if "memcached" in host.services else None
     return {
         "DEFAULT": {"swift_dir": swift_rings.DIRECTORY, "user": "swift"},
         "pipeline:main": {"pipeline": "catch_errors proxy-logging cache symlink proxy-server"},

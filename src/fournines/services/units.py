@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import endpoints, tls
+from fournines.services import endpoints, sandbox, tls
 from fournines.services.capabilities import Frontend
 from fournines.services.options import operators
 from fournines.services.render import ini, template
 from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check
 from fournines.timing import timers
 
@@ -40,7 +41,7 @@ class Wsgi:
 
     application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`. check: a path that answers 2xx
     without a token. workers: the fewest processes. inter: seconds between checks; 0: the budget's `api_check_inter`.
-    options: the file's name in the cloud file, where a service has several.
+    options: the file's name in the cloud file, where a service has several. sandbox: as of `Daemon`.
     """
 
     unit: str
@@ -55,6 +56,7 @@ class Wsgi:
     inter: float = 0.0
     options: str = "uwsgi.ini"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    sandbox: Sandbox | None = None
 
     @property
     def name(self) -> str:
@@ -99,6 +101,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         workers=WORKERS,
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
+        sandbox=(api.sandbox or sandbox.service(api.user)).lines,
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
@@ -156,7 +159,8 @@ class Daemon:
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
-    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10."""
+    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10. sandbox: where it needs another
+    than `sandbox.service` of its user."""
 
     unit: str
     service: str
@@ -174,6 +178,7 @@ class Daemon:
     after: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     nice: int = 5
+    sandbox: Sandbox | None = None
 
     @property
     def name(self) -> str:
@@ -197,6 +202,7 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,
+        sandbox=(made.sandbox or sandbox.service(made.user)).lines,
     )
     yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))
     yield Unit(made.unit)
@@ -204,13 +210,15 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """A command that makes one round and ends, again `every` (systemd's time span) after it has ended."""
+    """A command that makes one round and ends, again `every` (systemd's time span) after it has ended. sandbox: as of
+    `Daemon`."""
 
     name: str
     description: str
     user: str
     command: str
     every: str
+    sandbox: Sandbox | None = None
 
     @property
     def timer(self) -> str:
@@ -219,7 +227,10 @@ class Round:
 
 def rounds(made: Round) -> Iterable[Resource]:
     """Its unit, its timer, and the timer's running. What runs seldom should not hold memory meanwhile."""
-    yield File(f"/etc/systemd/system/{made.name}.service", template("units/round.service.j2", round=made))
+    yield File(
+        f"/etc/systemd/system/{made.name}.service",
+        template("units/round.service.j2", round=made, sandbox=(made.sandbox or sandbox.service(made.user)).lines),
+    )
     yield File(
         f"/etc/systemd/system/{made.timer}",
         template("units/round.timer.j2", round=made),

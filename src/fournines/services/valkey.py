@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import quoting
-from fournines.services.capabilities import UsesCoordination, present
+from fournines.services.capabilities import Port, UsesCoordination, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
@@ -33,6 +33,7 @@ from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
 
+USER = "valkey"
 SERVER = "valkey-server.service"
 SENTINEL = "valkey-sentinel.service"
 PORT = 6379
@@ -49,6 +50,12 @@ class Valkey(Service):
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (SERVER, SENTINEL)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(PORT, "tcp", "its own members", "replication"),
+        Port(PORT, "tcp", "coordination clients", "locks and measures"),
+        Port(SENTINEL_PORT, "tcp", "its own members", "Sentinels among themselves"),
+        Port(SENTINEL_PORT, "tcp", "coordination clients", "who is the master"),
+    )
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "sentinel.conf": (Timed("", "sentinel down-after-milliseconds *", "sentinel_down", milliseconds),)
     }
@@ -152,15 +159,17 @@ class Valkey(Service):
         for package in ("valkey-server", "valkey-sentinel", "valkey-tools"):
             yield Package(package)
         values = _values(cloud, host)
-        yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o700, secret=True)
+        # Run by the daemons' own user: in a directory that this user owns, root would follow where it is led.
+        yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o750, group=USER, secret=True)
         yield File(HEALTH, template("valkey/health.sh.j2", **values), mode=0o700, secret=True)
         for kind, unit, settings in (
             ("server", SERVER, _server(cloud, host)),
             ("sentinel", SENTINEL, _sentinel(cloud, host)),
         ):
             restart = (f"restart:{unit}",)
+            path = f"/etc/valkey/fournines-{kind}.conf"
             text = flat(settings, operators(cloud, self.name, f"{kind}.conf"), separator=" ", encode=quoting.valkey)
-            yield File(f"/etc/valkey/fournines-{kind}.conf", text, mode=0o600, secret=True, triggers=restart)
+            yield File(path, text, mode=0o640, group=USER, secret=True, triggers=restart)
             yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
             yield Unit(unit)
 

@@ -77,3 +77,27 @@ def test_a_peer_s_contradictions_are_warnings_until_one_changes_them(check: Chec
     assert {f.path for f in found} == {"timing.profile"}
     found = check(after="timing: {profile: kolla-22.2, overrides: {rpc_response_timeout: 90}}\n")
     assert [f.path for f in found if f.severity == "error"] == ["timing.overrides.rpc_response_timeout"]
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "what"),
+    [
+        ("sources: {ssh: [10.0.0.0/8, '2001:db8::/32'], operators: 10.0.0.1}, accept: {tcp 9100: 10.0.0.2}", "", ""),
+        ("sources: {ssh: [10.0.0.0/33]}", "sources.ssh", "10.0.0.0/33 is no address or network"),
+        ("sources: {operators: ['2001:db8::1']}", "sources.operators", "no IPv4 address"),
+        ("accept: {tcp 0: 10.0.0.1}", 'accept."tcp 0"', "no protocol with a port"),
+        ("accept: {udp 9-1: 10.0.0.1}", 'accept."udp 9-1"', "no protocol with a port"),
+        ("accept: {'tcp 1 accept; tcp dport 2': 10.0.0.1}", 'accept."tcp 1 accept; tcp dport 2"', "no protocol"),
+        ("accept: {tcp 1: '10.0.0.1 } drop'}", 'accept."tcp 1"', "no address or network"),
+        ("{'': {enabled: false}}", "enabled", "no host has a firewall"),
+    ],
+)
+def test_what_is_added_to_the_firewalls_can_be_loaded(check: Check, options: str, path: str, what: str) -> None:
+    inside = options if options.startswith("{") else f"{{{options}}}"
+    found = check(after=f"services: {{firewall: {{options: {{firewall.nft: {inside}}}}}}}\n")
+    if not what:
+        assert found == []
+        return
+    assert [f.rule for f in found] == ["no-firewall" if path == "enabled" else "firewall-rules"]
+    assert found[0].path == f'services.firewall.options."firewall.nft".{path}'
+    assert what in found[0].what

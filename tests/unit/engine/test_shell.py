@@ -15,10 +15,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fournines.engine import perform as requests
 from fournines.engine import probe
 from fournines.engine.transport import Done
 from fournines.errors import HostError, LockedError
-from fournines.services.resource import Fact, Put, Run, Step
+from fournines.services.resource import Fact, MakeDirectory, Put, Run, Step
 from samples.local import LocalHost
 
 ME, GROUP = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
@@ -208,12 +209,68 @@ async def test_a_file_that_cannot_be_written_leaves_nothing_behind(run_directory
 
 
 async def test_a_leftover_that_an_attacker_placed_is_not_followed(run_directory: Path, tmp_path: Path) -> None:
-    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "victim").mkdir()
+    (tmp_path / "victim" / "content").write_text("precious")
     (tmp_path / ".fournines.file").symlink_to("victim")
     (done,) = await perform(put(tmp_path / "file", b"new"))
     assert done.status == 0
-    assert (tmp_path / "victim").read_text() == "precious"
+    assert (tmp_path / "victim" / "content").read_text() == "precious"
     assert not (tmp_path / "file").is_symlink()
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Path:
+    """A directory of a service: another user than root writes to it."""
+    directory = tmp_path / "service"
+    directory.mkdir()
+    directory.chmod(0o777)
+    (tmp_path / "etc").mkdir(mode=0o755)
+    return directory
+
+
+@pytest.mark.parametrize("below", ["", "/deeper"])
+async def test_a_link_that_a_service_made_leads_root_nowhere(run_directory: Path, owned: Path, below: str) -> None:
+    victim = owned.parent / "etc"
+    (owned / "data").symlink_to(victim)
+    mode = victim.stat().st_mode
+    path = f"{owned}/data{below}"
+    for step in (MakeDirectory(path, 0o777, ME, GROUP), put(Path(f"{path}/file"), b"ours")):
+        (done,) = await perform(step)
+        assert done.status == 1
+        assert f"{owned}/data is a symbolic link" in done.output
+        assert "mount" in done.output
+    assert list(victim.iterdir()) == []
+    assert victim.stat().st_mode == mode
+
+
+async def test_a_refused_file_leaves_the_next_step_in_place(run_directory: Path, owned: Path) -> None:
+    (owned / "data").symlink_to(owned.parent / "etc")
+    done = await perform(put(owned / "data" / "file", b"run 1 4 0\nexit"), Run("echo next"), keep_going=True)
+    assert done[0].status == 1
+    assert done[1] == Done(0, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="of directories that root alone writes to")
+async def test_a_link_that_only_root_can_have_made_is_followed(run_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to("disk")
+    done = await perform(
+        MakeDirectory(str(tmp_path / "data" / "images"), 0o750, ME, GROUP), put(tmp_path / "data" / "f", b"x")
+    )
+    assert [d.status for d in done] == [0, 0]
+    assert (tmp_path / "disk" / "images").stat().st_mode & 0o7777 == 0o750
+    assert (tmp_path / "disk" / "f").read_bytes() == b"x"
+
+
+async def test_half_a_file_gets_no_name(run_directory: Path, tmp_path: Path) -> None:
+    """The other machine was lost in the middle of it."""
+    whole = requests.request([put(tmp_path / "file", b"0123456789")], keep_going=False)
+    shell = await asyncio.create_subprocess_exec(
+        "sh", "-c", requests.SCRIPT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    await shell.communicate(whole[:-3])
+    assert not (tmp_path / "file").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
 async def test_the_next_run_waits_for_the_last_step_of_one_that_was_cut(run_directory: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The firewall table: who may reach what, from what services say of their ports."""
+"""The firewall table: who may reach what, as the hosts' firewalls let it in."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud, Region
 from fournines.design.document.parts import Paragraph, Part, Table
-from fournines.services.capabilities import Balanced, Listens, present
+from fournines.services.openings import Opening, openings
 
 
 def parts(cloud: Cloud) -> Iterator[Part]:
     for region in cloud.regions.values():
         if len(cloud.regions) > 1:
             yield Paragraph(f"Region {region.name}:")
-        columns = ("From", "To", "Address", "Protocol", "Port", "What")
-        yield Table(columns, tuple(_rows(cloud, region)), right=(4,))
-    yield Paragraph("Beside these, SSH from where fournines runs. What is not in the table needs no way in.")
+        columns = ("From", "To", "Network", "Protocol", "Port", "What")
+        yield Table(columns, tuple(_row(region, o) for o in openings(cloud, region.name) if o.port.source), right=(4,))
+    yield Paragraph(
+        "Beside these, SSH and ICMP, and from the machines that fournines is run from every port above. Each host's "
+        "firewall lets in what the table says, and drops everything else that others send to its addresses."
+    )
 
 
-def _rows(cloud: Cloud, region: Region) -> Iterator[tuple[str, ...]]:
-    services = present(cloud, region.name)
-    balanced = [(s, f) for s in services if isinstance(s, Balanced) for f in s.frontends(cloud, region)]
-    for service, f in balanced:
-        protocol = "tcp, TLS" if f.public else "tcp"
-        if f.public:
-            yield "users", "public VIP", str(region.vips.public), protocol, str(f.public_port or f.port), service.name
-        yield "every host", "internal VIP", str(region.vips.internal), "tcp", str(f.port), service.name
-    for service, f in balanced:
-        ports = ", ".join(dict.fromkeys(str(p) for p in (f.port, f.check_port) if p))
-        yield "load balancers", f"hosts of {service.name}", "management", "tcp", ports, f"{service.name}: backend"
-    for service in services:
-        if isinstance(service, Listens):
-            for p in service.ports:
-                source = f"hosts of {service.name}" if p.source == "its own members" else p.source
-                number = str(p.number) if p.number else ""
-                what = f"{service.name}: {p.what}"
-                yield source.removeprefix("the "), f"hosts of {service.name}", "management", p.protocol, number, what
+def _row(region: Region, o: Opening) -> tuple[str, ...]:
+    network = o.port.network if o.port.network in region.networks else "management"
+    to = f"hosts of {o.service}" if o.to == "hosts" else f"{o.to}, {_vip(region, o)}"
+    protocol = f"{o.port.protocol}, TLS" if o.to == "public VIP" else o.port.protocol
+    return _from(o, network), to, network, protocol, o.numbers, f"{o.service}: {o.port.what}"
+
+
+def _vip(region: Region, o: Opening) -> str:
+    return str(region.vips.internal if o.to == "internal VIP" else region.vips.public)
+
+
+def _from(o: Opening, network: str) -> str:
+    match o.port.source:
+        case "its own members":
+            return f"hosts of {o.service}"
+        case "its network":
+            return f"network {network}"
+        case str(words):
+            return words.removeprefix("the ")
+        case names:
+            return f"hosts of {', '.join(names)}"

@@ -1,0 +1,114 @@
+"""Who may reach what: all that is let into a region's hosts, from what services say of their frontends and ports.
+
+The firewall of each host and the table of the architecture document are both made of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address
+from typing import Literal
+
+from fournines.cloud.model import Cloud, Host
+from fournines.services.capabilities import (
+    Arbitrates,
+    Balanced,
+    Frontend,
+    Listens,
+    Port,
+    Source,
+    UsesCoordination,
+    UsesDatabase,
+    guards,
+    members,
+    present,
+)
+from fournines.services.service import HaPattern, Service
+
+#: Whose hosts have the VIPs, and come to the backends.
+BALANCER = "haproxy"
+To = Literal["hosts", "internal VIP", "public VIP"]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """`source` comes to `service`: to its hosts' addresses on the port's network, or to a VIP."""
+
+    service: str
+    to: To
+    port: Port
+
+    @property
+    def numbers(self) -> str:
+        """`5900-6899`, `3306`, or nothing where the protocol has none."""
+        p = self.port
+        return f"{p.number}-{p.last}" if p.last else str(p.number) if p.number else ""
+
+
+@lru_cache(maxsize=8)
+def openings(cloud: Cloud, region: str) -> tuple[Opening, ...]:
+    """VIPs first, then backends, then what services talk over among themselves."""
+    services = present(cloud, region)
+    balanced = [(s, f) for s in services if isinstance(s, Balanced) for f in s.frontends(cloud, cloud.regions[region])]
+    found = [o for service, frontend in balanced for o in _vips(service, frontend)]
+    found += [o for service, frontend in balanced for o in _backends(service, frontend)]
+    for service in services:
+        if isinstance(service, Listens):
+            found += [Opening(service.name, "hosts", port) for port in service.ports]
+            # HAProxy's own are bound to the internal VIP as well.
+            found += [Opening(BALANCER, "internal VIP", port) for port in service.ports if service.name == BALANCER]
+    return tuple(dict.fromkeys(found))
+
+
+def _vips(service: Service, frontend: Frontend) -> Iterator[Opening]:
+    yield Opening(service.name, "internal VIP", Port(frontend.port, "tcp", frontend.source, frontend.name))
+    if frontend.public:
+        number = frontend.public_port or frontend.port
+        yield Opening(service.name, "public VIP", Port(number, "tcp", "anyone", frontend.name, network="public"))
+
+
+def _backends(service: Service, frontend: Frontend) -> Iterator[Opening]:
+    for number in dict.fromkeys(n for n in (frontend.port, frontend.check_port) if n):
+        yield Opening(service.name, "hosts", Port(number, "tcp", "the load balancers", f"{frontend.name}: backend"))
+
+
+def reached(cloud: Cloud, host: Host, opening: Opening) -> IPv4Address | None:
+    """The address at which `host` answers `opening`; None: it does not."""
+    vips = cloud.region_of(host).vips
+    if opening.to != "hosts":
+        vip = vips.internal if opening.to == "internal VIP" else vips.public
+        return vip if BALANCER in host.services else None
+    votes = opening.port.source != "the guards" or host in guards(cloud, host.region)
+    return address(host, opening.port.network) if opening.service in host.services and votes else None
+
+
+def address(host: Host, network: str) -> IPv4Address:
+    return host.addresses.get(network, host.address)
+
+
+@lru_cache(maxsize=1024)
+def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Host, ...]:
+    """The hosts that `source` describes. Of `anyone` and `its network` there is no list."""
+    if source == "every host":
+        return cloud.regions[region].hosts
+    if source == "the guards":
+        return guards(cloud, region)
+    if source == "its own members":
+        # An arbitrator is a member of what it arbitrates.
+        own = next(s for s in present(cloud, region) if s.name == service)
+        return members(cloud, region, own.arbitrates if isinstance(own, Arbitrates) else service)
+    if source in ("anyone", "its network"):
+        return ()
+    kind = {"database clients": UsesDatabase, "coordination clients": UsesCoordination}
+    if isinstance(source, str) and source in kind:
+        # What is on every host has an account for `prove` only.
+        names = {s.name for s in present(cloud, region) if isinstance(s, kind[source]) and not _everywhere(s)}
+    else:
+        names = {BALANCER} if source == "the load balancers" else set(source)
+    return tuple(h for h in cloud.regions[region].hosts if h.services & names)
+
+
+def _everywhere(service: Service) -> bool:
+    return service.pattern is HaPattern.PER_HOST
