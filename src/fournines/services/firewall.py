@@ -50,7 +50,6 @@ class Firewall(Service):
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
-    units: ClassVar[tuple[str, ...]] = (UNIT,)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         if not enabled(cloud):

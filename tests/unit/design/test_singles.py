@@ -68,4 +68,4 @@ def test_servers_are_said_to_stop_with_their_host(tmp_path: Path) -> None:
 
 
 def test_the_dashboard_is_at_443_in_the_firewall_table(tmp_path: Path) -> None:
-    assert "| 443 | horizon |" in markdown(compose(cloud(tmp_path)))
+    assert "| 443 | horizon: horizon |" in markdown(compose(cloud(tmp_path)))
