@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import socket
+import struct
 import subprocess
 import termios
 import time
@@ -23,7 +24,7 @@ from typing import TypeVar
 
 import pytest
 
-from fournines.agent.observer import sever
+from fournines.agent.observer import handshakes, sever
 from fournines.agent.observer.clients import A_BEAT
 from fournines.agent.observer.tickle import Tickle
 
@@ -144,6 +145,49 @@ def heir_of(holder: str) -> Tickle:
 def take_over(host: str, heir: Tickle) -> None:
     inside(host, lambda: asyncio.run(heir.taken_over(frozenset({VIP}))))
     assert heir.told == 1
+
+
+@pytest.fixture
+def copied(fabric: None) -> None:
+    """Both load balancers' kernels note who connects."""
+    for name, other in (("old", "new"), ("new", "old")):
+        inside(name, lambda other=other: asyncio.run(handshakes.note([VIP], [HOSTS[other]])))
+
+
+def test_a_client_younger_than_any_look_hears_of_it_within_a_second(copied: None, waiting: Waiting) -> None:
+    connection = struct.pack("!HH", PORT, waiting.client.getsockname()[1])
+    connection += socket.inet_aton(VIP) + socket.inet_aton(HOSTS["client"])
+    for name in ("old", "new"):
+        assert inside(name, lambda: handshakes.noted([VIP])) == {connection}
+        assert inside(name, lambda: handshakes.noted(["198.19.250.101"])) == frozenset()
+    heir = Tickle(frozenset[str])  # it has heard nothing
+    power_off_and_move()
+    with inside("new", lambda: socket.create_server((VIP, PORT))), ThreadPoolExecutor(1) as beside:
+        telling = beside.submit(take_over, "new", heir)
+        waiting.client.settimeout(1.0)
+        with pytest.raises(ConnectionResetError):
+            waiting.client.recv(1)
+        telling.result()
+
+
+def test_a_copy_is_answered_by_nobody(copied: None, waiting: Waiting) -> None:
+    """Whoever notes it neither answers nor sends it on, though it may route."""
+    inside("new", lambda: Path("/proc/sys/net/ipv4/ip_forward").write_text("1"))
+
+    def resets() -> int:
+        counters = [line.split() for line in Path("/proc/thread-self/net/snmp").read_text().splitlines()]
+        [names, values] = [words for words in counters if words[0] == "Tcp:"]
+        return int(values[names.index("OutRsts")])
+
+    with inside("old", lambda: socket.create_server((VIP, PORT + 1))) as listener:
+        for _ in range(3):
+            with inside("client", lambda: socket.create_connection((VIP, PORT + 1), 5)), listener.accept()[0]:
+                pass
+        assert inside("new", resets) == 0
+        listener.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    assert len(inside("new", lambda: handshakes.noted([VIP]))) == 4
 
 
 def test_a_client_of_a_dead_holder_that_nobody_tells_waits(waiting: Waiting) -> None:

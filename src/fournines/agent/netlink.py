@@ -11,7 +11,7 @@ _HEADER = struct.Struct("=IHHII")
 _DONE, _ERROR = 3, 2
 _DUMP, _COMMAND = 0x301, 0x005  # NLM_F_REQUEST with NLM_F_DUMP or NLM_F_ACK
 _BUFFER = 1 << 17
-_NETFILTER, _BATCH_BEGIN, _BATCH_END = 12, 0x10, 0x11
+NETFILTER, _BATCH_BEGIN, _BATCH_END = 12, 0x10, 0x11
 
 
 def dump(protocol: int, kind: int, request: bytes) -> Iterator[bytes]:
@@ -38,7 +38,7 @@ def batch(subsystem: int, family: int, commands: Sequence[tuple[int, int, bytes]
         _HEADER.pack(_HEADER.size + len(body), kind, flags, number, 0) + body
         for number, (kind, flags, body) in enumerate(messages)
     )
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETFILTER) as netlink:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETFILTER) as netlink:
         netlink.settimeout(1)
         netlink.send(packed)
         _, found, _, _, _ = _HEADER.unpack_from(answer := netlink.recv(_BUFFER))

@@ -263,6 +263,7 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "socket": haproxy.SOCKET,
             "unit": haproxy.UNIT,
             "writer_proxy": mariadb.Mariadb.name,
+            "others": [str(h.address) for h in cloud.hosts_of("haproxy", host.region) if h != host],
         },
         "rabbitmq": {
             "port": rabbitmq.port(cloud),

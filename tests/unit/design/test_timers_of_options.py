@@ -208,7 +208,11 @@ def test_every_option_that_carries_a_timer_is_declared(tmp_path: Path, monkeypat
             continue
         other = dataclasses.replace(cloud, timing=dataclasses.replace(cloud.timing, overrides={field.name: value}))
         for (service, file), text in rendered(other).items():
-            if text == before[service, file] or not registry()[service] or file.endswith((".service", ".py", ".json", "-env.conf")):
+            if (
+                text == before[service, file]
+                or not registry()[service]
+                or file.endswith((".service", ".py", ".json", "-env.conf"))
+            ):
                 continue
             try:
                 old = set(options(file, before[service, file]))

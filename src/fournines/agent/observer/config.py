@@ -18,7 +18,8 @@
 
       each of these only where the host carries the service:
       "haproxy":   {"socket": "/run/haproxy/admin.sock", "unit": "haproxy.service",
-                    "writer_proxy": "mariadb"},                     the proxy whose server is the writer
+                    "writer_proxy": "mariadb",                      the proxy whose server is the writer
+                    "others": ["198.18.0.12", …]},                  the other load balancers
       "galera":    {"members": ["ctl1", "ctl2", "ctl3"],              tie-break order; each is one of `peers`
                     "socket": "/run/mysqld/mysqld.sock", "user": "root", "password": "",   root by unix_socket
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
@@ -51,9 +52,12 @@ class Peer:
 
 @dataclass(frozen=True)
 class Haproxy:
+    """others: addresses of the other load balancers, which may hold a VIP next."""
+
     socket: str = "/run/haproxy/admin.sock"
     unit: str = "haproxy.service"
     writer_proxy: str = "mariadb"
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

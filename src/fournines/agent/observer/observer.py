@@ -16,7 +16,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, openstack, sever, sockets, system, watch
+from . import daemons, handshakes, openstack, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -171,6 +171,14 @@ class Observer:
                 ended, told = 0, now()
             await asyncio.sleep(REFUSED if count is None else REFUSE)
 
+    async def note_handshakes(self) -> None:
+        """Once; the kernel goes on with it whatever becomes of this process."""
+        assert self.config.haproxy
+        try:
+            await handshakes.note(self.config.vips, self.config.haproxy.others)
+        except OSError as error:
+            log.warning("SYNs to the VIP are not copied to the other load balancers: %s", error)
+
     async def start_up(self) -> None:
         """Until systemd has started all that the boot asks for."""
         while now() - self.started < STARTS_WITHIN:
@@ -266,7 +274,7 @@ class Observer:
         if self.database:
             parts.append(self.database.restart_disconnected)
         if self.config.haproxy:
-            parts.append(self.tickle.run)
+            parts += [self.tickle.run, self.note_handshakes]
         parts += [lambda watcher=watcher: watcher.run(self.found) for watcher in self._watchers()]
         return parts
 
