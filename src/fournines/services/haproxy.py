@@ -338,6 +338,9 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         section["http-check send"] = f"meth GET uri {frontend.check}"
     if frontend.mode == "http":
         section |= front_door.rules(cloud, region, frontend)
+        # uWSGI closes after each answer, without saying so: what came right behind, on the same connection, would find
+        # it closed, and a POST, which is not sent twice, would fail.
+        section["option http-server-close"] = True
         if t.retry_on:
             repeatable = "METH_GET" + (f" || {frontend.repeatable}" if frontend.repeatable else "")
             section["http-request disable-l7-retry"] = f"unless {repeatable}"
