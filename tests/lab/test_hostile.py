@@ -101,14 +101,14 @@ def test_a_neighbour_reaches_ssh_and_what_is_public(cloud: Cloud, neighbour: str
     public = {(address, port) for address, port in declared(cloud) if address == str(region.vips.public)}
     ssh = {(str(h.address), 22) for h in cloud.hosts}
     everything = [*declared(cloud), *sorted(ssh)]
-    assert {4567, 11211, 5672, 25672, 4369, 15672, 9200} <= {port for _, port in everything}
+    assert {4567, 11211, 5671, 25672, 4369, 15671, 9200} <= {port for _, port in everything}
     assert connects(everything) <= public | ssh
     assert ssh <= connects(sorted(ssh)), "it does reach the hosts"
 
 
 def test_a_member_reaches_what_a_neighbour_does_not(cloud: Cloud, neighbour: str) -> None:
     one, other = cloud.hosts[:2]
-    mine = [(str(one.address), port) for port in (3306, 4567, 11211, 5672, 25672, 9200)]
+    mine = [(str(one.address), port) for port in (3306, 4567, 11211, 5671, 25672, 9200)]
     assert connects(mine, from_host=(cloud, other.name)) == set(mine)
     assert connects(mine) == set()
 

@@ -171,6 +171,10 @@ def _sandbox(unit: str) -> str:
         "MemoryDenyWriteExecute=yes",
         "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
         "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+        "SystemCallErrorNumber=EPERM",
+        "ProtectHostname=yes",
+        "KeyringMode=private",
         "UMask=0077",
     ]
     return "\n".join(lines)

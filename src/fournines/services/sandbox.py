@@ -114,6 +114,17 @@ PACKAGED: Mapping[str, Sandbox] = {
             *("CAP_SYS_RESOURCE", "CAP_SYS_CHROOT", "CAP_DAC_OVERRIDE"),
         ),
     ),
+    "keepalived.service": Sandbox(
+        writes=("/run",),
+        families=(*PYTHON_FAMILIES, "AF_PACKET"),  # gratuitous ARP
+        filters=("@system-service",),
+        # Real-time priority, locked memory, and scripts as a user of their own where there is one.
+        capabilities=(
+            *("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_NET_BIND_SERVICE", "CAP_SYS_NICE", "CAP_IPC_LOCK"),
+            *("CAP_KILL", "CAP_SETUID", "CAP_SETGID", "CAP_DAC_OVERRIDE"),
+        ),
+        allows=("RestrictRealtime",),
+    ),
 }
 
 
