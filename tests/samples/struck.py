@@ -19,6 +19,8 @@ HOSTS = ("a", "b", "c")
 UNITS = {
     "keystone": "keystone.service",
     "mariadb": "mariadb.service",
+    "rabbitmq": "rabbitmq-server.service",
+    "haproxy": "haproxy.service",
     "guard": "fournines-guard.service",
     "observer": "fournines-observer.service",
 }
@@ -47,6 +49,10 @@ class Machine:
     cut: bool = False
     drops: tuple[Drop, ...] = ()
     run_full: bool = False
+    #: Names of scripted faults that are struck; how often one struck.
+    scripted: set[str] = field(default_factory=set[str])
+    name: str = ""
+    changed: int = 0
 
 
 class Struck:
@@ -58,7 +64,9 @@ class Struck:
         self.unreachable = set(unreachable)
         self.scripts: list[tuple[str, str]] = []
         self.order: list[str] = []
-        self.machines = {h: Machine({u: Unit([self._next(), self._next()]) for u in UNITS.values()}) for h in HOSTS}
+        self.machines = {
+            h: Machine({u: Unit([self._next(), self._next()]) for u in UNITS.values()}, name=h) for h in HOSTS
+        }
 
     def _next(self) -> int:
         self._pid += 1
@@ -69,12 +77,32 @@ class Struck:
             return Shell(host, self)
 
         ports = {"mariadb": (4567, 4568), "keystone": ()}
-        return Powers(Reach(connect), UNITS, ports, HOSTS, self, self, self)
+        return Powers(
+            Reach(connect),
+            UNITS,
+            ports,
+            HOSTS,
+            self,
+            self,
+            self,
+            addresses={host: f"192.0.2.{n}" for n, host in enumerate(HOSTS, 1)},
+            carriers=dict.fromkeys(("mariadb", "rabbitmq", "keystone", "haproxy"), HOSTS),
+            account=("probe", "secret", "/etc/fournines/tls/ca.crt"),
+            expired=lambda service, host: (f"/etc/{service}.pem", "expired"),
+        )
 
     def picture(self) -> dict[str, object]:
         """All that a heal must put back; process ids, boots, what was counted are not among it."""
         return {
-            host: (m.on, m.frozen, m.cut, m.drops, m.run_full, {name: u.picture() for name, u in m.units.items()})
+            host: (
+                m.on,
+                m.frozen,
+                m.cut,
+                m.drops,
+                m.run_full,
+                set(m.scripted),
+                {name: u.picture() for name, u in m.units.items()},
+            )
             for host, m in self.machines.items()
         }
 
@@ -157,12 +185,32 @@ class Struck:
             raise HostError("does not answer", where=host)
         self.scripts.append((host, script))
         machine = self.machines[host]
+        if begun := re.match(r": (\S+) (\S+)\n", script):
+            return self._scripted(host, machine, begun[1], begun[2], script)
         if "fournines-full" in script:
             return Completed(0, "No space left on device" if machine.run_full else "64k copied", "")
         if 'echo "$(now) $has"' in script:
             unit = machine.units[_group(r"unit=(\S+)", script)]
             return Completed(0, "12 12\n" if unit.limited else "1024 12\n", "")
         self._change(host, "shell", lambda m: self._act(m, script))
+        return Completed(0, "", "")
+
+    def _scripted(self, host: str, machine: Machine, name: str, act: str, script: str) -> Completed:
+        if act == "look":
+            return Completed(0, looks(name, script, machine, struck=name in machine.scripted), "")
+
+        def change(m: Machine) -> None:
+            m.changed += 1
+            if act == "heal":
+                m.scripted.discard(name)
+            elif act == "strike" and name not in LASTS_NOT:
+                m.scripted.add(name)
+            for unit in m.units if act in ("strike", "heal") else ():
+                if re.search(rf"systemctl (kill|stop|restart|start)\b[^\n;]*{re.escape(unit)}", script):
+                    known = m.units[unit]
+                    known.pids = [self._next()] if act == "heal" or name not in LEAVES_DOWN else []
+
+        self._change(host, act, change)
         return Completed(0, "", "")
 
     def _act(self, machine: Machine, script: str) -> None:
@@ -211,6 +259,43 @@ class Struck:
                 unit.pids = unit.pids or [self._next()]
             case other:
                 raise AssertionError(other)
+
+
+#: Scripted faults after which there is nothing to put back, and those that leave the unit without a process.
+LASTS_NOT = {"data.no_grastate", "balancer.reconnect", "bus.leaders", "database.donor_lost"}
+LEAVES_DOWN = {"data.permissions", "data.broken_config"}
+
+
+def looks(name: str, script: str, machine: Machine, *, struck: bool) -> str:
+    """What the host says of a scripted fault, as its own programs do."""
+    if name == "database.writer_killed_in_transaction":
+        return ("5000" if struck else "NULL") if "innodb_trx" in script else "0"
+    if "du -s" in script:
+        return "1048576"
+    if name in ("bus.leaders", "balancer.reconnect", "data.no_grastate"):
+        return f"{machine.changed}"
+    if "wsrep_local_state_comment" in script:
+        return "wsrep_local_state_comment\tDonor/Desynced"
+    said = {
+        "database.connections": ("ERROR 1040: Too many connections", "ERROR 1045: Access denied"),
+        "database.flow_control": ("wsrep_flow_control_sent\t3", "wsrep_flow_control_sent\t2"),
+        "database.conflicts": ("wsrep_local_cert_failures\t9\nwsrep_local_bf_aborts\t1", "wsrep_local_bf_aborts\t0"),
+        "data.permissions": ("activating", "active"),
+        "data.broken_config": ("failed", "active"),
+        "disk.full": ("No space left on device", "131072 bytes copied"),
+        "disk.full_log": ("No space left on device", "131072 bytes copied"),
+        "disk.full_root": ("No space left on device", "131072 bytes copied"),
+        "disk.freeze": ("waits", ""),
+        "bus.memory_alarm": (f"[{{{{resource_limit,memory,rabbit@{machine.name}}},[]}}]", "[]"),
+        "bus.disk_alarm": (f"[{{{{resource_limit,disk,rabbit@{machine.name}}},[]}}]", "[]"),
+        "certificate.expired": ("expired at 192.0.2.1:3306", ""),
+        "fernet.mismatch": ("other\nother", "same\nsame"),
+        "database.password": ("other", "same"),
+        "clock.step": ("300", "0"),
+        "dns.gone": ("124", "2"),
+        "conntrack.full": ("262144 262144", "20 262144"),
+    }
+    return said[name][0 if struck else 1]
 
 
 def _group(pattern: str, text: str) -> str:

@@ -22,7 +22,7 @@ while what the first one struck comes back); `each` (every fault once, where it 
 what each does.
 
 \b
-  targets: vip, writer, one, leader, minority, half, majority, all, a host, a zone
+  targets: vip, writer, one, leader, router, minority, half, majority, all, a host, a zone
   services: any of the cloud, such as keystone; or one unit, such as nova-conductor, guard, observer
 
 With --calm nothing is injected: for so long clients ask gently, and VIP moves, lost leases, changes of Galera's view,

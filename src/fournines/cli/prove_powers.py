@@ -9,10 +9,20 @@ from typing import Literal
 from fournines import lab
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import HostError
+from fournines.prove.faults.disk import ROOT
 from fournines.prove.faults.powers import Drop, Powers, Process
 from fournines.prove.faults.target import subjects
+from fournines.prove.faults.world import CLOCK
+from fournines.prove.grounds import ACCOUNT
 from fournines.prove.reach import Reach
-from fournines.services import registry
+from fournines.services import registry, tls
+from fournines.services.resource import File
+
+#: What hosts of a lab have in common with this machine.
+SHARED = {
+    CLOCK: "the lab's hosts have this machine's clock: one kernel has one, and no namespace of it",
+    ROOT: "the root of a lab's host lies on this machine's file system: to fill it would fill the machine",
+}
 
 
 def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
@@ -26,7 +36,20 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         processes=LabProcesses(cloud.name) if in_lab else HostProcesses(reach),
         power=LabPower(cloud.name) if in_lab else None,
         network=LabNetwork(cloud.name) if in_lab and lab.has("packet filter at a port") else None,
+        addresses={h.name: str(h.address) for h in region.hosts},
+        carriers={name: tuple(h.name for h in cloud.hosts_of(name, region.name)) for name in registry()},
+        shared=SHARED if in_lab else {},
+        account=(ACCOUNT, cloud.secrets.get(f"{ACCOUNT}.database"), tls.CA if tls.encrypted(cloud) else ""),
+        expired=lambda service, host: _expired(cloud, service, host),
     )
+
+
+def _expired(cloud: Cloud, service: str, host: str) -> tuple[str, str] | None:
+    """Of the first file of the service's that is a certificate with its key, under the cloud's own CA."""
+    for resource in registry()[service].desired(cloud, cloud.host_by_name[host]):
+        if isinstance(resource, File) and "BEGIN CERTIFICATE" in resource.content and "PRIVATE KEY" in resource.content:
+            return resource.path, tls.expired_pem(cloud, resource.content)
+    return None
 
 
 def _ports(service: str) -> tuple[int, ...]:

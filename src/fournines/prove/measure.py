@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import aiohttp
@@ -14,8 +14,8 @@ from fournines.errors import FourninesError
 from fournines.prove import outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
-from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps
-from fournines.prove.faults.target import Standing, aim, candidates
+from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps, strikable
+from fournines.prove.faults.target import Standing, aim
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
@@ -147,7 +147,7 @@ class Trial:
         return True
 
     def _aim(self, fault: Fault, standing: Standing, struck: tuple[str, ...]) -> Aimed:
-        hosts = candidates(fault, self._site.cloud, self._site.region.name)
+        hosts = strikable(fault, self._site.cloud, self._site.region.name)
         return Aimed(fault, aim(fault, hosts, standing, struck))
 
     async def _inject(self, aimed: tuple[Aimed, ...], *, first: bool) -> bool:
@@ -183,7 +183,10 @@ class Trial:
             async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
                 queues = Management(site.cloud, site.region, session, ACCOUNT, site.grounds.cafile)
                 leader = await queues.leader(self._queue)
-        return await outside.standing(site, holders, leader)
+        found = await outside.standing(site, holders, leader)
+        if any(f.target == "router" for f in self._fault.singles):
+            found = replace(found, router=await outside.router(site))
+        return found
 
     async def _await_redundancy(self) -> None:
         site = self._site
@@ -261,7 +264,7 @@ class Trial:
 
     def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
         site = self._site
-        struck = [candidates(f, site.cloud, site.region.name) for f in self._fault.singles]
+        struck = [strikable(f, site.cloud, site.region.name) for f in self._fault.singles]
         data = {
             "fault": asdict(self._fault),
             "profile": site.profile,

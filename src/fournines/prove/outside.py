@@ -11,7 +11,7 @@ import aiomysql
 import pymysql
 
 from fournines.errors import FourninesError, ProveError
-from fournines.prove.faults.target import Standing
+from fournines.prove.faults.target import ROUTERS, Standing
 from fournines.prove.load.spec import Database
 from fournines.prove.site import Site
 from fournines.prove.watch import VIPS, Holders
@@ -63,6 +63,24 @@ async def _by_kernel(site: Site) -> set[str]:
     names = [host.name for host in site.cloud.hosts_of("haproxy", site.region.name)]
     answers = await asyncio.gather(*(has(name) for name in names))
     return {name for name, holds in zip(names, answers, strict=True) if holds}
+
+
+async def router(site: Site) -> str:
+    """The host with most addresses on routers' ports: of each router only the active copy has them. "" without one."""
+    script = (
+        "for ns in $(ip netns list 2>/dev/null | awk '/^qrouter-/ {print $1}'); do "
+        "ip -n \"$ns\" -4 -o address show; done | grep -c -E ' q[rg]-' || true"
+    )
+    names = [host.name for host in site.cloud.hosts_of(ROUTERS, site.region.name)]
+
+    async def count(host: str) -> int:
+        try:
+            return int((await site.reach.run(host, script, timeout=10.0)).stdout.strip() or 0)
+        except (FourninesError, ValueError):
+            return 0
+
+    counts = dict(zip(names, await asyncio.gather(*(count(name) for name in names)), strict=True))
+    return max(counts, key=lambda name: counts[name]) if any(counts.values()) else ""
 
 
 async def acting_writer(database: Database) -> str:

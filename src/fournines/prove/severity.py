@@ -9,12 +9,6 @@ from fournines.prove.model import Fault, FaultResult
 #: One process that ends, one that says nothing more, one host, several hosts that are no majority, a majority or all.
 Severity = Literal["kill", "freeze", "host", "zone", "whole"]
 
-#: Those that end one process, or change nothing that a client may notice.
-_ENDS = frozenset(
-    ("service.kill", "service.stop", "service.crash_loop", "agent.skew_previous", "agent.skew_next", "network.vrrp")
-)
-#: Those by which one process, or one host, answers late or not at all while all else takes it to be there.
-_SILENT = frozenset(("service.freeze", "service.files", "network.block", "host.cpu", "host.run_full"))
 _MOST = frozenset(("half", "majority", "all"))
 
 
@@ -23,12 +17,18 @@ def severity(result: FaultResult) -> Severity:
     frozen process where it strikes a service."""
     fault, count = result.fault, len(result.hosts)
     most = count > (result.candidates - 1) // 2 if result.candidates else fault.target in _MOST
-    if (count > 1 and most) or 0 < result.candidates <= count:
+    of_one: list[Severity] = [_of_one(single) for single in fault.singles]
+    if (count > 1 and most) or 0 < result.candidates <= count or "whole" in of_one:
         return "whole"
-    return "zone" if count > 1 or fault.parts else _of_one(fault)
+    if count > 1 or fault.parts:
+        return "zone"
+    return of_one[0]
 
 
 def _of_one(fault: Fault) -> Severity:
-    if fault.name in _ENDS:
-        return "kill"
-    return "freeze" if fault.name in _SILENT or fault.service else "host"
+    from fournines.prove.faults.catalogue import CATALOGUE  # whose classes name their severity
+
+    kind = CATALOGUE.get(fault.name)
+    if kind is None:
+        return "freeze" if fault.service else "host"
+    return kind.costs

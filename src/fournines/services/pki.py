@@ -73,6 +73,25 @@ def sign(subject: Subject, key_pem: str, ca_pem: str, ca_key_pem: str) -> str:
     )
 
 
+def expired(pem: str, ca_pem: str, ca_key_pem: str) -> str:
+    """`pem`, a certificate and its key, with the certificate signed anew under that authority as one that has expired
+    an hour ago."""
+    was, ca, ca_key = x509.load_pem_x509_certificate(pem.encode()), ca_pem.encode(), _load(ca_key_pem)
+    ended = datetime.now(UTC) - timedelta(hours=1)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(was.subject)
+        .issuer_name(x509.load_pem_x509_certificate(ca).subject)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(ended - timedelta(days=1))
+        .not_valid_after(ended)
+        .public_key(was.public_key())
+    )
+    for extension in was.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return _pem(builder.sign(ca_key, hashes.SHA256())) + pem[pem.index("-----BEGIN PRIVATE") :]
+
+
 def fits(certificate_pem: str, subject: Subject, ca_pem: str) -> bool:
     """Whether a certificate that was signed earlier says of whom it is what `subject` says, under that authority."""
     certificate = x509.load_pem_x509_certificate(certificate_pem.encode())

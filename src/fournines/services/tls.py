@@ -18,7 +18,7 @@ from ipaddress import IPv4Address
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.errors import CloudFileError
 from fournines.services.certificate import Own, own
-from fournines.services.pki import Subject, fits, new_key, sign, sign_ca
+from fournines.services.pki import Subject, expired, fits, new_key, sign, sign_ca
 from fournines.services.resource import Directory, File, Resource
 
 DIRECTORY = "/etc/fournines/tls"
@@ -121,6 +121,11 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     subject = Subject((host.name,), _addresses(host), client=True)
     member_ca(cloud, host.region, group)
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
+
+
+def expired_pem(cloud: Cloud, pem: str) -> str:
+    """What the cloud's CA once signed, as if it had expired. A secret."""
+    return expired(pem, internal_ca(cloud), cloud.secrets.get("tls.ca.key"))
 
 
 def files(directory: str, owner: str, triggers: tuple[str, ...], **pems: str) -> Iterable[Resource]:

@@ -9,6 +9,7 @@ import pytest
 from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
 from fournines.prove.faults.catalogue import CATALOGUE
+from fournines.prove.faults.injection import strikable
 from fournines.prove.faults.target import Standing, aim, candidates, subjects
 from fournines.prove.faults.text import parse, seconds
 from fournines.prove.model import Fault
@@ -92,7 +93,7 @@ def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> No
     for kind in CATALOGUE.values():
         for target in ("vip", "writer", "one"):
             expected = (
-                [f"{kind.name}@{s}+{target}" for s in carried]
+                [f"{kind.name}@{s}+{target}" for s in carried & set(kind.services or carried)]
                 if kind.subject == "service"
                 else [f"{kind.name}@{target}"]
             )
@@ -130,6 +131,7 @@ def test_of_a_full_cloud_every_service_and_unit_can_be_struck() -> None:
         ("network.isolate@vip/0s", "no time"),
         ("agent.skew@one", "did you mean agent.skew_"),
         ("service.kill@nova", "no service 'nova'"),
+        ("disk.full@keystone", "does not know keystone"),
         ("host.reset@vip and host.reset@one then host.reset@vip", "cannot be mixed"),
         ("host.reset@vip or host.reset@one", "not readable"),
         ("host.power_off@vip/soon", "duration"),
@@ -152,6 +154,7 @@ def test_durations() -> None:
         ("vip", Standing(), ()),
         ("writer", Standing(writer="ctl3"), ("ctl3",)),
         ("leader", Standing(leader="ctl1"), ("ctl1",)),
+        ("router", Standing(), ()),
         ("one", Standing(vip="ctl1", writer="ctl2"), ("ctl3",)),
         ("one", Standing(vip="ctl1", writer="ctl1"), ("ctl2",)),
         ("all", Standing(), ("ctl1", "ctl2", "ctl3")),
@@ -165,6 +168,20 @@ def test_durations() -> None:
 def test_a_target_means_hosts(cloud: Cloud, target: str, standing: Standing, struck: tuple[str, ...]) -> None:
     fault = Fault("host.power_off", "", target, 1.0)
     assert aim(fault, candidates(fault, cloud, "phx"), standing) == struck
+
+
+def test_a_router_is_aimed_at_among_the_hosts_with_agents_of_the_network() -> None:
+    full = load(EXAMPLE.with_name("full-cloud.yaml"))
+    fault = Fault("host.power_off", "", "router", 20.0)
+    hosts = candidates(fault, full, next(iter(full.regions)))
+    assert hosts == full.hosts_of("neutron_agents", next(iter(full.regions)))
+    assert aim(fault, hosts, Standing(router=hosts[0].name)) == (hosts[0].name,)
+    assert parse("host.power_off@router", full)[0].target == "router"
+
+
+def test_a_fault_of_one_service_s_hosts_strikes_only_those(cloud: Cloud) -> None:
+    (fault,) = parse("database.connections@writer", cloud)
+    assert {h.name for h in strikable(fault, cloud, "phx")} == {"ctl1", "ctl2", "ctl3"}
 
 
 def test_one_is_not_a_host_that_was_just_struck(cloud: Cloud) -> None:

@@ -23,6 +23,7 @@ class Skew(Strike):
 
     step: ClassVar[int]
     outside = False
+    costs = "kill"
     until = "each is restarted with its own version after 20 s, one after another"
     seen = f"the environment of the guard's new process has {VARIABLE}, none from before is left"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
-from fournines.prove.faults import agent, host, load, network, service
+from fournines.prove.faults import agent, bus, data, database, disk, host, load, network, service, storm, trust, world
 from fournines.prove.faults.strike import Strike
 from fournines.prove.faults.target import subjects
 
-CATALOGUE: dict[str, type[Strike]] = {
-    kind.name: kind for family in (service, agent, host, network, load) for kind in family.FAMILY
-}
+FAMILIES = (service, agent, host, network, load, data, disk, database, bus, storm, trust, world)
+
+CATALOGUE: dict[str, type[Strike]] = {kind.name: kind for family in FAMILIES for kind in family.FAMILY}
 
 
 def each(cloud: Cloud) -> Iterator[str]:
@@ -19,7 +19,8 @@ def each(cloud: Cloud) -> Iterator[str]:
     known = subjects(cloud)
     for kind in CATALOGUE.values():
         for subject in kind.each:
-            if kind.subject == "host" or subject.partition("+")[0] in known:
+            needed = kind.carrier if kind.subject == "host" else subject.partition("+")[0]
+            if not needed or needed in known:
                 yield f"{kind.name}@{subject}"
 
 
@@ -28,7 +29,8 @@ def every(cloud: Cloud) -> Iterator[str]:
     services = tuple(dict.fromkeys(owner for owner, _ in subjects(cloud).values()))
     for target in ("vip", "writer", "one"):
         for kind in CATALOGUE.values():
-            names = services if kind.subject == "service" else ("",)
+            of_kind = tuple(name for name in services if name in (kind.services or services))
+            names = of_kind if kind.subject == "service" else ("",)
             yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for name in names)
     yield from each(cloud)
 

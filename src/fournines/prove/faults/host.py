@@ -34,6 +34,28 @@ class PowerOff(PowerFault):
         await self.by.hand.on(host)
 
 
+class Outage(PowerOff):
+    """Who was off first, and knows least, is back first."""
+
+    name = "host.outage"
+    what = "power off, one host after another, 2 s apart, as when a site goes dark"
+    until = "power on in the same order, 2 s apart, after 20 s"
+    each = ("all",)
+    APART_S: ClassVar[float] = 2.0
+
+    async def strike(self) -> None:
+        for number, host in enumerate(self.hosts):
+            await asyncio.sleep(self.APART_S if number else 0)
+            await self.strike_host(host)
+
+    async def heal(self) -> tuple[str, ...]:
+        unhealed: list[str] = []
+        for number, host in enumerate(self.hosts):
+            await asyncio.sleep(self.APART_S if number else 0)
+            unhealed += await self.heal_everywhere(self.heal_host, [host])
+        return tuple(unhealed)
+
+
 class Booted(PerHost):
     """A fault after which the host is in another boot than before."""
 
@@ -116,4 +138,4 @@ class HostFreeze(PowerFault):
         await self.by.hand.thaw(host)
 
 
-FAMILY: tuple[type[Strike], ...] = (PowerOff, Reset, Reboot, HostFreeze)
+FAMILY: tuple[type[Strike], ...] = (PowerOff, Outage, Reset, Reboot, HostFreeze)

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import ProveError
 from fournines.prove.faults.catalogue import CATALOGUE
 from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import Strike
+from fournines.prove.faults.target import candidates
 from fournines.prove.model import THEN, Fault
 
 #: A host whose port was just joined, or whose power is just back, may not be reached at once.
@@ -25,6 +27,10 @@ class Aimed:
 
     fault: Fault
     hosts: tuple[str, ...]
+
+
+def strikable(fault: Fault, cloud: Cloud, region: str) -> tuple[Host, ...]:
+    return candidates(fault, cloud, region, CATALOGUE[fault.name].carrier)
 
 
 def lacking(by: Powers, fault: Fault) -> str:

@@ -14,6 +14,7 @@ class Cpu(PerHost):
     until = "they end after 20 s"
     seen = "the unit that runs them has as many processes as it should"
     outside = False
+    costs = "freeze"
     each = ("vip",)
     UNIT: ClassVar[str] = "fournines-burn.service"
 
@@ -50,6 +51,7 @@ class RunFull(PerHost):
     until = "it has its size again after 20 s"
     seen = "a file that is written there ends in ENOSPC"
     outside = False
+    costs = "freeze"
     each = ("vip",)
     KEPT: ClassVar[str] = "/var/lib/fournines-run-size"
 

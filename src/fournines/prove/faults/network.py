@@ -157,6 +157,7 @@ class Vrrp(Filtered):
     what = "VRRP alone is lost, each way: keepalived is alone, all else goes on"
     until = "all gets through after 20 s"
     seen = "the port's count of lost packets grows"
+    costs = "kill"
     each = ("vip",)
     MATCH: ClassVar[str] = "ip protocol 112"
 
@@ -193,6 +194,7 @@ class Block(Filtered):
     until = "all gets through after 20 s"
     seen = "the port's count of lost packets grows"
     subject = "service"
+    costs = "freeze"
     each = ("mariadb", "rabbitmq")
 
     async def look(self) -> None:

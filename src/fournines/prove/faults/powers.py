@@ -7,8 +7,8 @@ where something stands outside; never through the agents, which are under test t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from fournines.prove.reach import Reach
@@ -101,7 +101,14 @@ class Network(Protocol):
 @dataclass(frozen=True)
 class Powers:
     """`units`: a service fault's subject -> the unit that it strikes. `ports`: service -> what it listens on. `hosts`:
-    all of the region. `power`, `network`: None where nothing here has that power over the hosts."""
+    all of the region; `addresses`: theirs. `carriers`: service -> the hosts that carry it. `power`, `network`: None
+    where nothing here has that power over the hosts. `shared`: what the hosts share with the machine, so that no fault
+    may take it -> why.
+
+    `account`: name and password of the campaign's own database account, with its CA's path on the hosts, "" without
+    TLS. `expired`: path and content (PEM) of a service's certificate on a host, as it is but that it has expired; None
+    of a service without one.
+    """
 
     reach: Reach
     units: Mapping[str, str]
@@ -110,6 +117,11 @@ class Powers:
     processes: Processes
     power: Power | None
     network: Network | None
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str])
+    carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    shared: Mapping[str, str] = field(default_factory=dict[str, str])
+    account: tuple[str, str, str] = field(default=("", "", ""), repr=False)
+    expired: Callable[[str, str], tuple[str, str] | None] = lambda service, host: None
 
     @property
     def hand(self) -> Power:

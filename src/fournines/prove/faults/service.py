@@ -16,13 +16,17 @@ WIDEST = "mariadb+all"
 STOP_S = 150.0
 
 
-class ServiceFault(PerHost):
-    subject = "service"
+class UnitFault(PerHost):
+    """Of one unit: that of the fault's service, or of the service whose hosts it strikes."""
+
     outside = False
+
+    #: Seconds until the unit's processes have ended; None: as soon as any strike is seen.
+    gone_within: ClassVar[float | None] = None
 
     @property
     def unit(self) -> str:
-        return self.by.units[self.fault.service]
+        return self.by.units[self.fault.service or self.carrier]
 
     async def look(self) -> None:
         found = await asyncio.gather(*(self.by.processes.of_unit(host, self.unit) for host in self.hosts))
@@ -51,9 +55,22 @@ class ServiceFault(PerHost):
             alive.update(old & {p.identity for p in await self.processes(host)})
             return not alive
 
-        if not await until(none_left):
+        if not await until(none_left, self.gone_within):
             raise not_seen("processes of the unit survive", host, f"{self.unit}: {sorted(pid for pid, _ in alive)}")
         return f"{host}: {len(old)} processes of {self.unit} gone"
+
+    async def start(self, host: str) -> None:
+        await self.run(
+            host,
+            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}",
+            timeout=30.0,
+            doing=f"cannot start {self.unit}",
+        )
+
+
+class ServiceFault(UnitFault):
+    subject = "service"
+    costs = "freeze"
 
 
 class Kill(ServiceFault):
@@ -62,6 +79,7 @@ class Kill(ServiceFault):
     until = "systemd restarts it"
     seen = "none of the unit's processes from before is left in its cgroup"
     duration = 0.0
+    costs = "kill"
     each = (*CORE, "guard", "observer", WIDEST)
 
     async def strike_host(self, host: str) -> None:
@@ -103,6 +121,7 @@ class Stop(ServiceFault):
     what = "the unit is stopped, as an operator would (`systemctl stop`)"
     until = "it is started after 20 s"
     seen = "no process is left in the unit's cgroup"
+    costs = "kill"
     each = ("keystone", "haproxy")
 
     async def strike_host(self, host: str) -> None:
@@ -127,6 +146,7 @@ class CrashLoop(ServiceFault):
     what = "the unit's program is replaced by one that fails at once, then it is killed: as after a bad update"
     until = "it is as it was, and started, after 20 s"
     seen = "no process from before is left, and none that systemd started since lives on"
+    costs = "kill"
     each = ("keystone", "guard", "observer")
     #: A process that lives so long has not crashed. Seconds.
     LIVES_S: ClassVar[float] = 1.0

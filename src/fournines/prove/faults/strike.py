@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, Literal
 
 from fournines.errors import FourninesError, HostError, ProveError
 from fournines.prove.faults.powers import Powers
 from fournines.prove.model import Fault
+from fournines.prove.severity import Severity
 
 #: What a strike does shows within so long, where nothing says otherwise.
 SEEN_WITHIN_S = 3.0
@@ -44,6 +45,12 @@ class Strike(ABC):
     outside: ClassVar[bool] = True
     #: Targets in `--faults each`; of a service fault, subjects.
     each: ClassVar[tuple[str, ...]] = ()
+    #: What it may cost at most where it strikes one host: a class of pass marks.
+    costs: ClassVar[Severity] = "host"
+    #: Of a host fault: the service whose hosts it strikes; "" those that carry any part of the control plane.
+    carrier: ClassVar[str] = ""
+    #: Of a service fault: those that it can strike; () all.
+    services: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, by: Powers, fault: Fault, hosts: tuple[str, ...]) -> None:
         self.by = by
@@ -84,15 +91,19 @@ class Strike(ABC):
             if end is not None:
                 raise end
 
-    async def heal_everywhere(self, act: Callable[[str], Awaitable[None]]) -> tuple[str, ...]:
-        ended = await asyncio.gather(*(act(host) for host in self.hosts), return_exceptions=True)
+    async def heal_everywhere(
+        self, act: Callable[[str], Awaitable[None]], hosts: Sequence[str] | None = None
+    ) -> tuple[str, ...]:
+        """`hosts`: of the struck ones, None for all."""
+        healed = self.hosts if hosts is None else hosts
+        ended = await asyncio.gather(*(act(host) for host in healed), return_exceptions=True)
         return tuple(
-            f"{host}: {_line(end)}" for host, end in zip(self.hosts, ended, strict=True) if isinstance(end, Exception)
+            f"{host}: {_line(end)}" for host, end in zip(healed, ended, strict=True) if isinstance(end, Exception)
         )
 
-    async def run(self, host: str, script: str, *, timeout: float = 15.0, doing: str) -> str:
+    async def run(self, host: str, script: str, *, stdin: str = "", timeout: float = 15.0, doing: str) -> str:
         """Its output. Raises HostError when it fails; `doing` says what failed, such as "cannot freeze x.service"."""
-        done = await self.by.reach.run(host, script, timeout=timeout)
+        done = await self.by.reach.run(host, script, stdin=stdin, timeout=timeout)
         if done.status:
             raise HostError(doing, where=host, why=(done.stderr.strip() or done.stdout.strip())[-300:])
         return done.stdout
@@ -118,6 +129,26 @@ class PerHost(Strike):
 
     async def heal_host(self, host: str) -> None:
         """Nothing, of faults that heal by themselves."""
+
+
+#: What a strike replaces is kept here, so that any process can put it back, after a boot as well.
+KEPT = "/var/lib/fournines-fault"
+
+
+class Scripted(PerHost):
+    """Struck, seen and healed by shell scripts of the host, whose first line says whose they are."""
+
+    outside = False
+
+    async def script(self, host: str, act: str, body: str, *, stdin: str = "", timeout: float = 30.0) -> str:
+        """`act`: strike, look, heal. `$kept` is where what is replaced is kept."""
+        begin = f": {self.name} {act}\nkept={KEPT}/{self.kept}\nmkdir -p -m 700 {KEPT}\n"
+        doing = f"cannot {act if act != 'look' else 'look at'} {self.name}"
+        return await self.run(host, begin + body, stdin=stdin, timeout=timeout, doing=doing)
+
+    @property
+    def kept(self) -> str:
+        return "-".join(filter(None, (self.name, self.fault.service)))
 
 
 async def until(holds: Callable[[], Awaitable[bool]], within: float | None = None) -> bool:

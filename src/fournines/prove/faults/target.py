@@ -1,5 +1,6 @@
 """Which hosts a target means: `one` (neither VIP holder nor writer, where there is such a host), `vip`, `writer`,
-`leader` (of the probe's queue), `minority`, `half`, `majority`, `all`, or the name of a host or a zone."""
+`leader` (of the probe's queue), `router` (where most routers are active), `minority`, `half`, `majority`, `all`, or
+the name of a host or a zone."""
 
 from __future__ import annotations
 
@@ -13,7 +14,9 @@ from fournines.services import registry
 from fournines.services.agent import FALLBACK, GUARD, Agent
 from fournines.services.capabilities import guards
 
-TARGETS = ("one", "vip", "writer", "leader", "minority", "half", "majority", "all")
+TARGETS = ("one", "vip", "writer", "leader", "router", "minority", "half", "majority", "all")
+#: Carries the routers.
+ROUTERS = "neutron_agents"
 #: Where a service fault hurts that names no target.
 DEFAULT_TARGET = {
     "haproxy": "vip",
@@ -37,10 +40,11 @@ class Standing:
     vip: str = ""
     writer: str = ""
     leader: str = ""
+    router: str = ""
 
     def roles(self, hosts: Iterable[str]) -> tuple[str, ...]:
         struck = set(hosts)
-        return tuple(role for role in ("vip", "writer", "leader") if getattr(self, role) in struck)
+        return tuple(role for role in ("vip", "writer", "leader", "router") if getattr(self, role) in struck)
 
 
 def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
@@ -59,11 +63,14 @@ def _short(unit: str) -> str:
     return unit.removesuffix(".service").removeprefix("fournines-")
 
 
-def candidates(fault: Fault, cloud: Cloud, region: str) -> tuple[Host, ...]:
-    """Hosts that the fault can strike: those with its service, or all that carry a part of the control plane."""
+def candidates(fault: Fault, cloud: Cloud, region: str, carrier: str = "") -> tuple[Host, ...]:
+    """Hosts that the fault can strike: those with its service, or with `carrier`, or all that carry a part of the
+    control plane. Of a router's target: those with Neutron's agents."""
     if fault.service:
         service, unit = subjects(cloud)[fault.service]
         return tuple(SOME[unit](cloud, region)) if unit in SOME else cloud.hosts_of(service, region)
+    if carrier or fault.target == "router":
+        return cloud.hosts_of(carrier or ROUTERS, region)
     return tuple(h for h in cloud.regions[region].hosts if h.services & set(CORE))
 
 
@@ -76,7 +83,7 @@ def aim(fault: Fault, hosts: Sequence[Host], standing: Standing, struck: Iterabl
     if fault.target == "one":
         names = [n for n in names if n not in set(struck)] or names
     match fault.target:
-        case "vip" | "writer" | "leader":
+        case "vip" | "writer" | "leader" | "router":
             wanted = {str(getattr(standing, fault.target))}
         case "one":
             free = [n for n in names if n not in (standing.vip, standing.writer)]

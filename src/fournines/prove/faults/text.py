@@ -100,6 +100,10 @@ def _subject(kind: type[Strike], subject: str, text: str, cloud: Cloud) -> tuple
     known = subjects(cloud)
     if service not in known:
         raise _unknown("service", service, text, known)
+    if kind.services and service not in kind.services:
+        raise ProveError(
+            f"{kind.name} does not know {service}", where=text, why=f"it strikes {', '.join(kind.services)}"
+        )
     return service, target or DEFAULT_TARGET.get(service, "one")
 
 
