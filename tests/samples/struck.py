@@ -281,7 +281,7 @@ def looks(name: str, script: str, machine: Machine, *, struck: bool) -> str:
         "database.flow_control": ("wsrep_flow_control_sent\t3", "wsrep_flow_control_sent\t2"),
         "database.conflicts": ("wsrep_local_cert_failures\t9\nwsrep_local_bf_aborts\t1", "wsrep_local_bf_aborts\t0"),
         "data.permissions": ("activating", "active"),
-        "data.broken_config": ("failed", "active"),
+        "data.broken_config": ("other", "same"),
         "disk.full": ("No space left on device", "131072 bytes copied"),
         "disk.full_log": ("No space left on device", "131072 bytes copied"),
         "disk.full_root": ("No space left on device", "131072 bytes copied"),

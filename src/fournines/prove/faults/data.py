@@ -99,7 +99,7 @@ class BrokenConfig(Unstartable):
     name = "data.broken_config"
     what = "a line that nobody understands is added to the service's configuration by hand, and it is restarted"
     until = "the file is as it was, and the service is started, after 20 s"
-    seen = "none of the unit's processes from before is left, and the unit is not active"
+    seen = "none of the unit's processes from before is left, and the file is not what it was"
     services = tuple(FILES)
     each = ("mariadb+one", "keystone", "haproxy", "rabbitmq")
 
@@ -110,6 +110,14 @@ class BrokenConfig(Unstartable):
             f"printf '\\nthis line, was added by (hand\\n' >> {path} && systemctl restart --no-block {self.unit}"
         )
         await self.script(host, "strike", body)
+
+    async def verify_host(self, host: str) -> str:
+        """uWSGI tells systemd that it runs before it has loaded what it serves: the unit's state says nothing."""
+        evidence = await self.gone(host)
+        body = f'cmp -s {FILES[self.fault.service]} "$kept" && echo same || {{ [ -e "$kept" ] && echo other; }}'
+        if (await self.script(host, "look", body)).strip() != "other":
+            raise not_seen("the file is what it was", host, FILES[self.fault.service])
+        return f"{evidence}, and {FILES[self.fault.service]} is broken"
 
     async def heal_host(self, host: str) -> None:
         body = (
