@@ -304,3 +304,23 @@ def test_fernet_keys(tmp_path: Path) -> None:
     found = system.fernet_state(str(tmp_path))
     assert found["keys"] == 2
     assert 0 <= found["age"] < 60
+
+
+@pytest.mark.parametrize(
+    ("grastate", "innodb", "expected"),
+    [
+        (f"uuid: {CLUSTER}\nseqno: -1\n", True, True),
+        (f"uuid: {CLUSTER}\nseqno: 7\n", True, False),
+        (f"uuid: {galera_files.NO_UUID}\nseqno: -1\n", True, False),  # a transfer was cut short
+        (None, True, True),  # gone beside a database: what it knows counts
+        (None, False, False),  # a new node
+    ],
+)
+def test_where_innodb_knows_more_than_grastate(
+    tmp_path: Path, grastate: str | None, innodb: bool, expected: bool
+) -> None:
+    if grastate is not None:
+        (tmp_path / "grastate.dat").write_text(grastate)
+    if innodb:
+        (tmp_path / "ibdata1").touch()
+    assert galera_start.to_recover(galera_files.read_grastate(tmp_path), tmp_path) is expected

@@ -56,6 +56,16 @@ def environment(action: str, stopped: Report) -> str:
     return f"GALERA_NEW_CLUSTER={new}\nGALERA_RECOVER={position}\n"
 
 
+def to_recover(saved: Saved, datadir: Path) -> bool:
+    """Whether InnoDB knows more than grastate.dat: after a crash, and where that file is gone beside a database. Taken
+    for a new node, such a one would be overwritten, or with all of them gone the first one, however old, be followed.
+
+    In a file that is there without a UUID there is nothing to recover: a state transfer was cut short."""
+    if not (datadir / "grastate.dat").exists():
+        return (datadir / "ibdata1").exists()
+    return bool(saved.cluster) and saved.seqno < 0
+
+
 def recover(galera: Galera) -> tuple[str, int]:
     """Cluster UUID and seqno of the last transaction on disk. InnoDB is opened, recovered and closed (1 to 3 s)."""
     argv = ["/usr/sbin/mariadbd", "--user=mysql", f"--datadir={galera.datadir}", "--wsrep-recover"]
@@ -102,9 +112,9 @@ def main() -> None:
         sys.exit("this host has no database in /etc/fournines/observer.json")
     datadir = Path(galera.datadir)
     saved = read_grastate(datadir)
-    # Without a UUID there is nothing to recover: a new node, or one whose state transfer was cut short.
-    crashed = bool(saved.cluster) and saved.seqno < 0
-    stopped = report(saved, recover(galera) if crashed else None, read_gvwstate(datadir), read_note())
+    stopped = report(
+        saved, recover(galera) if to_recover(saved, datadir) else None, read_gvwstate(datadir), read_note()
+    )
     print(f"position {stopped.cluster or 'none'}:{stopped.seqno}", flush=True)
     action = decide(stopped, FORCE.exists())
     # A Primary component that this node's memory knows nothing of exists, or is about to: the memory must not be used

@@ -74,13 +74,13 @@ for i in $(seq 120); do {SERVES[self.fault.service]} && exit 0; sleep 1; done; e
 [ -e "$kept.image" ] || exit 0
 systemctl stop fournines-thaw-{self.fault.service}.service 2>/dev/null
 mountpoint -q {self.place} && fsfreeze -u {self.place} 2>/dev/null
-rm -f {self.place}/fournines-full
+rm -f {self.place}/fournines-full*
 {_MOUNT}
 systemctl stop {self.unit} || exit 1
 if mountpoint -q {self.place}; then umount {self.place} || exit 1; fi
 if [ -z "$(ls -A {self.place})" ]; then
     mkdir -p "$kept.at" && {{ mountpoint -q "$kept.at" || mount_image "$kept.at"; }} || exit 1
-    rm -f "$kept.at/fournines-full"
+    rm -f "$kept.at"/fournines-full*
     cp -a --sparse=always "$kept.at"/. {self.place}/ || exit 1
     rm -rf {self.place}/lost+found
 fi
@@ -100,7 +100,10 @@ class Full(Small):
     async def strike_host(self, host: str) -> None:
         body = f"""
 mountpoint -q {self.place} || exit 1
-dd if=/dev/zero of={self.place}/fournines-full bs=1M 2>/dev/null; true
+# What is allocated late makes room again once it is written.
+for size in 1M 64k 16k 4k; do
+    dd if=/dev/zero of={self.place}/fournines-full.$size bs=$size 2>/dev/null; sync -f {self.place}
+done; true
 """
         await self.script(host, "strike", body, timeout=60)
 
