@@ -103,7 +103,7 @@ def world(directory: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, error: 
     monkeypatch.setattr(measuring, "PHASE_S", 0.0)
     monkeypatch.setattr(measuring, "lacking", lambda *_: "")
     monkeypatch.setattr(measuring, "heal_leftovers", healed)
-    monkeypatch.setattr(measuring, "candidates", lambda *_: ("ctl1", "ctl2", "ctl3"))
+    monkeypatch.setattr(measuring, "strikable", lambda *_: ("ctl1", "ctl2", "ctl3"))
     monkeypatch.setattr(measuring, "LoadProcess", lambda *_: made)
     monkeypatch.setattr(measuring, "watching", made.watching)
     monkeypatch.setattr(measuring, "connector", lambda *_: None)
