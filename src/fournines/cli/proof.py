@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -26,6 +27,7 @@ from fournines.engine.transport import Transport
 from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
+from fournines.prove.estimate import Estimate, estimates, spell
 from fournines.prove.faults.injection import heal_leftovers
 from fournines.prove.faults.text import parse, seconds
 from fournines.prove.functions import chosen
@@ -33,8 +35,10 @@ from fournines.prove.grounds import grounds
 from fournines.prove.model import Campaign, Fault
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
+from fournines.prove.report_text import plural
 from fournines.prove.run import Order, analyse_again, run
 from fournines.prove.site import Lengths, Reporter, Site
+from fournines.prove.suites import functions_of, soak, suite
 from fournines.prove.versions import versions
 from fournines.services import registry
 from fournines.services.tls import trusted
@@ -61,6 +65,10 @@ class Wish:
     force: bool
     yes: bool
     command: str
+    suite: str | None = None
+    soak: bool = False
+    lasts: str | None = None
+    seed: int | None = None
 
 
 def again(cloud: Cloud, run_name: str) -> Campaign:
@@ -74,9 +82,63 @@ def again(cloud: Cloud, run_name: str) -> Campaign:
 def prove(cloud: Cloud, wish: Wish) -> Campaign:
     """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
     region = region_of(cloud, wish.region)
-    faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
-    return alone(cloud, wish, lambda: _campaign(cloud, region, faults, functions, wish))
+    if wish.suite and not wish.functions:
+        functions = functions_of(wish.suite, functions)
+    lengths = Lengths(wish.before, wish.after, wish.redundant_within, wish.timeout)
+    plan = _plan(cloud, wish, functions, lengths)
+    click.echo(plan.said(wish.repeat * (2 if wish.baseline else 1)), err=True)
+    return alone(cloud, wish, lambda: _campaign(cloud, region, plan, functions, wish))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is injected, and how long that takes. Of a soak `lasts` seconds, with its seed."""
+
+    estimates: tuple[Estimate, ...]
+    suite: str = ""
+    seed: int | None = None
+    lasts: float | None = None
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(e.fault for e in self.estimates)
+
+    def said(self, times: int) -> str:
+        """One line a fault, the sum last."""
+        if self.lasts is not None:
+            return f"soak for {spell(self.lasts)}, seed {self.seed}: about {len(self.estimates)} faults"
+        width = max(len(str(e.fault)) for e in self.estimates)
+        lines = [
+            f"{e.fault!s:{width}}  {spell(e.total):>6}: baseline {e.baseline:.0f} s, fault {e.duration:g} s,"
+            f" redundant again {e.redundancy:.0f} s, then checks {e.rest:.0f} s"
+            for e in self.estimates
+        ]
+        total = spell(times * sum(e.total for e in self.estimates))
+        often = f", each {times} times" if times > 1 else ""
+        return "\n".join([*lines, f"{plural(len(lines), 'fault')}{often}: about {total}"])
+
+
+def _plan(cloud: Cloud, wish: Wish, functions: tuple[str, ...], lengths: Lengths) -> _Plan:
+    length = seconds(wish.duration) if wish.duration else None
+    if wish.soak:
+        return _soak(cloud, wish, functions, lengths)
+    faults = suite(wish.suite, cloud, length) if wish.suite else parse(wish.faults, cloud, duration=length)
+    return _Plan(estimates(faults, functions, lengths), wish.suite or "")
+
+
+def _soak(cloud: Cloud, wish: Wish, functions: tuple[str, ...], lengths: Lengths) -> _Plan:
+    """As many faults as there is time for, by estimate, and half as many again: some cannot be injected."""
+    lasts = seconds(wish.lasts or "")
+    if not lasts:
+        raise UsageError("a soak that lasts no time says nothing", next="--soak --for 2h")
+    seed = secrets.randbelow(2**31) if wish.seed is None else wish.seed
+    planned: list[Estimate] = []
+    for fault in soak(cloud, seed):
+        planned += estimates([fault], functions, lengths)
+        if sum(e.total for e in planned) >= 1.5 * lasts:
+            break
+    return _Plan(tuple(planned), "soak", seed, lasts)
 
 
 def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -117,19 +179,22 @@ def _interruptible(work: Coroutine[Any, Any, T]) -> T:
         raise click.Abort from None
 
 
-async def _campaign(
-    cloud: Cloud, region: Region, faults: tuple[Fault, ...], functions: tuple[str, ...], wish: Wish
-) -> Campaign:
+async def _campaign(cloud: Cloud, region: Region, plan: _Plan, functions: tuple[str, ...], wish: Wish) -> Campaign:
     async with site_of(cloud, region, functions, wish) as site:
         order = Order(
-            faults=faults,
+            faults=plan.faults,
             profile=site.profile,
             baseline=wish.baseline or "",
             force=wish.force,
-            command=wish.command,
+            command=wish.command
+            if plan.seed is None or wish.seed is not None
+            else f"{wish.command} --seed {plan.seed}",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=await versions(site.reach, cloud, region),
             repeat=wish.repeat,
+            suite=plan.suite,
+            seed=plan.seed,
+            lasts=plan.lasts,
         )
         return await run(order, site, lambda: _under(site, order.baseline))
 

@@ -19,7 +19,9 @@ HELP = """Inject faults into the cloud of CLOUD, measure the outage that a clien
 FAULTS is a comma-separated list: NAME@TARGET for hosts and networks, NAME@SERVICE or NAME@SERVICE+TARGET for
 services, each with an optional /DURATION; two as 'FAULT and FAULT' (at once) or 'FAULT then FAULT' (the second strikes
 while what the first one struck comes back); `each` (every fault once, where it hurts most), or `all`. `--list` says
-what each does.
+what each does. Instead of FAULTS, --suite names some: smoke (less than 5 minutes), standard (less than 30), full
+(everything at every target: days). With --soak faults and pairs are drawn at random, one after another, for so long as
+--for says; --seed repeats a sequence. How long it takes is said before it begins.
 
 \b
   targets: vip, writer, one, leader, minority, half, majority, all, a host, a zone
@@ -43,6 +45,8 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
+  sudo fournines prove cloud.yaml --suite standard
+  sudo fournines prove cloud.yaml --soak --for 8h --seed 7
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   sudo fournines prove cloud.yaml --calm 30m --busy
   sudo fournines prove cloud.yaml --calm 10m --without ctl3
@@ -69,6 +73,10 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
 )
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
+@click.option("--suite", type=click.Choice(["smoke", "standard", "full"]), help="What to inject, by its name.")
+@click.option("--soak", is_flag=True, help="Inject faults at random, one after another.")
+@click.option("--for", "lasts", metavar="DURATION", help="With --soak: for so long, such as 8h.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="With --soak: the same sequence again.")
 @click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
 @click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
@@ -100,6 +108,7 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
     from fournines.prove.document import document
 
     loaded = load_cloud(cloud)
+    _require_one_kind(options)
     if calm:
         _prove_calm(loaded, Wish(**options, command=_repeat()), calm, without, as_json)
     if without:
@@ -122,7 +131,7 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     from fournines.cli.calm import document, prove_calm, show
 
     context = click.get_current_context()
-    for name in ("faults", "baseline", "duration"):
+    for name in ("faults", "suite", "soak", "baseline", "duration"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"--calm injects nothing: it does not go with --{name}", next=f"leave out --{name}")
     done = prove_calm(cloud, wish, lasts, without)
@@ -131,6 +140,23 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     else:
         show(done)
     sys.exit(EXIT[done.verdict])
+
+
+def _require_one_kind(options: dict[str, Any]) -> None:
+    """Faults that are named, a suite, or a soak: raises UsageError of two of them, and of what goes with another."""
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    named = [n for n in ("faults", "suite", "soak") if context.get_parameter_source(n) is typed]
+    if len(named) > 1:
+        raise UsageError(f"--{named[0]} and --{named[1]} both say what to inject", next="leave one of them out")
+    if options["soak"]:
+        if not options["lasts"]:
+            raise UsageError("a soak has no end", next="--soak --for 8h")
+        for name in ("baseline", "duration", "repeat"):
+            if context.get_parameter_source(name) is typed:
+                raise UsageError(f"--soak does not go with --{name}", next=f"leave out --{name}")
+    elif options["lasts"] or options["seed"] is not None:
+        raise UsageError("--for and --seed go with --soak", next="--soak --for 8h --seed 7")
 
 
 def _repeat() -> str:

@@ -245,3 +245,5 @@ class Campaign:
     machine: dict[str, str] = field(default_factory=dict[str, str])
     profile: str = ""  # the cloud's own timing profile; results of any other are a baseline's
     baseline: str = ""  # the peer's profile measured beside it, or none
+    suite: str = ""  # the suite's name, or "soak"; "" of faults that were named
+    seed: int | None = None  # of a soak: repeats its sequence
