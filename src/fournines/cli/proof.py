@@ -20,6 +20,7 @@ from fournines.cli.proof_show import reporting
 from fournines.cli.prove_powers import powers_of
 from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
+from fournines.design.reliability import DEFAULTS, Reliability
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
 from fournines.engine.events import Event, StageStarted
 from fournines.engine.ssh import connect_host
@@ -195,6 +196,7 @@ async def _campaign(cloud: Cloud, region: Region, plan: _Plan, functions: tuple[
             suite=plan.suite,
             seed=plan.seed,
             lasts=plan.lasts,
+            failures=DEFAULTS | Reliability.of(cloud).own,
         )
         return await run(order, site, lambda: _under(site, order.baseline))
 

@@ -45,7 +45,7 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
-  sudo fournines prove cloud.yaml --suite standard
+  sudo fournines prove cloud.yaml --suite standard --junit standard.xml
   sudo fournines prove cloud.yaml --soak --for 8h --seed 7
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   sudo fournines prove cloud.yaml --calm 30m --busy
@@ -98,6 +98,7 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--force", is_flag=True, help="Also on a cloud that is not healthy.")
 @click.option("--yes", is_flag=True, help="Needed on hosts that are not a lab's, beside the cloud's typed name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="PATH", help="Write JUnit's XML there too.")
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
@@ -107,9 +108,11 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
     from fournines.prove import store
     from fournines.prove.document import document
 
-    loaded = load_cloud(cloud)
+    loaded, junit = load_cloud(cloud), options.pop("junit")
     _require_one_kind(options)
     if calm:
+        if junit:
+            raise UsageError("--calm injects nothing: it does not go with --junit", next="leave out --junit")
         _prove_calm(loaded, Wish(**options, command=_repeat()), calm, without, as_json)
     if without:
         raise UsageError(
@@ -120,6 +123,8 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
         click.echo(document(campaign))
     else:
         show(campaign)
+    if junit:
+        report.write_junit(campaign, junit)
     run = store.run_directory(loaded.state_dir, campaign.started_at)
     if run.is_dir():  # not when the run that was analysed again lies elsewhere
         report.write(campaign, run / report.NAME)

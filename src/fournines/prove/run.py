@@ -11,12 +11,13 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fournines.design.reliability import Figure
 from fournines.errors import FourninesError, ProveError
 from fournines.prove import machine, store
 from fournines.prove.analyse import analyse
 from fournines.prove.history import EVENTS
 from fournines.prove.measure import measure
-from fournines.prove.model import Campaign, Fault, FaultResult, Pressure
+from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult, Pressure
 from fournines.prove.schedule import Block, blocks
 from fournines.prove.site import Site
 from fournines.prove.verdict import baseline_of, judge, overall
@@ -43,6 +44,7 @@ class Order:
     suite: str = ""
     seed: int | None = None
     lasts: float | None = None
+    failures: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -174,6 +176,7 @@ def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResu
         baseline=order.baseline,
         suite=order.suite,
         seed=order.seed,
+        failures={name: FailureRate(f.mttf, f.source, f.assumed) for name, f in order.failures.items()},
     )
     campaign = judged(campaign)
     store.save(directory, campaign)
