@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from fournines import lab
+from fournines.cli.proof_plan import Plan, Wish, plan_of
 from fournines.cli.proof_show import reporting
 from fournines.cli.prove_powers import powers_of
 from fournines.cli.reach import region_of
@@ -28,48 +28,24 @@ from fournines.engine.transport import Transport
 from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
-from fournines.prove.estimate import Estimate, estimates, spell
 from fournines.prove.faults.injection import heal_leftovers
-from fournines.prove.faults.text import parse, seconds
 from fournines.prove.functions import chosen
 from fournines.prove.grounds import grounds
-from fournines.prove.model import Campaign, Fault
+from fournines.prove.model import Campaign
+from fournines.prove.probes import PROBES
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
-from fournines.prove.report_text import plural
 from fournines.prove.run import Order, analyse_again, run
-from fournines.prove.site import Lengths, Reporter, Site
-from fournines.prove.suites import functions_of, soak, suite
+from fournines.prove.site import Reporter, Site
+from fournines.prove.suites import functions_of
 from fournines.prove.versions import versions
 from fournines.services import registry
 from fournines.services.tls import trusted
 
 SSH = SshOptions()
+#: What the second client probes.
+ROUTED = tuple(name for name, probe in PROBES.items() if probe.routed)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """The command line, as it was typed. Lengths in seconds."""
-
-    faults: str
-    functions: str
-    duration: str | None
-    baseline: str | None
-    busy: bool
-    repeat: int
-    before: float
-    after: float
-    redundant_within: float
-    timeout: float
-    region: str | None
-    force: bool
-    yes: bool
-    command: str
-    suite: str | None = None
-    soak: bool = False
-    lasts: str | None = None
-    seed: int | None = None
 
 
 def again(cloud: Cloud, run_name: str) -> Campaign:
@@ -86,60 +62,9 @@ def prove(cloud: Cloud, wish: Wish) -> Campaign:
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
     if wish.suite and not wish.functions:
         functions = functions_of(wish.suite, functions)
-    lengths = Lengths(wish.before, wish.after, wish.redundant_within, wish.timeout)
-    plan = _plan(cloud, wish, functions, lengths)
+    plan = plan_of(cloud, wish, functions)
     click.echo(plan.said(wish.repeat * (2 if wish.baseline else 1)), err=True)
     return alone(cloud, wish, lambda: _campaign(cloud, region, plan, functions, wish))
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is injected, and how long that takes. Of a soak `lasts` seconds, with its seed."""
-
-    estimates: tuple[Estimate, ...]
-    suite: str = ""
-    seed: int | None = None
-    lasts: float | None = None
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        return tuple(e.fault for e in self.estimates)
-
-    def said(self, times: int) -> str:
-        """One line a fault, the sum last."""
-        if self.lasts is not None:
-            return f"soak for {spell(self.lasts)}, seed {self.seed}: about {len(self.estimates)} faults"
-        width = max(len(str(e.fault)) for e in self.estimates)
-        lines = [
-            f"{e.fault!s:{width}}  {spell(e.total):>6}: baseline {e.baseline:.0f} s, fault {e.duration:g} s,"
-            f" redundant again {e.redundancy:.0f} s, then checks {e.rest:.0f} s"
-            for e in self.estimates
-        ]
-        total = spell(times * sum(e.total for e in self.estimates))
-        often = f", each {times} times" if times > 1 else ""
-        return "\n".join([*lines, f"{plural(len(lines), 'fault')}{often}: about {total}"])
-
-
-def _plan(cloud: Cloud, wish: Wish, functions: tuple[str, ...], lengths: Lengths) -> _Plan:
-    length = seconds(wish.duration) if wish.duration else None
-    if wish.soak:
-        return _soak(cloud, wish, functions, lengths)
-    faults = suite(wish.suite, cloud, length) if wish.suite else parse(wish.faults, cloud, duration=length)
-    return _Plan(estimates(faults, functions, lengths), wish.suite or "")
-
-
-def _soak(cloud: Cloud, wish: Wish, functions: tuple[str, ...], lengths: Lengths) -> _Plan:
-    """As many faults as there is time for, by estimate, and half as many again: some cannot be injected."""
-    lasts = seconds(wish.lasts or "")
-    if not lasts:
-        raise UsageError("a soak that lasts no time says nothing", next="--soak --for 2h")
-    seed = secrets.randbelow(2**31) if wish.seed is None else wish.seed
-    planned: list[Estimate] = []
-    for fault in soak(cloud, seed):
-        planned += estimates([fault], functions, lengths)
-        if sum(e.total for e in planned) >= 1.5 * lasts:
-            break
-    return _Plan(tuple(planned), "soak", seed, lasts)
 
 
 def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -180,8 +105,8 @@ def _interruptible(work: Coroutine[Any, Any, T]) -> T:
         raise click.Abort from None
 
 
-async def _campaign(cloud: Cloud, region: Region, plan: _Plan, functions: tuple[str, ...], wish: Wish) -> Campaign:
-    async with site_of(cloud, region, functions, wish) as site:
+async def _campaign(cloud: Cloud, region: Region, plan: Plan, functions: tuple[str, ...], wish: Wish) -> Campaign:
+    async with site_of(cloud, region, functions, wish, routed=True) as site:
         order = Order(
             faults=plan.faults,
             profile=site.profile,
@@ -202,8 +127,11 @@ async def _campaign(cloud: Cloud, region: Region, plan: _Plan, functions: tuple[
 
 
 @asynccontextmanager
-async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish) -> AsyncGenerator[Site, None]:
-    """What a campaign needs of the world; what an earlier one left struck is healed first. Raises ProveError."""
+async def site_of(
+    cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, *, routed: bool = False
+) -> AsyncGenerator[Site, None]:
+    """What a campaign needs of the world; what an earlier one left struck is healed first. `routed`: with a second
+    client behind a router, in a lab. Raises ProveError, LabError."""
 
     async def open_host(name: str) -> Transport:
         return await connect_host(cloud.host_by_name[name], SSH)
@@ -217,7 +145,11 @@ async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish
         if healed:
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
-            async with grounds(cloud, region, str(cafile)) as ground, project(cloud, region, functions) as own:
+            async with (
+                grounds(cloud, region, str(cafile)) as ground,
+                project(cloud, region, functions) as own,
+                _router(cloud, region, routed=routed and not wish.functions) as router,
+            ):
                 yield Site(
                     cloud=cloud,
                     region=region,
@@ -226,16 +158,28 @@ async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish
                     health=ClusterHealth(cloud, region, SSH),
                     grounds=ground,
                     reach=reach,
-                    lengths=Lengths(wish.before, wish.after, wish.redundant_within, wish.timeout),
+                    lengths=wish.lengths,
                     reporter=reporter,
                     epoch=epoch,
                     now=lambda: time.monotonic() - epoch,
-                    functions=functions,
+                    functions=(*functions, *ROUTED) if router else functions,
                     project=own,
                     busy=wish.busy,
+                    router=router,
                 )
     finally:
         await reach.close()
+
+
+@asynccontextmanager
+async def _router(cloud: Cloud, region: Region, *, routed: bool) -> AsyncGenerator[tuple[str, ...], None]:
+    """What makes a command run behind a router of the lab's; () where there is none."""
+    if not routed or not lab.exists(cloud.name):
+        yield ()
+        return
+    vips = (region.vips.internal, region.vips.public)
+    with lab.behind_router(cloud.name, region.vips.public, vips) as words:
+        yield words
 
 
 @asynccontextmanager

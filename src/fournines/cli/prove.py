@@ -11,7 +11,7 @@ import click
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
-    from fournines.cli.proof import Wish
+    from fournines.cli.proof_plan import Wish
     from fournines.cloud.model import Cloud
 
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
@@ -102,7 +102,8 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
-    from fournines.cli.proof import Wish, again, prove
+    from fournines.cli.proof import again, prove
+    from fournines.cli.proof_plan import Wish
     from fournines.cli.proof_show import show
     from fournines.cli.reach import load_cloud
     from fournines.prove import store
