@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fournines.cli.proof import Wish, alone, site_of
+from fournines.cli.proof import alone, site_of
+from fournines.cli.proof_plan import Wish
 from fournines.cli.proof_show import STYLE
 from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region

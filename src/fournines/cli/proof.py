@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 import click
 
 from fournines import lab
+from fournines.cli.proof_plan import Plan, Wish, plan_of
 from fournines.cli.proof_show import reporting
 from fournines.cli.prove_powers import powers_of
 from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
+from fournines.design.reliability import DEFAULTS, Reliability
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
 from fournines.engine.events import Event, StageStarted
 from fournines.engine.ssh import connect_host
@@ -27,40 +29,23 @@ from fournines.errors import FourninesError, ProveError, UsageError
 from fournines.prove import store
 from fournines.prove.cluster import ClusterHealth
 from fournines.prove.faults.injection import heal_leftovers
-from fournines.prove.faults.text import parse, seconds
 from fournines.prove.functions import chosen
 from fournines.prove.grounds import grounds
-from fournines.prove.model import Campaign, Fault
+from fournines.prove.model import Campaign
+from fournines.prove.probes import PROBES
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
 from fournines.prove.run import Order, analyse_again, run
-from fournines.prove.site import Lengths, Reporter, Site
+from fournines.prove.site import Reporter, Site
+from fournines.prove.suites import functions_of
 from fournines.prove.versions import versions
 from fournines.services import registry
 from fournines.services.tls import trusted
 
 SSH = SshOptions()
+#: What the second client probes.
+ROUTED = tuple(name for name, probe in PROBES.items() if probe.routed)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Wish:
-    """The command line, as it was typed. Lengths in seconds."""
-
-    faults: str
-    functions: str
-    duration: str | None
-    baseline: str | None
-    busy: bool
-    repeat: int
-    before: float
-    after: float
-    redundant_within: float
-    timeout: float
-    region: str | None
-    force: bool
-    yes: bool
-    command: str
 
 
 def again(cloud: Cloud, run_name: str) -> Campaign:
@@ -74,9 +59,12 @@ def again(cloud: Cloud, run_name: str) -> Campaign:
 def prove(cloud: Cloud, wish: Wish) -> Campaign:
     """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
     region = region_of(cloud, wish.region)
-    faults = parse(wish.faults, cloud, duration=seconds(wish.duration) if wish.duration else None)
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
-    return alone(cloud, wish, lambda: _campaign(cloud, region, faults, functions, wish))
+    if wish.suite and not wish.functions:
+        functions = functions_of(wish.suite, functions)
+    plan = plan_of(cloud, wish, functions)
+    click.echo(plan.said(wish.repeat * (2 if wish.baseline else 1)), err=True)
+    return alone(cloud, wish, lambda: _campaign(cloud, region, plan, functions, wish))
 
 
 def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -117,26 +105,33 @@ def _interruptible(work: Coroutine[Any, Any, T]) -> T:
         raise click.Abort from None
 
 
-async def _campaign(
-    cloud: Cloud, region: Region, faults: tuple[Fault, ...], functions: tuple[str, ...], wish: Wish
-) -> Campaign:
-    async with site_of(cloud, region, functions, wish) as site:
+async def _campaign(cloud: Cloud, region: Region, plan: Plan, functions: tuple[str, ...], wish: Wish) -> Campaign:
+    async with site_of(cloud, region, functions, wish, routed=True) as site:
         order = Order(
-            faults=faults,
+            faults=plan.faults,
             profile=site.profile,
             baseline=wish.baseline or "",
             force=wish.force,
-            command=wish.command,
+            command=wish.command
+            if plan.seed is None or wish.seed is not None
+            else f"{wish.command} --seed {plan.seed}",
             started_at=datetime.now(UTC).isoformat(timespec="seconds"),
             versions=await versions(site.reach, cloud, region),
             repeat=wish.repeat,
+            suite=plan.suite,
+            seed=plan.seed,
+            lasts=plan.lasts,
+            failures=DEFAULTS | Reliability.of(cloud).own,
         )
         return await run(order, site, lambda: _under(site, order.baseline))
 
 
 @asynccontextmanager
-async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish) -> AsyncGenerator[Site, None]:
-    """What a campaign needs of the world; what an earlier one left struck is healed first. Raises ProveError."""
+async def site_of(
+    cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, *, routed: bool = False
+) -> AsyncGenerator[Site, None]:
+    """What a campaign needs of the world; what an earlier one left struck is healed first. `routed`: with a second
+    client behind a router, in a lab. Raises ProveError, LabError."""
 
     async def open_host(name: str) -> Transport:
         return await connect_host(cloud.host_by_name[name], SSH)
@@ -150,7 +145,11 @@ async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish
         if healed:
             click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
         with reporting() as reporter:
-            async with grounds(cloud, region, str(cafile)) as ground, project(cloud, region, functions) as own:
+            async with (
+                grounds(cloud, region, str(cafile)) as ground,
+                project(cloud, region, functions) as own,
+                _router(cloud, region, routed=routed and not wish.functions) as router,
+            ):
                 yield Site(
                     cloud=cloud,
                     region=region,
@@ -159,16 +158,28 @@ async def site_of(cloud: Cloud, region: Region, functions: tuple[str, ...], wish
                     health=ClusterHealth(cloud, region, SSH),
                     grounds=ground,
                     reach=reach,
-                    lengths=Lengths(wish.before, wish.after, wish.redundant_within, wish.timeout),
+                    lengths=wish.lengths,
                     reporter=reporter,
                     epoch=epoch,
                     now=lambda: time.monotonic() - epoch,
-                    functions=functions,
+                    functions=(*functions, *ROUTED) if router else functions,
                     project=own,
                     busy=wish.busy,
+                    router=router,
                 )
     finally:
         await reach.close()
+
+
+@asynccontextmanager
+async def _router(cloud: Cloud, region: Region, *, routed: bool) -> AsyncGenerator[tuple[str, ...], None]:
+    """What makes a command run behind a router of the lab's; () where there is none."""
+    if not routed or not lab.exists(cloud.name):
+        yield ()
+        return
+    vips = (region.vips.internal, region.vips.public)
+    with lab.behind_router(cloud.name, region.vips.public, vips) as words:
+        yield words
 
 
 @asynccontextmanager

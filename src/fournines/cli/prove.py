@@ -11,7 +11,7 @@ import click
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
-    from fournines.cli.proof import Wish
+    from fournines.cli.proof_plan import Wish
     from fournines.cloud.model import Cloud
 
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
@@ -19,7 +19,9 @@ HELP = """Inject faults into the cloud of CLOUD, measure the outage that a clien
 FAULTS is a comma-separated list: NAME@TARGET for hosts and networks, NAME@SERVICE or NAME@SERVICE+TARGET for
 services, each with an optional /DURATION; two as 'FAULT and FAULT' (at once) or 'FAULT then FAULT' (the second strikes
 while what the first one struck comes back); `each` (every fault once, where it hurts most), or `all`. `--list` says
-what each does.
+what each does. Instead of FAULTS, --suite names some: smoke (less than 5 minutes), standard (less than 30), full
+(everything at every target: days). With --soak faults and pairs are drawn at random, one after another, for so long as
+--for says; --seed repeats a sequence. How long it takes is said before it begins.
 
 \b
   targets: vip, writer, one, leader, router, minority, half, majority, all, a host, a zone
@@ -43,6 +45,8 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults each --busy
+  sudo fournines prove cloud.yaml --suite standard --junit standard.xml
+  sudo fournines prove cloud.yaml --soak --for 8h --seed 7
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   sudo fournines prove cloud.yaml --calm 30m --busy
   sudo fournines prove cloud.yaml --calm 10m --without ctl3
@@ -69,6 +73,10 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
 )
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
+@click.option("--suite", type=click.Choice(["smoke", "standard", "full"]), help="What to inject, by its name.")
+@click.option("--soak", is_flag=True, help="Inject faults at random, one after another.")
+@click.option("--for", "lasts", metavar="DURATION", help="With --soak: for so long, such as 8h.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="With --soak: the same sequence again.")
 @click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
 @click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
@@ -90,17 +98,22 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--force", is_flag=True, help="Also on a cloud that is not healthy.")
 @click.option("--yes", is_flag=True, help="Needed on hosts that are not a lab's, beside the cloud's typed name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="PATH", help="Write JUnit's XML there too.")
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
-    from fournines.cli.proof import Wish, again, prove
+    from fournines.cli.proof import again, prove
+    from fournines.cli.proof_plan import Wish
     from fournines.cli.proof_show import show
     from fournines.cli.reach import load_cloud
     from fournines.prove import store
     from fournines.prove.document import document
 
-    loaded = load_cloud(cloud)
+    loaded, junit = load_cloud(cloud), options.pop("junit")
+    _require_one_kind(options)
     if calm:
+        if junit:
+            raise UsageError("--calm injects nothing: it does not go with --junit", next="leave out --junit")
         _prove_calm(loaded, Wish(**options, command=_repeat()), calm, without, as_json)
     if without:
         raise UsageError(
@@ -111,6 +124,8 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
         click.echo(document(campaign))
     else:
         show(campaign)
+    if junit:
+        report.write_junit(campaign, junit)
     run = store.run_directory(loaded.state_dir, campaign.started_at)
     if run.is_dir():  # not when the run that was analysed again lies elsewhere
         report.write(campaign, run / report.NAME)
@@ -122,7 +137,7 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     from fournines.cli.calm import document, prove_calm, show
 
     context = click.get_current_context()
-    for name in ("faults", "baseline", "duration"):
+    for name in ("faults", "suite", "soak", "baseline", "duration"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"--calm injects nothing: it does not go with --{name}", next=f"leave out --{name}")
     done = prove_calm(cloud, wish, lasts, without)
@@ -131,6 +146,23 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     else:
         show(done)
     sys.exit(EXIT[done.verdict])
+
+
+def _require_one_kind(options: dict[str, Any]) -> None:
+    """Faults that are named, a suite, or a soak: raises UsageError of two of them, and of what goes with another."""
+    context = click.get_current_context()
+    typed = click.core.ParameterSource.COMMANDLINE
+    named = [n for n in ("faults", "suite", "soak") if context.get_parameter_source(n) is typed]
+    if len(named) > 1:
+        raise UsageError(f"--{named[0]} and --{named[1]} both say what to inject", next="leave one of them out")
+    if options["soak"]:
+        if not options["lasts"]:
+            raise UsageError("a soak has no end", next="--soak --for 8h")
+        for name in ("baseline", "duration", "repeat"):
+            if context.get_parameter_source(name) is typed:
+                raise UsageError(f"--soak does not go with --{name}", next=f"leave out --{name}")
+    elif options["lasts"] or options["seed"] is not None:
+        raise UsageError("--for and --seed go with --soak", next="--soak --for 8h --seed 7")
 
 
 def _repeat() -> str:

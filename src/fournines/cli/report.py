@@ -11,6 +11,7 @@ from fournines.errors import ProveError
 from fournines.prove import history, store
 from fournines.prove.client_findings import lists
 from fournines.prove.edn import edn as to_edn
+from fournines.prove.junit import junit as to_junit
 from fournines.prove.model import Campaign
 from fournines.prove.report import render
 from fournines.prove.report_table import table
@@ -31,6 +32,7 @@ Examples:
   fournines report examples/three-controllers.yaml -o /tmp/proof.html
   fournines report examples/.fournines/acme/runs/20261121T003102
   fournines report examples/three-controllers.yaml --markdown
+  fournines report examples/three-controllers.yaml --junit proof.xml
   fournines report examples/three-controllers.yaml --edn
 """
 
@@ -39,12 +41,17 @@ Examples:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run]")
 @click.option("--markdown", is_flag=True, help="Print the figures as a Markdown table instead.")
+@click.option("--junit", type=click.Path(path_type=Path), metavar="PATH", help="Write JUnit's XML there instead.")
 @click.option("--edn", is_flag=True, help="Write each fault's transactions on lists for Elle, and print the paths.")
-def command(source: Path, output: Path | None, markdown: bool, edn: bool) -> None:
+def command(source: Path, output: Path | None, markdown: bool, junit: Path | None, edn: bool) -> None:
     run = _run(source)
     if edn:
         for path in write_edn(run if run.is_dir() else run.parent):
             click.echo(path)
+        return
+    if junit:
+        write_junit(store.load(run), junit)
+        click.echo(junit)
         return
     if markdown:
         click.echo(table(store.load(run)), nl=False)
@@ -56,14 +63,20 @@ def command(source: Path, output: Path | None, markdown: bool, edn: bool) -> Non
 
 def write(campaign: Campaign, path: Path) -> None:
     """Raises ProveError when `path` cannot be written."""
+    _write(path, render(campaign), "report", "choose another place: fournines report RUN -o FILE")
+
+
+def write_junit(campaign: Campaign, path: Path) -> None:
+    """Raises ProveError when `path` cannot be written."""
+    _write(path, to_junit(campaign), "JUnit report", "choose another place: fournines report RUN --junit FILE")
+
+
+def _write(path: Path, text: str, what: str, remedy: str) -> None:
     try:
-        path.write_text(render(campaign), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ProveError(
-            "the report cannot be written",
-            where=str(path),
-            why=error.strerror or str(error),
-            next="choose another place: fournines report RUN -o FILE",
+            f"the {what} cannot be written", where=str(path), why=error.strerror or str(error), next=remedy
         ) from error
 
 

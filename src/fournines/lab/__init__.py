@@ -38,6 +38,7 @@ from fournines.lab.power import (
     thaw,
 )
 from fournines.lab.processes import boot, environment, of_unit
+from fournines.lab.router import behind_router
 from fournines.lab.state import Lab, LabHost, exists, load, names
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "LabHost",
     "access",
     "answers",
+    "behind_router",
     "boot",
     "capabilities",
     "down",

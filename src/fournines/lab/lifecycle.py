@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fournines.cloud.model import Cloud
 from fournines.errors import LabError
-from fournines.lab import cgroup, image, machine, network, redfish, seed, state
+from fournines.lab import cgroup, image, machine, network, redfish, router, seed, state
 from fournines.lab.lock import locked
 from fournines.lab.power import is_on, leader, resume
 from fournines.lab.shell import run
@@ -176,6 +176,7 @@ def down(cloud: str) -> bool:
         group = cgroup.of_lab(cloud)
         there = group.is_dir() or (LABS / cloud).is_dir() or bool(network.links(cloud))
         cgroup.destroy(group)
+        router.remove(cloud)
         others = set(state.names()) - {cloud}
         network.disconnect(cloud, _recorded(cloud), last=not others)
         shutil.rmtree(LABS / cloud, ignore_errors=True)

@@ -5,17 +5,20 @@ A check without anything to check is unknown, as is one that crashes: neither is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from fournines.prove.anomalies import Read, Transaction, check_list_append, steps_of
 from fournines.prove.checkers import Access, check_register
-from fournines.prove.deliveries import disorder
+from fournines.prove.deliveries import disorder, repeats, returned
 from fournines.prove.history import Event, History
-from fournines.prove.model import Finding, Operation
+from fournines.prove.model import Finding, Operation, Span
 from fournines.prove.written import LISTS
 
 #: A probe sent so much later than intended says that the prober stalled. Seconds, of the 99th percentile.
 LATE_S = 0.1
+#: An acknowledgement has reached the queue's majority so long after the delivery, while nothing is struck. Seconds.
+ACKNOWLEDGED_S = 2.0
 
 
 def client_findings(past: History) -> Iterator[Finding]:
@@ -29,9 +32,7 @@ def client_findings(past: History) -> Iterator[Finding]:
         detail = f"{made} transactions that read lists and appended to them, and what each node shows at the end"
         yield _finding("transactions are strictly serializable", detail, lambda: _lists(past))
     if "consume" in probed:
-        consumed = [o for o in past.operations if o.function == "consume"]
-        detail = f"{len(consumed)} deliveries, in order between each publisher and consumer"
-        yield _finding("queues keep their order", detail, lambda: _queues(consumed))
+        yield from _queues(past, [o for o in past.operations if o.function == "consume"])
     late = sorted(o.started - o.intended for o in past.operations if o.function != "consume")
     if late:
         worst = late[int(len(late) * 0.99)]
@@ -71,10 +72,46 @@ def _holders(vip: str, seen: Iterable[Event]) -> Finding:
     return Finding(name, True, "asked by ARP")
 
 
-def _queues(consumed: Sequence[Operation]) -> Iterable[str]:
+def _queues(past: History, consumed: Sequence[Operation]) -> Iterator[Finding]:
+    def order() -> Iterable[str]:
+        _require(consumed)
+        return disorder(consumed)
+
+    def gone() -> Iterable[str]:
+        _require(consumed)
+        return returned(consumed, _quiet(past))
+
+    fine = f"{len(consumed)} deliveries, in order between each publisher and consumer"
+    yield _finding("queues keep their order", fine, order)
+    yield _finding("what was acknowledged in quiet does not come again", _repeated(consumed), gone)
+
+
+def _require(consumed: Sequence[Operation]) -> None:
     if not consumed:
         raise ValueError("no message was delivered")
-    return list(disorder(consumed))
+
+
+def _repeated(consumed: Sequence[Operation]) -> str:
+    """Delivery is at least once: how often it was more is said, and fails nothing."""
+    try:
+        found = repeats(consumed)
+    except ValueError as error:
+        return str(error)
+    if not found.messages:
+        return "every message came once"
+    return (
+        f"{found.messages} of {len({o.value for o in consumed})} messages came more than once, as is allowed:"
+        f" {found.elsewhere} to another consumer too, {found.unmarked} without a mark of the broker's"
+    )
+
+
+def _quiet(past: History) -> Iterator[Span]:
+    """From the beginning until shortly before the strike, and from full redundancy on."""
+    struck, whole = past.at("injecting"), past.at("redundant")
+    if struck is not None:
+        yield -math.inf, struck - ACKNOWLEDGED_S
+    if whole is not None:
+        yield whole, math.inf
 
 
 def _register(past: History) -> Iterable[str]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+from fournines.prove.budget import ALLOWED_MIN, Budget, budget
 from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Writes
 from fournines.prove.pass_marks import pass_marks
 from fournines.prove.repeats import FIGURES, RunsCompared, Spread, comparisons, repeated
@@ -25,6 +26,9 @@ def document(campaign: Campaign) -> str:
         "faults": [_fault(r, campaign) for r in own],
         "baseline": {"profile": campaign.baseline, "faults": [_fault(r, campaign) for r in theirs]} if theirs else None,
         "repeats": _repeats(campaign),
+        "year": _year(budget(campaign)),
+        "suite": campaign.suite or None,
+        "seed": campaign.seed,
         "comparisons": [_comparison(c) for c in comparisons(campaign)],
         "versions": campaign.versions,
         "machine": campaign.machine,
@@ -83,6 +87,27 @@ def _requests(figures: RequestFigures) -> dict[str, Any]:
         "ok": figures.ok,
         "fail": figures.fail,
         "unknown": figures.unknown,
+    }
+
+
+def _year(of: Budget) -> dict[str, Any]:
+    """Minutes a year; `faults` in the order of the campaign."""
+    return {
+        "allowed_min": ALLOWED_MIN,
+        "cost_min": of.minutes,
+        "share": of.share,
+        "faults": [
+            {
+                "fault": str(c.fault),
+                "degraded_s": c.each_s,
+                "a_year": c.a_year,
+                "cost_min": c.minutes,
+                "rate": c.figure or None,
+                "not_counted": c.why or None,
+            }
+            for c in of.costs
+        ],
+        "rates": {name: asdict(rate) for name, rate in of.rates.items()},
     }
 
 

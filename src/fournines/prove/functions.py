@@ -16,7 +16,8 @@ _MESSAGES = {"publish", "consume"}
 
 
 def carried(cloud: Cloud, region: str) -> tuple[str, ...]:
-    """Those that the region can do: the core's, and each other one whose service, and all that it needs, is there."""
+    """Those that the region can do: the core's, and each other one whose service, and all that it needs, is there. Not
+    what needs a client elsewhere."""
     declared = functions(registry())
 
     def there(name: str) -> bool:
@@ -25,7 +26,7 @@ def carried(cloud: Cloud, region: str) -> tuple[str, ...]:
         function, provider = declared[name]
         return all(cloud.hosts_of(service, region) for service in (provider.name, *function.needs))
 
-    return tuple(name for name in PROBES if there(name))
+    return tuple(name for name, probe in PROBES.items() if there(name) and not probe.routed)
 
 
 def chosen(names: Iterable[str], cloud: Cloud, region: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from fournines.errors import ProveError
 from fournines.prove.model import Operation
 
 OPERATIONS = "operations.jsonl"
+#: Of the second client, where there is one.
+ROUTED = "operations-routed.jsonl"
 EVENTS = "events.jsonl"
 
 
@@ -72,8 +74,9 @@ class Log:
 
 def read(directory: Path) -> History:
     """Raises ProveError when a file is missing or a line other than the last, which a crash may cut, is not JSON."""
+    files = [directory / OPERATIONS, *([directory / ROUTED] if (directory / ROUTED).exists() else [])]
     return History(
-        operations=tuple(Operation(**line) for line in _lines(directory / OPERATIONS)),
+        operations=tuple(Operation(**line) for path in files for line in _lines(path)),
         events=tuple(Event(**line) for line in _lines(directory / EVENTS)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fournines.prove.analyse import analyse
 from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps, strikable
 from fournines.prove.faults.target import Standing, aim
 from fournines.prove.grounds import ACCOUNT
-from fournines.prove.history import EVENTS, OPERATIONS, Event, Log
+from fournines.prove.history import EVENTS, OPERATIONS, ROUTED, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
 from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import LoadSpec
@@ -66,15 +66,18 @@ class Trial:
             self._skip(why)
             return
         await heal_leftovers(site.powers, site.cloud.state_dir)  # of the fault before, if its heal failed
-        load = LoadProcess(await self._spec(), self._counts)
+        spec = await self._spec()
+        load = LoadProcess(spec, self._counts)
+        loads = [load, LoadProcess(self._routed(spec), self._counts, site.router)] if site.routed else [load]
         try:
-            began = await load.start()
+            began = max([await each.start() for each in loads])
             await self._whatever_comes("the fault", self._under_load(began))
             self._event("ended")
             site.reporter.phase("draining, then reading back what was acknowledged")
-            await self._whatever_comes("draining", self._drain(load))
+            await self._whatever_comes("draining", self._drain(loads))
         finally:
-            await load.kill()
+            for each in loads:
+                await each.kill()
         if self._struck:
             await self._whatever_comes("reading back", self._read_back())
             await self._whatever_comes("audit", self._audit())
@@ -105,8 +108,10 @@ class Trial:
                 await asyncio.sleep(lengths.after)
                 await self._await_turns(whole)
 
-    async def _drain(self, load: LoadProcess) -> None:
-        self._event("drained", left=await load.stop())
+    async def _drain(self, loads: Sequence[LoadProcess]) -> None:
+        """What is left in the queue is the first one's to say."""
+        left, *_ = await asyncio.gather(*(each.stop() for each in loads))
+        self._event("drained", left=left)
 
     async def _await_turns(self, since: float) -> None:
         """Until all that takes turns has succeeded since then, or has had time for it: of what is seldom tried, a
@@ -245,7 +250,7 @@ class Trial:
         return LoadSpec(
             epoch=site.epoch,
             history=str(self._directory / OPERATIONS),
-            probes=site.functions,
+            probes=tuple(f for f in site.functions if f not in site.routed),
             timeout=site.lengths.timeout,
             prefix=self._prefix,
             identity=identity,
@@ -254,9 +259,13 @@ class Trial:
             services=await site.project.services(identity) if site.project else None,
         )
 
+    def _routed(self, spec: LoadSpec) -> LoadSpec:
+        """Of the second client."""
+        return replace(spec, history=str(self._directory / ROUTED), probes=self._site.routed, services=None)
+
     def _counts(self, progress: Progress) -> None:
-        self._progress = progress
-        self._site.reporter.counts(progress)
+        self._progress = {**self._progress, **progress}
+        self._site.reporter.counts(self._progress)
 
     def _skip(self, why: str) -> None:
         self._begin(self._site.now(), (), Standing())

@@ -235,6 +235,15 @@ class FaultResult:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureRate:
+    """Mean time between failures of one component, seconds. `assumed`: not stated by the operator."""
+
+    mttf_s: float
+    source: str
+    assumed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     cloud: str
     started_at: str  # ISO 8601, UTC
@@ -245,3 +254,6 @@ class Campaign:
     machine: dict[str, str] = field(default_factory=dict[str, str])
     profile: str = ""  # the cloud's own timing profile; results of any other are a baseline's
     baseline: str = ""  # the peer's profile measured beside it, or none
+    suite: str = ""  # the suite's name, or "soak"; "" of faults that were named
+    seed: int | None = None  # of a soak: repeats its sequence
+    failures: dict[str, FailureRate] = field(default_factory=dict[str, FailureRate])  # as `design` counts with them

@@ -26,7 +26,7 @@ class Probe:
 
     `idempotent`: GET and SELECT, which a load balancer or a client library may send again. `turns` None: an open loop,
     each is sent at its time whatever became of the ones before. `in_project`: in the campaign's own project.
-    `database`: whether the database's writer carries it.
+    `database`: whether the database's writer carries it. `routed`: by a second client, behind a router.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Probe:
     turns: Turns | None = None
     in_project: bool = False
     database: bool = True
+    routed: bool = False
 
     def within(self, usual: float) -> float:
         """Seconds from its intended time in which a request must be answered to count as answered well. `usual`: the
@@ -78,6 +79,15 @@ PROBES = {
         Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue", database=False),
         Probe(
             "consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its publish", database=False
+        ),
+        Probe(
+            "validate_through_router",
+            0.1,
+            ("fresh", "kept"),
+            "read",
+            True,
+            "a token validated by a second client, behind a router",
+            routed=True,
         ),
         Probe("list_servers", 0.5, ("fresh", "kept"), "read", True, "servers listed", in_project=True),
         Probe("dashboard", 2.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),

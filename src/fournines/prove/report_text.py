@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from fournines.design.reliability import spell
+
 NONE = "–"
 
 
@@ -27,6 +29,18 @@ def milliseconds(value: float | None) -> str:
     if value is None or math.isnan(value):
         return NONE
     return "never" if math.isinf(value) else _digits(value, 1)
+
+
+def minutes(value: float | None) -> str:
+    """`0.27 min`; what is less than a hundredth is said to be."""
+    if value is None or math.isnan(value):
+        return NONE
+    return "< 0.01 min" if 0 < value < 0.01 else f"{_digits(value, 2)} min"
+
+
+def span(value: float) -> str:
+    """A mean time between failures in the largest unit that fits: `1 y`, `90 d`."""
+    return spell(value)
 
 
 def ratio(value: float | None) -> str:

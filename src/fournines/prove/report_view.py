@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from fournines.prove.budget import Budget, Cost, budget
 from fournines.prove.headline import headline, sentence
 from fournines.prove.machine import starved
 from fournines.prove.mark_summary import State, state, summary
-from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Verdict
+from fournines.prove.matrix import Row, functions, matrix
+from fournines.prove.model import Campaign, Fault, FaultResult, FunctionFigures, RequestFigures, Verdict
 from fournines.prove.pass_marks import (
     AGAIN,
     DEGRADED,
@@ -116,6 +118,13 @@ class View:
     repeats: bool
     scale: Scale
     figures: dict[str, Callable[[FaultResult], float | None]]  # of one run
+    matrix: tuple[tuple[str, Row], ...]  # beside the fault's anchor, "" of one that was not measured
+    functions: tuple[str, ...]  # its columns but for the last
+    year: Budget
+
+    def cost(self, fault: Fault) -> Cost | None:
+        """A year; None of one with every core kept busy."""
+        return next((c for c in self.year.costs if c.fault == fault), None)
 
     @property
     def saturated(self) -> tuple[FaultView, ...]:
@@ -140,7 +149,14 @@ def view(campaign: Campaign) -> View:
         repeats=any(len(g.runs) + len(g.excluded) > 1 for g in groups),
         scale=_scale(faults),
         figures=FIGURES,
+        matrix=tuple((_anchor(faults, row), row) for row in matrix(campaign)),
+        functions=functions(campaign),
+        year=budget(campaign),
     )
+
+
+def _anchor(faults: Sequence[FaultView], row: Row) -> str:
+    return next((f.anchor for f in faults if f.group.fault == row.fault), "")
 
 
 def _fault(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fournines.design.reliability import Figure
 from fournines.errors import FourninesError, ProveError
 from fournines.prove import machine, store
 from fournines.prove.analyse import analyse
 from fournines.prove.history import EVENTS
 from fournines.prove.measure import measure
-from fournines.prove.model import Campaign, Fault, FaultResult, Pressure
+from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult, Pressure
 from fournines.prove.schedule import Block, blocks
 from fournines.prove.site import Site
 from fournines.prove.verdict import baseline_of, judge, overall
@@ -26,7 +28,10 @@ GATE_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: unhealthy or not."""
+    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: unhealthy or not.
+
+    `lasts`: of a soak, seconds after which no other fault begins; it ends early where the cloud does not come back.
+    """
 
     faults: tuple[Fault, ...]
     profile: str
@@ -36,6 +41,10 @@ class Order:
     started_at: str
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     repeat: int = 1
+    suite: str = ""
+    seed: int | None = None
+    lasts: float | None = None
+    failures: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -54,6 +63,9 @@ async def run(order: Order, site: Site, under_baseline: UnderBaseline) -> Campai
     directory = store.run_directory(site.cloud.state_dir, order.started_at)
     await _gate(site, order)
     results: list[FaultResult] = []
+    if order.lasts is not None:
+        await _soak(order, site, directory, results)
+        return _save(order, site, directory, results)
     for under_peer, group in itertools.groupby(order.blocks, lambda block: block.baseline):
         async with under_baseline() if under_peer else contextlib.nullcontext(site) as where:
             for block in group:
@@ -81,16 +93,38 @@ async def _gate(site: Site, order: Order) -> None:
 
 async def _measure_all(order: Order, site: Site, directory: Path, results: list[FaultResult], run: int) -> None:
     for fault in order.faults:
-        number = len(results) + 1
-        site.reporter.begin(number, len(order.faults) * len(order.blocks), fault, site.profile)
-        try:
-            await _gate(site, order)
-            result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{_file_name(fault)}", run)
-        except FourninesError as error:
-            why = ": ".join(filter(None, (error.what, error.where, error.why)))
-            result = replace(not_measured(fault, site, why), run=run)
-        results.append(result)
-        site.reporter.result(_save(order, site, directory, results).results[-1])
+        await _measure(order, site, directory, results, (fault, run))
+
+
+async def _soak(order: Order, site: Site, directory: Path, results: list[FaultResult]) -> None:
+    """One after another until the time is over. A fault that comes up again is another run of it."""
+    assert order.lasts is not None
+    began, runs = site.now(), Counter[Fault]()
+    for fault in order.faults:
+        if site.now() - began >= order.lasts:
+            return
+        runs[fault] += 1
+        if not await _measure(order, site, directory, results, (fault, runs[fault])):
+            return
+
+
+async def _measure(
+    order: Order, site: Site, directory: Path, results: list[FaultResult], what: tuple[Fault, int]
+) -> bool:
+    """One run of a fault. False when the cloud was not healthy enough to begin."""
+    fault, run = what
+    number, healthy = len(results) + 1, False
+    site.reporter.begin(number, len(order.faults) * len(order.blocks), fault, site.profile)
+    try:
+        await _gate(site, order)
+        healthy = True
+        result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{_file_name(fault)}", run)
+    except FourninesError as error:
+        why = ": ".join(filter(None, (error.what, error.where, error.why)))
+        result = replace(not_measured(fault, site, why), run=run)
+    results.append(result)
+    site.reporter.result(_save(order, site, directory, results).results[-1])
+    return healthy
 
 
 def _file_name(fault: Fault) -> str:
@@ -140,6 +174,9 @@ def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResu
         machine=machine.describe(),
         profile=order.profile,
         baseline=order.baseline,
+        suite=order.suite,
+        seed=order.seed,
+        failures={name: FailureRate(f.mttf, f.source, f.assumed) for name, f in order.failures.items()},
     )
     campaign = judged(campaign)
     store.save(directory, campaign)

@@ -12,6 +12,7 @@ from fournines.prove.faults.target import Standing
 from fournines.prove.grounds import Grounds
 from fournines.prove.load.control import Progress
 from fournines.prove.model import Fault, FaultResult, Finding
+from fournines.prove.probes import PROBES
 from fournines.prove.project import Project
 from fournines.prove.reach import Reach
 
@@ -54,7 +55,8 @@ class Lengths:
 @dataclass(frozen=True)
 class Site:
     """`now`: the campaign's clock, seconds since its `epoch` on CLOCK_MONOTONIC. `functions`: those that are probed;
-    `project`: where those of other services than the core make what they make, None without one of them."""
+    `project`: where those of other services than the core make what they make, None without one of them. `router`: the
+    words that make a command run behind one, for those that a second client probes."""
 
     cloud: Cloud
     region: Region
@@ -70,3 +72,9 @@ class Site:
     functions: tuple[str, ...]
     project: Project | None = None
     busy: bool = False
+    router: tuple[str, ...] = ()
+
+    @property
+    def routed(self) -> tuple[str, ...]:
+        """Functions that the second client probes."""
+        return tuple(f for f in self.functions if PROBES[f].routed)

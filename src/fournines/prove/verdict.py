@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fournines.prove.model import Campaign, FaultResult, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
@@ -18,15 +18,40 @@ def judge(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Ver
     """`baseline`: the same fault under a peer's timing, for the ratio."""
     if result.not_measured:
         return "unknown", (f"not measured: {result.not_measured}",)
-    missed = [m for m in pass_marks(result, baseline) if not m.reached]
-    # A saturated machine measures itself; what is lost or does not come back is lost on any machine.
+    marks = pass_marks(result, baseline)
+    failed, unsure = _marked(marks)
+    failed = [*_integrity(result), *_recovery(result), *failed]
+    unsure = [*_untold(result), *unsure]
+    return _verdict(failed, unsure)
+
+
+def judge_function(result: FaultResult, function: str) -> tuple[Verdict, tuple[str, ...]]:
+    """By the marks of this function alone."""
+    return _verdict(*_marked([m for m in pass_marks(result) if m.function == function]))
+
+
+def judge_whole(result: FaultResult, baseline: FaultResult | None = None) -> tuple[Verdict, tuple[str, ...]]:
+    """By what is no single function's: writes, audit, recovery."""
+    failed, unsure = _marked([m for m in pass_marks(result, baseline) if not m.function])
+    return _verdict([*_integrity(result), *_recovery(result), *failed], [*_untold(result), *unsure])
+
+
+def _marked(marks: Iterable[PassMark]) -> tuple[list[str], list[str]]:
+    """What marks were missed, and which cannot be told. A saturated machine measures itself; what is lost or does not
+    come back is lost on any machine."""
+    missed = [m for m in marks if not m.reached]
     doubtful = [m for m in missed if m.reached is None or m.doubt]
-    failed = [*_integrity(result), *_recovery(result), *_said([m for m in missed if m not in doubtful])]
-    unsure = [f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None]
-    unsure += _said(doubtful)
+    return list(_said([m for m in missed if m not in doubtful])), list(_said(doubtful))
+
+
+def _verdict(failed: Sequence[str], unsure: Sequence[str]) -> tuple[Verdict, tuple[str, ...]]:
     if failed:
         return "fail", (*failed, *unsure)
     return ("unknown", tuple(unsure)) if unsure else ("pass", ())
+
+
+def _untold(result: FaultResult) -> Iterator[str]:
+    return (f"{f.name}: could not be told: {f.detail}" for f in result.audit if f.ok is None)
 
 
 def overall(campaign: Campaign) -> Verdict:

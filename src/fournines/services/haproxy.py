@@ -330,6 +330,11 @@ def _binds(cloud: Cloud, region: Region, frontend: Frontend) -> Iterator[str]:
         yield f"{public} ssl crt {CERTIFICATE} alpn h2,http/1.1"
 
 
+#: A request that cannot connect is as good as a failed check: the next one comes at once, and if that fails as well the
+#: backend is out. Connecting includes TLS, so a frozen one is found this way too.
+_OBSERVED = " observe layer4 error-limit 1 on-error sudden-death"
+
+
 def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> dict[str, Any]:
     t = timers(cloud)
     section: dict[str, Any] = {"mode": frontend.mode, "bind": list(_binds(cloud, region, frontend))}
@@ -357,6 +362,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (" on-marked-down shutdown-sessions" if cut else "")
+        + (_OBSERVED if frontend.mode == "http" and t.last_resort else "")
     )
     section["server"] = [
         f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}"

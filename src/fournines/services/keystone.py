@@ -238,7 +238,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         port=PORT,
         application={"wsgi-file": APPLICATION},
         workers=2,
-        inter=timers(cloud).check_inter,
+        inter=timers(cloud).api_check_inter,
     )
 
 

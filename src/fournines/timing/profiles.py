@@ -40,15 +40,16 @@ def derive(detect: float) -> Timers:
         degraded=scaled(1.5, 1.5),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
-        # Fourteen APIs, three load balancers: at `check_inter` it is 84 checks a second and a quarter of a core, for
-        # little: retries leave a dead backend at once, the check only finds a frozen one.
-        api_check_inter=scaled(1.0, 0.5),
+        # Sixteen APIs, three load balancers: once a second it is 150 checks a second and a third of a core, for little.
+        # Requests leave a dead or frozen backend by themselves, and have it checked at once (`observe layer4`).
+        api_check_inter=scaled(3.0, 1.5),
         check_fastinter=scaled(0.25, 0.1),
         check_timeout=scaled(1.0, 1.0),
         check_fall=2,
         check_rise=1,
-        # Answered by the kernel, however busy its host: what waits for more is a dead host, and goes to another one.
-        connect_timeout=scaled(0.5, 0.5),
+        # With TLS it is the API itself that answers, which a busy host makes wait. Connects to a host that has departed
+        # are ended by the agents; whoever meets a frozen API goes to another one after this.
+        connect_timeout=scaled(1.5, 1.5),
         client_timeout=scaled(30.0, 60.0),
         server_timeout=scaled(30.0, 60.0),
         queue_timeout=10.0,

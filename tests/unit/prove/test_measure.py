@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,7 +13,7 @@ import pytest
 
 from fournines.errors import HostError, ProveError
 from fournines.prove import measure as measuring
-from fournines.prove.history import OPERATIONS, Event, Log
+from fournines.prove.history import OPERATIONS, ROUTED, Event, Log
 from fournines.prove.model import Fault, Finding, Operation
 from fournines.prove.site import Lengths, Look, Site
 from fournines.prove.watch import Holders
@@ -139,3 +140,31 @@ async def test_a_load_that_cannot_run_measured_nothing(tmp_path: Path, monkeypat
     site = world(tmp_path, monkeypatch, "start", ProveError("the load cannot run")).site()
     with pytest.raises(ProveError, match="cannot run"):
         await measuring.measure(site, FAULT, tmp_path)
+
+
+async def test_a_second_client_behind_a_router_has_its_own_load_and_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = world(tmp_path, monkeypatch, "", OSError()).site()
+    site = replace(site, functions=(*site.functions, "validate_through_router"), router=("ip", "netns", "exec", "x"))
+    made, started = cast(Any, measuring.LoadProcess)(), []
+
+    async def spec(_trial: object) -> SimpleNamespace:
+        return SimpleNamespace(probes=("write_row",))
+
+    def process(its: Any, _counts: object, inside: tuple[str, ...] = ()) -> World:
+        started.append((its.probes, inside))
+        if inside:
+            with Log(tmp_path / ROUTED) as log:
+                for n in range(20):
+                    sent = n / 10
+                    log.operation(Operation("validate_through_router", "fresh", sent, sent, sent + 0.01, "ok"))
+        return made
+
+    monkeypatch.setattr(measuring.Trial, "_spec", spec)
+    monkeypatch.setattr(measuring.Trial, "_routed", lambda *_: SimpleNamespace(probes=site.routed))
+    monkeypatch.setattr(measuring, "LoadProcess", process)
+    result = await measuring.measure(site, FAULT, tmp_path)
+    assert started == [(("write_row",), ()), (("validate_through_router",), ("ip", "netns", "exec", "x"))]
+    assert [f.function for f in result.functions] == ["write_row", "validate_through_router"]
+    assert result.functions[1].whole.sampled

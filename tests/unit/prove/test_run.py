@@ -35,6 +35,7 @@ class World:
         self.exchanged = 0
         self.state = state
         self.fails: dict[str, Exception] = {}
+        self.clock = 0.0
 
     async def look(self) -> Look:
         return Look(Standing("ctl1", "ctl2", ""), tuple(self.problems))
@@ -51,7 +52,13 @@ class World:
         cloud = SimpleNamespace(name="acme", state_dir=self.state)
         parts: dict[str, Any] = dict.fromkeys(("region", "powers", "grounds", "reach", "lengths", "functions"))
         return Site(
-            cloud=cast(Any, cloud), profile=profile, health=self, reporter=self, epoch=0.0, now=lambda: 0.0, **parts
+            cloud=cast(Any, cloud),
+            profile=profile,
+            health=self,
+            reporter=self,
+            epoch=0.0,
+            now=lambda: self.clock,
+            **parts,
         )
 
     async def measure(self, site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
@@ -172,3 +179,33 @@ async def test_a_run_that_could_not_be_measured_is_left_out_and_named(world: Wor
     (group,) = repeated(campaign)
     assert [r.run for r in group.runs] == [1, 3]
     assert [(r.run, why) for r, why in group.excluded] == [(2, "ctl1 does not answer: ctl1")]
+
+
+async def test_a_soak_ends_with_its_time_and_counts_runs(world: World) -> None:
+    measure = world.measure
+
+    async def takes(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
+        world.clock += 40.0
+        return await measure(site, fault, directory, run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign_run, "measure", takes)
+        campaign = await world.run(faults=(*FAULTS, FAULTS[0], *FAULTS), lasts=100.0, suite="soak", seed=7)
+    assert world.measured == ["lan host.power_off@vip", "lan service.freeze@keystone+one", "lan host.power_off@vip 2"]
+    assert (campaign.suite, campaign.seed) == ("soak", 7)
+    assert store.load(store.newest(world.state)) == campaign
+
+
+async def test_a_soak_ends_where_the_cloud_does_not_come_back(world: World) -> None:
+    measure = world.measure
+
+    async def breaks(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
+        world.problems = ["Galera has 2 of 3 members"]
+        return await measure(site, fault, directory, run)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(campaign_run, "measure", breaks)
+        campaign = await world.run(faults=FAULTS * 3, lasts=100.0, suite="soak", seed=7)
+    assert len(world.measured) == 1
+    assert "Galera" in campaign.results[-1].not_measured
+    assert campaign.verdict != "pass"

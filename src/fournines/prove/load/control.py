@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from fournines.errors import ProveError
@@ -31,9 +31,13 @@ def last_answer(spec: LoadSpec) -> float:
 
 
 class LoadProcess:
-    """`progress` is called with every half second's counts. `kill` is safe at any time, and twice."""
+    """`progress` is called with every half second's counts. `kill` is safe at any time, and twice.
 
-    def __init__(self, spec: LoadSpec, progress: Callable[[Progress], None]) -> None:
+    `inside`: words before the command, which make it run elsewhere.
+    """
+
+    def __init__(self, spec: LoadSpec, progress: Callable[[Progress], None], inside: Sequence[str] = ()) -> None:
+        self._inside = tuple(inside)
         self._spec = spec
         self._progress = progress
         self._process: asyncio.subprocess.Process | None = None
@@ -43,6 +47,7 @@ class LoadProcess:
     async def start(self) -> float:
         """Seconds on the campaign's clock at which the load began. Raises ProveError when a client cannot connect."""
         self._process = await asyncio.create_subprocess_exec(
+            *self._inside,
             sys.executable,
             "-m",
             "fournines.prove.load.process",

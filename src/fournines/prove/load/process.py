@@ -42,8 +42,9 @@ class Load:
         self._spec = spec
         self._log = log
         self._identity = KeystoneProbes(spec.identity)
-        self._rows = RowProbes(spec.database)
-        self._messages = MessageProbes(spec.broker, self._delivered)
+        probed = set(spec.probes)
+        self._rows = RowProbes(spec.database) if probed & {"read_row", "write_row"} else None
+        self._messages = MessageProbes(spec.broker, self._delivered) if "publish" in probed else None
         self._services = ServiceProbes(spec.services, spec.timeout) if spec.services else None
         self._clients = [c for c in (self._identity, self._rows, self._messages, self._services) if c]
         self._loop = OpenLoop(self.now, spec.timeout, spec.prefix, self._record)
@@ -69,7 +70,7 @@ class Load:
     async def stop(self) -> int | None:
         """Drains the queue too. Messages left in it, None if unknown."""
         await self._loop.stop()
-        left = await self._messages.drain(DRAIN_S)
+        left = await self._messages.drain(DRAIN_S) if self._messages else None
         for client in self._clients:
             await client.close()
         return left
@@ -85,10 +86,12 @@ class Load:
             "validate": self._identity.validate,
             "list_projects": self._identity.list_projects,
             "create_project": self._identity.create_project,
-            "read_row": self._rows.read_row,
-            "write_row": self._rows.write_row,
-            "publish": self._messages.publish,
+            "validate_through_router": self._identity.validate,
         }
+        if self._rows:
+            core |= {"read_row": self._rows.read_row, "write_row": self._rows.write_row}
+        if self._messages:
+            core["publish"] = self._messages.publish
         services = self._services
         if services is None:
             return core
