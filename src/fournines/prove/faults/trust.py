@@ -111,7 +111,7 @@ class Password(Scripted):
     until = "it is what it was after 20 s"
     seen = "the database has another hash of it"
     subject = "service"
-    costs = "whole"
+    costs = "freeze"
     each = ("keystone",)
 
     def __init__(self, by: Powers, fault: Fault, hosts: tuple[str, ...]) -> None:
