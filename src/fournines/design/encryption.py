@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
 from fournines.design.finding import Flaw
+from fournines.services.capabilities import present
+
+#: What knows TLS or none, and no state between: with `optional` it has none.
+_WHOLLY = {"valkey": "Valkey and its Sentinels", "nova": "the console proxies, to the load balancers"}
 
 
 def not_required(cloud: Cloud) -> Iterator[Flaw]:
@@ -14,7 +18,7 @@ def not_required(cloud: Cloud) -> Iterator[Flaw]:
         return
     what, why = {
         "optional": (
-            "services inside also take connections without TLS",
+            "services inside also take connections without TLS" + _without(cloud),
             "whoever reaches a port can still speak to it without being known, and be read by others",
         ),
         "off": (
@@ -25,3 +29,8 @@ def not_required(cloud: Cloud) -> Iterator[Flaw]:
     }[mode]
     change = "tls.internal: required" + (", once every host runs with `optional`" if mode == "off" else "")
     yield Flaw(("tls", "internal"), "warning", what, why, change)
+
+
+def _without(cloud: Cloud) -> str:
+    found = {said for region in cloud.regions for s in present(cloud, region) if (said := _WHOLLY.get(s.name))}
+    return f"; {' and '.join(sorted(found))} have none" if found else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Iterator
 
 import aiohttp
@@ -16,7 +17,7 @@ from fournines.health.snapshot import HostState, parse
 from fournines.prove.faults.target import Standing
 from fournines.prove.model import Finding
 from fournines.prove.site import Look
-from fournines.services import registry
+from fournines.services import registry, tls
 from fournines.services.agent import HTTP_PORT, state_token
 
 ANSWER_S = 2.0
@@ -33,6 +34,7 @@ class ClusterHealth:
         self._cloud = cloud
         self._region = region
         self._ssh = ssh
+        self._trust = ssl.create_default_context(cadata=tls.internal_ca(cloud)) if tls.encrypted(cloud) else None
 
     async def look(self) -> Look:
         state = await self._state()
@@ -49,9 +51,18 @@ class ClusterHealth:
     async def _state(self) -> RegionState:
         known = {"Authorization": f"Bearer {state_token(self._cloud)}"}
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S), headers=known) as session:
-            answers = await asyncio.gather(*(_ask(session, h) for h in self._region.hosts))
+            answers = await asyncio.gather(*(self._ask(session, h) for h in self._region.hosts))
         states = {answer.host: answer for answer in answers}
         return next(r for r in regions(self._cloud, states) if r.region.name == self._region.name)
+
+    async def _ask(self, session: aiohttp.ClientSession, host: Host) -> HostState | Unknown:
+        scheme = "https" if self._trust else "http"
+        url = f"{scheme}://{host.address}:{HTTP_PORT}/state"
+        try:
+            async with session.get(url, raise_for_status=True, ssl=self._trust or True) as answer:
+                return parse(json.loads(await answer.read()), 0.0)
+        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            return Unknown(host.name, "its observer does not answer", type(error).__name__, "fournines status CLOUD")
 
     async def _as_planned(self) -> Finding:
         async with connect(self._cloud.hosts, self._ssh) as hosts:
@@ -64,14 +75,6 @@ class ClusterHealth:
         return Finding(
             name, not changes, f"{len(changes)} changes: {', '.join(changes[:3])}" if changes else "no change"
         )
-
-
-async def _ask(session: aiohttp.ClientSession, host: Host) -> HostState | Unknown:
-    try:
-        async with session.get(f"http://{host.address}:{HTTP_PORT}/state", raise_for_status=True) as answer:
-            return parse(json.loads(await answer.read()), 0.0)
-    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:
-        return Unknown(host.name, "its observer does not answer", type(error).__name__, "fournines status CLOUD")
 
 
 def standing(state: RegionState) -> Standing:

@@ -41,6 +41,7 @@ HEARTBEAT_PORT = 9201
 CODE = "/usr/lib/fournines/agent"
 GUARD_FILE = "/etc/fournines/guard.json"
 OBSERVER_FILE = "/etc/fournines/observer.json"
+CERTIFICATE = f"{tls.DIRECTORY}/observer.pem"
 
 
 class Agent(Service):
@@ -63,6 +64,9 @@ class Agent(Service):
         yield _FORMER
         yield from _code()
         yield from galera_tls.transfer(cloud, host)
+        # In every state of `tls.internal`: load balancers may ask by TLS before or after it is wanted.
+        restart = (f"restart:{OBSERVER}",)
+        yield File(CERTIFICATE, tls.host_pem(cloud, host), mode=0o600, secret=True, triggers=restart)
         yield _settings(OBSERVER_FILE, OBSERVER, _observer(cloud, host))
         guarded = host in guards(cloud, host.region)
         if guarded:
@@ -244,6 +248,8 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "address": str(host.address),
         "http_port": HTTP_PORT,
         "token": state_token(cloud),
+        "certificate": CERTIFICATE,
+        "private_by_tls": tls.encrypted(cloud),
         "peers": _peers(cloud, host.region) if guarded else [],
         "vips": [str(vips.internal), str(vips.public)],
         "cluster_ports": sorted(

@@ -69,6 +69,7 @@ class Aodh(Service):
             openstack.authtoken(cloud, host, "aodh"),
             _own(cloud, region),
         )
+        yield from valkey.client(cloud, host, "aodh", self.units)
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="aodh", units=self.units)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from schema(

@@ -130,7 +130,7 @@ class Frontend:
     passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
     asks; it is not `public` then.
     repeatable: requests whose repetition changes nothing, as an HAProxy condition beyond GET and HEAD.
-    encrypts: its backends speak TLS, where the cloud does inside.
+    encrypts: its backends speak TLS, where the cloud does inside. check_encrypts: what answers on `check_port` does.
     source: who reaches it on the internal VIP; the public one is anyone's.
     """
 
@@ -145,6 +145,7 @@ class Frontend:
     inter: float = 0.0
     repeatable: str = ""
     encrypts: bool = False
+    check_encrypts: bool = False
     source: Source = "every host"
     body: int = 0
     issues_tokens: bool = False

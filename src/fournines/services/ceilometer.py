@@ -73,6 +73,7 @@ class Ceilometer(Service):
         for package in ("ceilometer-agent-central", "ceilometer-agent-notification", "python3-redis"):
             yield Package(package)
         sections = openstack.merged(_config(cloud, region), {"DEFAULT": {"host": host.name}})
+        yield from valkey.client(cloud, host, "ceilometer", self.units)
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="ceilometer", units=self.units)
         yield File(
             EVENTS,

@@ -98,7 +98,7 @@ class Cinder(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("cinder-api")
         yield Package("cinder-scheduler")
-        yield config(cloud, host)
+        yield from config(cloud, host)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from schema(
                 "cinder",
@@ -125,8 +125,8 @@ class Cinder(Service):
         )
 
 
-def config(cloud: Cloud, host: Host) -> Resource:
-    """The file that all of Cinder's daemons on `host` read."""
+def config(cloud: Cloud, host: Host) -> Iterable[Resource]:
+    """The file that all of Cinder's daemons on `host` read, and what they show to Valkey."""
     region = cloud.region_of(host)
     sections = openstack.merged(
         openstack.common(),
@@ -141,7 +141,8 @@ def config(cloud: Cloud, host: Host) -> Resource:
         s for s in present(cloud, region.name) if s.name in ("cinder", "cinder_volume") and s.name in host.services
     )
     read_by = [unit for service in readers for unit in service.units_in(cloud)]
-    return openstack.config_file(cloud, "cinder", CONFIG, sections, group="cinder", units=read_by)
+    yield from valkey.client(cloud, host, "cinder", read_by)
+    yield openstack.config_file(cloud, "cinder", CONFIG, sections, group="cinder", units=read_by)
 
 
 def _own(cloud: Cloud, host: Host) -> Sections:

@@ -115,7 +115,7 @@ class CinderVolume(Service):
         yield Package("cinder-volume")
         if any(driver(cloud, name).startswith("cinder.volume.drivers.rbd.") for name in backends(cloud)):
             yield Package("python3-rbd")
-        yield cinder.config(cloud, host)
+        yield from cinder.config(cloud, host)
         found = kinds(cloud)
         for kind in KINDS[1:]:
             if kind not in found or kind == next(iter(found)):

@@ -123,9 +123,12 @@ class Gnocchi(Service):
             yield Package(package)
         region = cloud.region_of(host)
         sections = openstack.merged(openstack.authtoken(cloud, host, "gnocchi"), _own(cloud, region))
+        yield from valkey.client(cloud, host, "gnocchi", self.units)
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="gnocchi", units=self.units)
+        environment = _trust(cloud)
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            upgrade = f"gnocchi-upgrade --sacks-number {SACKS}"
+            trust = "".join(f"{name}={value} " for name, value in environment.items())
+            upgrade = f"{trust}gnocchi-upgrade --sacks-number {SACKS}"
             yield from schema(
                 "gnocchi",
                 config=CONFIG,
@@ -136,8 +139,8 @@ class Gnocchi(Service):
                 # The tables last: they are what says that all of it is done.
                 sync=f"sh -c '{upgrade} --skip-index --skip-archive-policies-creation && {upgrade}'",
             )
-        yield from units.wsgi(cloud, host, API)
-        yield from units.daemon(cloud, METRICD)
+        yield from units.wsgi(cloud, host, replace(API, environment=environment))
+        yield from units.daemon(cloud, replace(METRICD, environment=environment))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Counts what waits in Valkey, and who works on it.
@@ -151,6 +154,12 @@ class Gnocchi(Service):
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         account = Account("gnocchi", roles=("service", "swiftoperator"))
         return Registration((CatalogueEntry("metric", "gnocchi", API.port),), (account,))
+
+
+def _trust(cloud: Cloud) -> dict[str, str]:
+    """Gnocchi 4.6 hands the Sentinels' client its own certificate, but not the authority to check theirs against: that
+    falls back to what OpenSSL trusts. Its other clients are told of theirs by name."""
+    return {"SSL_CERT_FILE": valkey.AUTHORITY} if tls.required(cloud) else {}
 
 
 def _own(cloud: Cloud, region: Region) -> Sections:

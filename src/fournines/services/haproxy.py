@@ -365,7 +365,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         + (_OBSERVED if frontend.mode == "http" and t.last_resort else "")
     )
     section["server"] = [
-        f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}"
+        f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}{_asked(cloud, frontend, h)}"
         + (" backup" if frontend.standby and index else "")
         for index, h in enumerate(hosts)
     ]
@@ -386,7 +386,17 @@ def _secured(cloud: Cloud, frontend: Frontend, host: Host) -> str:
     return _verified(host) if frontend.encrypts and tls.apis(cloud) else ""
 
 
+def _asked(cloud: Cloud, frontend: Frontend, host: Host) -> str:
+    """TLS of the checks alone. What answers them takes both, so it is wanted as soon as there are certificates."""
+    return f" check-ssl {_identified(host)}" if frontend.check_encrypts and tls.encrypted(cloud) else ""
+
+
 def _verified(host: Host) -> str:
-    """TLS to a backend, which must be the host that it is taken for. In version 1.2: HAProxy 3.0 resumes no sessions
-    of 1.3 with uWSGI, and a handshake for each request and each check costs four times as much."""
-    return f" ssl verify required ca-file {CA} verifyhost {host.name} force-tlsv12"
+    """TLS to a backend."""
+    return f" ssl {_identified(host)}"
+
+
+def _identified(host: Host) -> str:
+    """It must be the host that it is taken for. In version 1.2: HAProxy 3.0 resumes no sessions of 1.3 with uWSGI, and
+    a handshake for each request and each check costs four times as much."""
+    return f"verify required ca-file {CA} verifyhost {host.name} force-tlsv12"

@@ -207,6 +207,7 @@ class Mariadb(Service):
                 "tcp",
                 check="/database/writer" if agent else "",
                 check_port=9200 if agent else 0,
+                check_encrypts=agent,
                 standby=not agent,
                 source="database clients",
                 settings={

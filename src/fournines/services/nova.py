@@ -31,6 +31,7 @@ CONFIG = "/etc/nova/nova.conf"
 CELLS = "/usr/lib/fournines/nova-cells"
 CONSOLE_PORT = 6080
 CONSOLE_PAGE = "/vnc_lite.html"
+CONSOLE_CERTIFICATE = f"{tls.DIRECTORY}/nova-novncproxy.pem"
 API = units.Wsgi(
     unit="nova-api.service",
     service="nova",
@@ -164,6 +165,10 @@ class Nova(Service):
             shared(cloud, host),
             _own(cloud, host),
         )
+        if tls.apis(cloud):
+            pem = tls.host_pem(cloud, host)
+            triggers = (f"restart:{CONSOLE.unit}",)
+            yield File(CONSOLE_CERTIFICATE, pem, mode=0o640, group="nova", secret=True, triggers=triggers)
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="nova", units=self.units)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from _tables(cloud, region)
@@ -185,6 +190,7 @@ class Nova(Service):
             check=CONSOLE_PAGE,
             public=True,
             inter=_CONSOLE_INTER,
+            encrypts=True,
             settings={"timeout tunnel": "1h"},  # a console is a WebSocket, and may be silent
         )
         # Neutron's metadata agents say, signed, for which server they ask.
@@ -238,6 +244,8 @@ def _own(cloud: Cloud, host: Host) -> Sections:
         "keystone": openstack.client(cloud, region, "nova"),
         "vnc": {"novncproxy_host": host.address, "novncproxy_port": CONSOLE_PORT},
     }
+    if tls.apis(cloud):
+        sections["DEFAULT"] = {"ssl_only": True, "cert": CONSOLE_CERTIFICATE, "key": CONSOLE_CERTIFICATE}
     if any(h.projects for h in region.hosts):
         filters = (
             *("ComputeFilter", "ComputeCapabilitiesFilter", "ImagePropertiesFilter"),

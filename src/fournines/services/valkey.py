@@ -10,6 +10,9 @@ Replication is asynchronous all the same: a failover may lose the locks of its l
 takes a lease in the database instead (`lease`).
 
 Clients ask the Sentinels, each with an account of its own. No VIP.
+
+With TLS inside, all of them, members and clients, show a certificate of the group's own authority, on the same ports:
+neither a Sentinel nor a client could be told of two. So members change over with a full stop (`_step`).
 """
 
 from __future__ import annotations
@@ -22,12 +25,12 @@ from urllib.parse import urlencode
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import quoting
+from fournines.services import quoting, tls
 from fournines.services.capabilities import Port, UsesCoordination, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
-from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.safeguard import Safeguard, below, both, is_set, per_host, several, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, milliseconds
@@ -40,6 +43,11 @@ PORT = 6379
 SENTINEL_PORT = 26379
 PREPARE = "/usr/lib/fournines/valkey-prepare"
 HEALTH = "/usr/lib/fournines/valkey-health"
+CONFIG = "/etc/valkey/fournines-server.conf"
+GROUP = "valkey"
+CERTIFICATES = "/etc/valkey/fournines"
+#: What a client on any host checks members against.
+AUTHORITY = f"{tls.DIRECTORY}/valkey.pem"
 
 
 class Valkey(Service):
@@ -101,7 +109,14 @@ class Valkey(Service):
                 ),
                 ("bind", per_host, "each member has its own address", "remove it", True),
                 ("replica-announce-ip", per_host, "each member has its own address", "remove it", True),
-                ("port", unless("6379"), "the Sentinels and the others look for it at 6379", "remove it", True),
+                ("port", is_set, "the Sentinels and the others look for it at 6379", "remove it", True),
+                (
+                    "tls-*",
+                    is_set,
+                    "members and clients know one another by the cloud's certificates",
+                    "tls.internal",
+                    True,
+                ),
                 (
                     "requirepass",
                     is_set,
@@ -137,8 +152,15 @@ class Valkey(Service):
             fatal=True,
         ),
         Safeguard("sentinel.conf", "", "bind", per_host, "each member has its own address", "remove it", fatal=True),
+        Safeguard("sentinel.conf", "", "port", is_set, "clients look for it at 26379", "remove it", fatal=True),
         Safeguard(
-            "sentinel.conf", "", "port", unless("26379"), "clients look for it at 26379", "remove it", fatal=True
+            "sentinel.conf",
+            "",
+            "tls-*",
+            is_set,
+            "members and clients know one another by the cloud's certificates",
+            "tls.internal",
+            fatal=True,
         ),
         Safeguard(
             "sentinel.conf",
@@ -158,6 +180,15 @@ class Valkey(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("valkey-server", "valkey-sentinel", "valkey-tools"):
             yield Package(package)
+        yield _step(cloud)
+        if tls.required(cloud):
+            yield from tls.files(
+                CERTIFICATES,
+                USER,
+                tuple(f"restart:{unit}" for unit in self.units),
+                member=tls.member_pem(cloud, host, GROUP),
+                members=tls.member_ca(cloud, host.region, GROUP),
+            )
         values = _values(cloud, host)
         # Run by the daemons' own user: in a directory that this user owns, root would follow where it is led.
         yield File(PREPARE, template("valkey/prepare.sh.j2", **values), mode=0o750, group=USER, secret=True)
@@ -167,7 +198,7 @@ class Valkey(Service):
             ("sentinel", SENTINEL, _sentinel(cloud, host)),
         ):
             restart = (f"restart:{unit}",)
-            path = f"/etc/valkey/fournines-{kind}.conf"
+            path = CONFIG.replace("server", kind)
             text = flat(settings, operators(cloud, self.name, f"{kind}.conf"), separator=" ", encode=quoting.valkey)
             yield File(path, text, mode=0o640, group=USER, secret=True, triggers=restart)
             yield from drop_in(unit, "valkey/unit.conf.j2", triggers=restart, kind=kind)
@@ -182,6 +213,18 @@ def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
     return tuple(name for s in present(cloud, region) if isinstance(s, UsesCoordination) for name in s.coordination)
 
 
+def client(cloud: Cloud, host: Host, account: str, units: Iterable[str]) -> Iterable[Resource]:
+    """The certificate that `account`, whose group has its name as well, shows from `host`."""
+    if tls.required(cloud):
+        pem, triggers = tls.member_pem(cloud, host, GROUP), tuple(f"restart:{unit}" for unit in units)
+        yield File(AUTHORITY, tls.member_ca(cloud, host.region, GROUP))
+        yield File(_certificate(account), pem, mode=0o640, group=account, secret=True, triggers=triggers)
+
+
+def _certificate(account: str) -> str:
+    return f"{tls.DIRECTORY}/valkey-{account}.pem"
+
+
 def url(cloud: Cloud, region: Region, account: str, **options: Any) -> str:
     """Address of the master, as tooz and Gnocchi take it: by way of any Sentinel. Holds passwords."""
     t = timers(cloud)
@@ -193,11 +236,20 @@ def url(cloud: Cloud, region: Region, account: str, **options: Any) -> str:
         ("db", 0),  # stated: Gnocchi looks for it
         ("socket_timeout", max(t.sentinel_down, 2.0)),
         ("socket_keepalive", "true"),
+        *(_client_tls(account) if tls.required(cloud) else ()),
         *options.items(),
     ]
     # Neither tooz nor Gnocchi decodes it.
     password = quoting.unreserved(cloud.secrets.get(f"{account}.valkey"), "the readers of its address decode nothing")
-    return f"redis://{account}:{password}@{first}?{urlencode(query, safe=':')}"
+    return f"redis://{account}:{password}@{first}?{urlencode(query, safe=':/')}"
+
+
+def _client_tls(account: str) -> Iterable[tuple[str, str]]:
+    yield "ssl", "true"
+    yield "sentinel_ssl", "true"
+    yield "ssl_ca_certs", AUTHORITY
+    yield "ssl_certfile", _certificate(account)
+    yield "ssl_keyfile", _certificate(account)
 
 
 def coordination(cloud: Cloud, region: Region, account: str) -> str:
@@ -225,7 +277,47 @@ def _values(cloud: Cloud, host: Host) -> dict[str, Any]:
         "quorum": len(members) // 2 + 1,
         "password": cloud.secrets.get("valkey.replication"),
         "sentinel_password": cloud.secrets.get("valkey.sentinel"),
+        "tls": (
+            f" --tls --cacert {CERTIFICATES}/members.pem"
+            f" --cert {CERTIFICATES}/member.pem --key {CERTIFICATES}/member.pem"
+            if tls.required(cloud)
+            else ""
+        ),
     }
+
+
+def _listens(cloud: Cloud, port: int) -> dict[str, Any]:
+    """The same port with TLS or without; what the daemon opens itself goes the same way (`tls-replication`)."""
+    if not tls.required(cloud):
+        return {"port": port}
+    return {
+        "port": 0,
+        "tls-port": port,
+        "tls-cert-file": f"{CERTIFICATES}/member.pem",
+        "tls-key-file": f"{CERTIFICATES}/member.pem",
+        "tls-ca-cert-file": f"{CERTIFICATES}/members.pem",
+        "tls-auth-clients": "yes",
+        "tls-replication": "yes",
+    }
+
+
+def _step(cloud: Cloud) -> Task:
+    """Refuses what no member after another can do: with TLS and without they never speak."""
+    other = "without" if tls.required(cloud) else "with"
+    words = {"with": "has TLS between its members", "without": "has no TLS between its members"}
+    return Task(
+        name="members of Valkey can change over one by one",
+        check=(
+            f"[ -e {CONFIG} ] && systemctl -q is-active {SERVER} || {{ echo ok; exit 0; }}\n"
+            f"grep -q ^tls-port {CONFIG} && now=with || now=without\n"
+            f'[ $now = {other} ] && echo "{words[other]}: needs a full stop" || echo ok'
+        ),
+        script=(
+            f"echo 'Valkey {words[other]}, and members with and without it do not speak with one another: stop all of"
+            f" them (systemctl stop {SENTINEL} {SERVER} on every host that carries valkey), then apply again' >&2\n"
+            "exit 1"
+        ),
+    )
 
 
 def _server(cloud: Cloud, host: Host) -> dict[str, Any]:
@@ -234,7 +326,7 @@ def _server(cloud: Cloud, host: Host) -> dict[str, Any]:
     members = cloud.hosts_of("valkey", host.region)
     return {
         "bind": host.address,
-        "port": PORT,
+        **_listens(cloud, PORT),
         "dir": "/var/lib/valkey",
         "logfile": '""',
         "requirepass": password,  # of `default`: members among themselves, and Sentinel
@@ -263,7 +355,7 @@ def _sentinel(cloud: Cloud, host: Host) -> dict[str, Any]:
     down = round(1000 * timers(cloud).sentinel_down)
     return {
         "bind": host.address,
-        "port": SENTINEL_PORT,
+        **_listens(cloud, SENTINEL_PORT),
         "dir": "/var/lib/valkey",
         "logfile": '""',
         "requirepass": cloud.secrets.get("valkey.sentinel"),

@@ -7,6 +7,7 @@ import json
 import select
 import socket
 from contextlib import ExitStack
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from fournines.agent.clock import now
 from fournines.agent.guard.balancer import EVERY, PATIENCE, Balancer
 from fournines.agent.observer import watch
-from fournines.agent.observer.server import FROM_ONE, IN_ALL, Crowd, serve_http, serve_start
+from fournines.agent.observer.server import FROM_ONE, IN_ALL, Crowd, serve_http, serve_start, server_side
+from fournines.services import pki
 
 
 async def port_of(server: asyncio.Server) -> int:
@@ -58,6 +60,55 @@ async def test_without_a_token_the_state_is_for_nobody() -> None:
     async with server:
         for header in (b"", b"Authorization: Bearer \r\n", b"Authorization: Bearer\r\n"):
             assert (await ask(port, b"GET /state HTTP/1.0\r\n" + header + b"\r\n")).startswith(b"HTTP/1.1 403 ")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Path:
+    """A directory with `ca.pem`, and with `host.pem` that it signed for 127.0.0.1."""
+    ca_key, key = pki.new_key(), pki.new_key()
+    ca = pki.sign_ca("test", ca_key)
+    (tmp_path / "ca.pem").write_text(ca)
+    (tmp_path / "host.pem").write_text(pki.sign(pki.Subject((), (IPv4Address("127.0.0.1"),)), key, ca, ca_key) + key)
+    return tmp_path
+
+
+async def test_one_port_speaks_tls_to_who_begins_with_it(authority: Path) -> None:
+    routes = {"/database/writer": lambda: (503, {"acting": False})}
+    context = server_side(str(authority / "host.pem"))
+    server = await serve_http("127.0.0.1", 0, routes, {}, "", context=context)
+    port = await port_of(server)
+    async with server:
+        for cafile in ("", str(authority / "ca.pem"), "", str(authority / "ca.pem")):
+            assert (await watch.http_get("127.0.0.1", port, "/database/writer", 2, cafile=cafile))[0] == 503
+
+
+async def test_what_is_private_is_told_by_tls_alone(authority: Path) -> None:
+    private = {"/state": lambda: (200, {"secret": "x"})}
+    context = server_side(str(authority / "host.pem"))
+    server = await serve_http("127.0.0.1", 0, {}, private, "tok", context=context, private_by_tls=True)
+    port = await port_of(server)
+    request = b"GET /state HTTP/1.0\r\nAuthorization: Bearer tok\r\n\r\n"
+    async with server:
+        plain = await ask(port, request)
+        assert plain.startswith(b"HTTP/1.1 403 ") and b"secret" not in plain
+        trust = watch.trusting(str(authority / "ca.pem"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+        writer.write(request)
+        assert b'"secret"' in await asyncio.wait_for(reader.read(-1), 5)
+        writer.close()
+
+
+@pytest.mark.parametrize("rubbish", [b"\x16", b"\x16\x03\x01\x00\x05hello", b"\x16" * 20_000])
+async def test_what_only_begins_like_tls_does_not_stop_the_server(authority: Path, rubbish: bytes) -> None:
+    server = await serve_http(
+        "127.0.0.1", 0, {"/": lambda: (200, {})}, {}, "", context=server_side(str(authority / "host.pem"))
+    )
+    port = await port_of(server)
+    async with server:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(rubbish)
+        writer.close()
+        assert (await watch.http_get("127.0.0.1", port, "/", 2))[0] == 200
 
 
 def test_a_crowd_is_capped_by_source_and_in_all() -> None:

@@ -11,5 +11,11 @@ def test_what_is_not_encrypted_is_reported(check: Check) -> None:
     assert check(after="tls: {internal: required}\n") == []
 
 
+def test_what_has_no_tls_in_the_middle_of_a_change_is_named(check: Check) -> None:
+    for components, named in (("core", False), ("compute", True)):
+        (finding,) = check(after=f"tls: {{internal: optional}}\ncomponents: {components}\n")
+        assert ("Valkey" in finding.what, "console proxies" in finding.what) == (named, named)
+
+
 def test_another_word_is_refused(check: Check) -> None:
     assert [f.rule for f in check(after="tls: {internal: no}\n")] == ["file"]

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud, Tls
-from fournines.services import mariadb, rabbitmq, registry
+from fournines.services import mariadb, rabbitmq, registry, valkey
 from fournines.services.resource import File, Task
 from samples import cases
 
-NAMES = {"mariadb": mariadb.CONFIG, "rabbitmq": rabbitmq.ENVIRONMENT}
+NAMES = {"mariadb": mariadb.CONFIG, "rabbitmq": rabbitmq.ENVIRONMENT, "valkey": valkey.CONFIG}
 
 
 def with_tls(directory: Path, mode: str) -> Cloud:
-    cloud = cases.Case(Path("none"), {"cloud": None}).cloud(directory)
+    cloud = cases.Case(Path("none"), {"cloud": {"components": "compute"}}).cloud(directory)
     return replace(cloud, tls=Tls(internal=mode))  # type: ignore[arg-type]  # a parameter
 
 
@@ -76,3 +76,18 @@ def test_the_distribution_changes_on_all_nodes_at_once(tmp_path: Path, now: str,
     assert (answer == "ok\n") is may
     assert may or "full stop" in answer
     assert said(tmp_path, "rabbitmq", now, then, runs=False) == "ok\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "may"),
+    [
+        ("off", "optional", True),
+        ("off", "required", False),
+        ("optional", "required", False),
+        ("required", "required", True),
+        ("required", "optional", False),
+    ],
+)
+def test_valkey_needs_a_full_stop(tmp_path: Path, now: str, then: str, may: bool) -> None:
+    assert (said(tmp_path, "valkey", now, then) == "ok\n") is may
+    assert said(tmp_path, "valkey", now, then, runs=False) == "ok\n"

@@ -5,6 +5,8 @@
       "address": "198.18.0.11",            management address: HTTP
       "http_port": 9200,
       "token": "…",                        who knows it may read /state
+      "certificate": "/etc/fournines/tls/observer.pem",   with its key, for who asks by TLS; "": nobody can
+      "private_by_tls": true,              /state is told by TLS alone
       "peers": [                           hosts with a guard, in file order, this one included; [] on every other host
         {"name": "ctl1", "address": "198.18.0.11"}, …
       ],
@@ -29,7 +31,8 @@
       "openstack": {"nova": 20, "neutron": 20}      beside galera: database -> Timers.service_down or agent_down
     }
 
-Every key above that is not "only where the host carries the service" is required; in the sections, `unit`, ports,
+Every key above that is not "only where the host carries the service" is required, but for `certificate` and
+`private_by_tls`; in the sections, `unit`, ports,
 paths and Galera's user and password may be left out and are then as shown. Unknown keys are ignored: a file of the next
 release must not stop the observer of this one.
 """
@@ -115,6 +118,8 @@ class Config:
     memcached: Memcached | None = None
     keystone: Keystone | None = None
     openstack: dict[str, float] = field(default_factory=dict[str, float])
+    certificate: str = ""
+    private_by_tls: bool = False
 
     @property
     def peer_names(self) -> tuple[str, ...]:

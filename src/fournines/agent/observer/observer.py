@@ -21,7 +21,7 @@ from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
 from .peers import NEVER, Peers, packed
-from .server import SOCKET, Answer, serve_http, serve_start
+from .server import SOCKET, Answer, serve_http, serve_start, server_side
 from .tickle import REFUSED, Tickle
 
 log = logging.getLogger(__name__)
@@ -256,7 +256,15 @@ class Observer:
             await serve_start(SOCKET, self.database.waiting)
         routes = {"/database": self.database_ready, "/database/writer": self.database_writer}
         private = {"/state": lambda: (200, self.state())}
-        await serve_http(config.address, config.http_port, routes, private, config.token)
+        await serve_http(
+            config.address,
+            config.http_port,
+            routes,
+            private,
+            config.token,
+            context=server_side(config.certificate),
+            private_by_tls=config.private_by_tls,
+        )
         process.notify("READY=1")
         async with asyncio.TaskGroup() as tasks:
             for part in self._parts():

@@ -3,6 +3,9 @@
 GET /database          200 when the local node is Primary and Synced, else 503
 GET /database/writer   200 when this host is the (acting) writer, else 503
 GET /state             everything, as in /run/fournines/state.json, to who sends `Authorization: Bearer TOKEN`; else 403
+
+On one port with TLS and without, by the first byte of the client: load balancers change from one to the other after the
+observer, or before it, and at no moment is there a database without a writer.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import hmac
 import json
 import socket
+import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -21,6 +25,8 @@ SOCKET = Path("/run/fournines/galera-start.sock")
 FROM_ONE, IN_ALL = 16, 256
 #: Seconds for one request: nobody who is slower is a health check.
 REQUEST = 2.0
+#: What a TLS client's first record begins with (RFC 8446, 5.1: handshake).
+_HELLO = b"\x16"
 _REASON = {200: "OK", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
 
 Answer = tuple[int, dict[str, Any]]
@@ -54,17 +60,67 @@ class Crowd:
             del self._open[source]
 
 
+class _Quiet(asyncio.StreamReaderProtocol):
+    """Reads nothing until it is told to, so that what comes first may be TLS."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        super().connection_made(transport)
+
+
+async def _first_byte(writer: asyncio.StreamWriter) -> bytes:
+    """Left where it is; b"" when the client has gone."""
+    loop = asyncio.get_running_loop()
+    with writer.get_extra_info("socket").dup() as peeked:
+        readable = loop.create_future()
+        loop.add_reader(peeked.fileno(), lambda: readable.done() or readable.set_result(None))
+        try:
+            await readable
+            return peeked.recv(1, socket.MSG_PEEK)
+        finally:
+            loop.remove_reader(peeked.fileno())
+
+
+async def _begin(writer: asyncio.StreamWriter, context: ssl.SSLContext | None) -> None:
+    """With TLS where the client speaks it."""
+    if await _first_byte(writer) == _HELLO and context:
+        await writer.start_tls(context)
+    else:
+        writer.transport.resume_reading()  # type: ignore[attr-defined]  # a StreamWriter's transport reads, too
+
+
+def server_side(certificate: str) -> ssl.SSLContext | None:
+    """Of the PEM file with certificate and key; none for ""."""
+    if not certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate)
+    return context
+
+
 async def serve_http(
-    address: str, port: int, routes: Mapping[str, Route], private: Mapping[str, Route], token: str
+    address: str,
+    port: int,
+    routes: Mapping[str, Route],
+    private: Mapping[str, Route],
+    token: str,
+    *,
+    context: ssl.SSLContext | None = None,
+    private_by_tls: bool = False,
 ) -> asyncio.Server:
-    """`private`: routes for those who know `token`; for nobody when that is empty."""
+    """`private`: for those who know `token`, for nobody when that is empty; with `private_by_tls`, by TLS alone."""
     bearer = f"authorization: bearer {token}".lower().encode()
 
-    async def answer(reader: asyncio.StreamReader) -> bytes:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        await _begin(writer, context)
         request, *headers = (await reader.readuntil(b"\r\n\r\n")).splitlines()
         words = request.split(b" ", 2)
         path = words[1].decode(errors="replace") if len(words) > 1 else ""
         if path in private:
+            if private_by_tls and writer.get_extra_info("ssl_object") is None:
+                return reply(403, {"why": "this needs TLS"})
             known = bool(token) and any(hmac.compare_digest(h.lower(), bearer) for h in headers)
             return reply(*private[path]()) if known else reply(403, {"why": "this needs the cloud's token"})
         route = routes.get(path)
@@ -84,13 +140,18 @@ async def serve_http(
         finally:
             crowd.leave(source)
 
-    return await asyncio.start_server(one_of_few, address, port, limit=8192, backlog=256)
+    loop = asyncio.get_running_loop()
+
+    def accepted() -> _Quiet:
+        return _Quiet(asyncio.StreamReader(limit=8192, loop=loop), one_of_few, loop=loop)
+
+    return await loop.create_server(accepted, address, port, backlog=256)
 
 
 async def serve_start(path: Path, waiting: Callable[[dict[str, Any]], dict[str, str]]) -> asyncio.Server:
     """One JSON line in, one out (`galera_start`)."""
 
-    async def answer(reader: asyncio.StreamReader) -> bytes:
+    async def answer(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> bytes:
         return json.dumps(waiting(json.loads(await reader.readline()))).encode() + b"\n"
 
     return await asyncio.start_unix_server(_session(answer), sock=_root_only(path))
@@ -105,12 +166,12 @@ def _root_only(path: Path) -> socket.socket:
 
 
 def _session(
-    answer: Callable[[asyncio.StreamReader], Awaitable[bytes]],
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]],
 ) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     async def session(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(REQUEST):
-                writer.write(await answer(reader))
+                writer.write(await answer(reader, writer))
                 await writer.drain()
         except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # who asked has gone, or does not speak the protocol: no business of anybody else's
