@@ -267,7 +267,8 @@ def _config(cloud: Cloud, host: Host) -> str:
 
 
 def _defaults(t: Timers) -> dict[str, Any]:
-    server = f"inter {ms(t.check_inter)} fastinter {ms(t.check_fastinter)} fall {t.check_fall} rise {t.check_rise}"
+    server = f"inter {ms(t.check_inter)} fastinter {ms(t.check_fastinter)} downinter {ms(t.check_inter)}"
+    server += f" fall {t.check_fall} rise {t.check_rise}"
     if t.tcp_user_timeout:
         server += f" tcp-ut {ms(t.tcp_user_timeout)}"
     return {
