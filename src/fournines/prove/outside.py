@@ -12,6 +12,7 @@ import pymysql
 
 from fournines.errors import FourninesError, ProveError
 from fournines.prove.faults.target import ROUTERS, Standing
+from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Database
 from fournines.prove.site import Site
 from fournines.prove.watch import VIPS, Holders
@@ -93,6 +94,7 @@ async def acting_writer(database: Database) -> str:
                 user=database.user,
                 password=database.password,
                 db=database.schema,
+                ssl=trusting(database.cafile),
             )
             try:
                 cursor = await connection.cursor()

@@ -23,6 +23,7 @@ from fournines.services.service import Check
 from fournines.timing import timers
 
 WORKERS = "/usr/lib/fournines/workers"
+LOADED = "/usr/lib/fournines/loaded"
 GET = "/usr/lib/fournines/openstack-get"
 #: Written by the agent's service; these units come after it, wherever it is.
 QUORUM_FIRST = "fournines-quorum-first.service"
@@ -101,8 +102,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         workers=WORKERS,
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
-        sandbox=(*(api.sandbox or sandbox.service(api.user)).lines, "SystemCallFilter=setpriority"),
-        nice=_STARTS_AT,
+        sandbox=(api.sandbox or sandbox.service(api.user)).lines,
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
@@ -256,12 +256,8 @@ def runs(host: Host, unit: str) -> Check:
 def scripts() -> Iterable[Resource]:
     """What units and checks call."""
     yield File(WORKERS, template("units/workers.sh.j2"), mode=0o755)
+    yield File(LOADED, template("units/loaded.sh.j2"), mode=0o755)
     yield File(GET, template("units/openstack-get.py.j2"), mode=0o755)
-
-
-#: Niceness of an API that starts. Loading takes seconds of CPU a process, and all of a host that comes back start at once:
-#: who serves goes first, on that host and, where hosts are containers of one machine, on the others.
-_STARTS_AT = 10
 
 
 def _inter(cloud: Cloud, api: Wsgi) -> float:
@@ -307,7 +303,6 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         "disable-logging": True,
         "log-5xx": True,
         # SIGTERM lets every worker finish what it has, for so many seconds.
-        "hook-post-app": f"callint:nice -{_STARTS_AT}",
         "hook-master-start": "unix_signal:15 gracefully_kill_them_all",
         "worker-reload-mercy": 20,
         "route-if-not": f"equal:${{PATH_INFO}};{api.check} goto:serve",
