@@ -103,6 +103,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
+        loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check}",
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
