@@ -16,7 +16,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,6 +168,27 @@ def test_a_client_younger_than_any_look_hears_of_it_within_a_second(copied: None
         with pytest.raises(ConnectionResetError):
             waiting.client.recv(1)
         telling.result()
+
+
+def test_a_client_that_came_while_the_holder_was_cut_off_from_the_others(copied: None, waiting: Waiting) -> None:
+    """The holder itself tells it, once it has lost the VIP and its network is back."""
+    inside("new", lambda: subprocess.check_call(["nft", "flush", "set", "ip", handshakes.TABLE, "handshakes"]))
+    holder = Tickle(frozenset[str])
+    power_off_and_move()
+    ip("old", "address", "del", f"{VIP}/32", "dev", "eth0")
+    ip("old", "link", "set", "eth0", "up")
+    waiting.client.settimeout(3.0)
+    telling = asyncio.wait_for(holder.lost(frozenset({VIP})), 1.5)
+    with inside("new", lambda: socket.create_server((VIP, PORT))), ThreadPoolExecutor(1) as beside:
+        told = beside.submit(inside, "old", lambda: asyncio.run(_ended(telling)))
+        with pytest.raises(ConnectionResetError):
+            waiting.client.recv(1)
+        told.result()
+
+
+async def _ended(act: Coroutine[object, object, None]) -> None:
+    with contextlib.suppress(TimeoutError):
+        await act
 
 
 def test_a_copy_is_answered_by_nobody(copied: None, waiting: Waiting) -> None:

@@ -104,6 +104,7 @@ class Observer:
         # This host's own clients had their connections from VIP to VIP: no other host can tell them.
         if lost := before - held:
             self._do(sever.cut(lost, "src"))
+            self._do(self.tickle.lost(lost))
 
     # What the guard, and by it the peers, are told
 

@@ -29,6 +29,8 @@ _ACK = 0x10
 
 #: Times that each client is told, and seconds between: a switch or an ARP cache may still point to the old holder.
 ROUNDS, PAUSE = 3, 1.0
+#: Times that the host tells them which has lost the VIP: its own network may be what is broken.
+ROUNDS_LOST = 10
 #: Seconds between looks at the kernel's table, for connections that last: `handshakes` has the others. They cost 0.7 ms
 #: with 100 connections, 15 ms with 10,000: at most a fiftieth of one CPU.
 EVERY, REST = 0.5, 50
@@ -106,12 +108,20 @@ class Tickle:
     async def taken_over(self, vips: frozenset[str]) -> None:
         """`vips` have just come to this host: from another one, or back after they were nowhere for a while. The
         clients that it had itself wait as well: what the kernel drops when an address goes is told to no other end."""
+        await self._tell(vips, ROUNDS)
+
+    async def lost(self, vips: frozenset[str]) -> None:
+        """`vips` have just left this host, which was perhaps cut off from the others: then they do not know who came in
+        its last moments. The answer to what this host sends goes to the new holder, which resets the connection."""
+        await self._tell(vips, ROUNDS_LOST)
+
+    async def _tell(self, vips: frozenset[str], rounds: int) -> None:
         connections = list({*self._others.take(vips), *self._roster.take(vips), *await _begun(vips)})
         if not connections:
             return
         log.info("VIP: tells %d clients that their connections are gone", len(connections))
         self.told += len(connections)
-        for number in range(ROUNDS):
+        for number in range(rounds):
             try:
                 await asyncio.to_thread(send, connections, number)
             except OSError as error:  # raw sockets are not allowed
