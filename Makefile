@@ -1,6 +1,6 @@
 # sudo make demo     a control plane on this machine, and the seconds a client notices when a controller loses power
 # sudo make test     every test, on a real lab
-#      make check    what needs neither root nor a lab: lint, types, imports, unit tests
+#      make check    what needs neither root nor a lab: lint, types, imports, unit tests, every rendered file
 
 BIN := .venv/bin
 PURE := cloud timing services plan
@@ -28,7 +28,7 @@ lint:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/pytest tests/unit -n auto --cov-fail-under=95 $(PURE:%=--cov=fournines.%)
+	$(BIN)/pytest tests/unit tests/services -m "not lab" -n auto --cov-fail-under=95 $(PURE:%=--cov=fournines.%)
 
 bench:
 	@scripts/bootstrap.sh
