@@ -21,6 +21,8 @@ pytestmark = pytest.mark.lab
 _AUTH = "auth_url|username|password|user_domain_name|project_name|project_domain_name|cafile"
 #: Sections that the operator or fournines names, or where accounts sign in: `known` has them, the validator has not.
 _NAMED = {
+    "aodh": ("service_credentials",),
+    "ceilometer": ("service_credentials",),
     "cinder": ("nova", "service_user"),
     "cinder_volume": ("fake", "fast", "slow", "ceph", "nfs", "lvm"),
     "glance": ("swift", "ceph", "nfs", "os_glance_staging_store", "os_glance_tasks_store"),
