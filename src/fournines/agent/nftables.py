@@ -50,8 +50,9 @@ def keys(table: str, name: str) -> Iterator[bytes]:
 
 
 def _elements(table: str, name: str, keys: list[bytes], milliseconds: int) -> bytes:
-    """NFTA_SET_ELEM_LIST_ELEMENTS; of each NFTA_SET_ELEM_KEY and, unless 0, _TIMEOUT."""
-    lasts = _attribute(4, struct.pack("!Q", milliseconds)) if milliseconds else b""
+    """NFTA_SET_ELEM_LIST_ELEMENTS; of each NFTA_SET_ELEM_KEY and, unless 0, _TIMEOUT and _EXPIRATION: without that one,
+    Linux 6.12 and newer leave an element alone that is there with the same timeout."""
+    lasts = b"".join(_attribute(kind, struct.pack("!Q", milliseconds)) for kind in (4, 5) if milliseconds)
     found = b"".join(_nested(1, _nested(1, _attribute(1, key)) + lasts) for key in keys)
     return _set(table, name) + _nested(3, found)
 
