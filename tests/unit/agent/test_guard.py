@@ -139,6 +139,28 @@ class TestLease:
         one.renew(ACQUAINTANCE, [], True, True)
         assert tracked == [vip.FORBIDDEN]
 
+    def test_who_stands_by_and_hears_no_majority_is_forbidden_before_vrrp_takes_over(
+        self, tracked: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Else its keepalived tells clients on a network that is not broken that the VIP is there."""
+        one = Guard(configuration("a", "abc", "abc"))
+        heard = {"b": 10.0, "c": 10.0}
+
+        def within(at: float, seconds: float) -> frozenset[str]:
+            return frozenset(n for n, since in heard.items() if at - since <= seconds)
+
+        monkeypatch.setattr(one.links, "heard", within)
+        assert one.lease
+        one.lease._started = 0.0  # pyright: ignore[reportPrivateUsage]
+        adverts = 3 * 3 * one.config.heartbeat
+        one.claim(10.0 + 0.5 * adverts)
+        assert tracked == [vip.STANDBY]
+        one.claim(10.0 + 0.75 * adverts)
+        assert tracked[-1] == vip.FORBIDDEN
+        heard["b"] = 11.0
+        one.claim(11.0 + 0.5 * adverts)
+        assert tracked[-1] == vip.STANDBY, "one of two others is a majority with it"
+
     def test_who_is_granted_and_whose_keepalived_does_not_take_it_stands_back(self, tracked: list[int]) -> None:
         one, at = self.lease(), 10.0
         one.held = frozenset()

@@ -25,6 +25,10 @@ from .votes import FALLBACK, MARGIN, Candidate, Voter, majority
 
 #: Heartbeats within which a peer must have been heard, and have confirmed, to have a say in who has departed.
 CONTACT = 5
+#: Heartbeats without a majority after which a host that stands by may not take the VIP: before VRRP would, after three
+#: adverts of three heartbeats each. Its gate is shut, but keepalived would tell everybody that the VIP is here, and
+#: clients whose network is not the one that is broken would believe it for seconds.
+ALONE = 6
 #: Seconds between the signs of life for systemd, which kills a guard that gives none for a second.
 WATCHDOG = 0.25
 #: The sign of life for `fallback`, with each heartbeat: a file whose time is of `clock.now()`.
@@ -129,12 +133,14 @@ class Guard:
     def deaf(self, at: float) -> bool:
         """It has heard no majority of the voters for as long as makes a silent host dead; a guard that has just started
         has not."""
-        voters = set(self.config.voters)
-        within = max(CONTACT * self.config.heartbeat, self.patience)
-        heard = len(self.links.heard(at, within) & voters) + (self.config.host in voters)
-        if majority(heard, len(voters)):
+        if self._hears_majority(at, max(CONTACT * self.config.heartbeat, self.patience)):
             self._hears_at = at
         return at - self._hears_at > max(self.config.dead_host, ACQUAINTANCE)
+
+    def _hears_majority(self, at: float, within: float) -> bool:
+        voters = set(self.config.voters)
+        heard = len(self.links.heard(at, within) & voters) + (self.config.host in voters)
+        return majority(heard, len(voters))
 
     def vote(self, at: float, own: Endpoint | None, deaf: bool) -> Said:
         """This host's vote, and all else that its next heartbeats say."""
@@ -190,7 +196,10 @@ class Guard:
                 for name in self.links.heard(at, 1.0) - self.departed
                 if (endpoint := self.links.said(name).endpoint) is not None
             ]
-            self.lease.renew(at, others, self.deaf(at), self._balancer.alive(at))
+            deaf = self.deaf(at)
+            if self.config.arbitrated and not self.lease.held:
+                deaf = deaf or not self._hears_majority(at, ALONE * self.config.heartbeat)
+            self.lease.renew(at, others, deaf, self._balancer.alive(at))
 
     # The loop
 
