@@ -139,7 +139,8 @@ def test_the_readme_compares_what_the_profiles_say() -> None:
     dead = rows["a dead backend is left after"]
     assert dead[0] == f"{kolla.check_inter * kolla.check_fall:g} s"
     assert dead[1].startswith(f"{osa.check_inter * osa.check_fall:g} s")
-    assert dead[2] == f"about {ours.check_inter * ours.check_fall:.0f} s"
+    checks = ours.api_check_inter + (ours.check_fall - 1) * ours.check_fastinter
+    assert dead[2] == f"the first request that cannot connect; {checks:g} s without one"
     skew = ours.vrrp_advert * (256 - 170) / 256  # of the first backup of three
     assert rows["the VIP moves after"][2] == f"about {rules.takeover(ours) + skew:.1f} s"
     assert rows["a client without an agent leaves a dead connection after"][2] == f"{rules.idle_connection(ours):g} s"
