@@ -40,7 +40,7 @@ def derive(detect: float) -> Timers:
         degraded=scaled(1.5, 1.5),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
-        # Sixteen APIs, three load balancers: once a second it is 150 checks a second and a third of a core, for little.
+        # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
         # Requests leave a dead or frozen backend by themselves, and have it checked at once (`observe layer4`).
         api_check_inter=scaled(3.0, 1.5),
         check_fastinter=scaled(0.25, 0.1),
