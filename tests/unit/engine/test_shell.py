@@ -262,6 +262,18 @@ async def test_a_link_that_only_root_can_have_made_is_followed(run_directory: Pa
     assert (tmp_path / "disk" / "f").read_bytes() == b"x"
 
 
+async def test_a_directory_has_its_own_mode_and_not_the_set_group_id_of_the_one_above(
+    run_directory: Path, tmp_path: Path
+) -> None:
+    """Debian's /etc/valkey hands its bit down: every later plan would find the mode changed."""
+    parent = tmp_path / "valkey"
+    parent.mkdir()
+    parent.chmod(0o2770)
+    (done,) = await perform(MakeDirectory(str(parent / "fournines"), 0o750, ME, GROUP))
+    assert done == Done(0, "")
+    assert (parent / "fournines").stat().st_mode & 0o7777 == 0o750
+
+
 async def test_half_a_file_gets_no_name(run_directory: Path, tmp_path: Path) -> None:
     """The other machine was lost in the middle of it."""
     whole = requests.request([put(tmp_path / "file", b"0123456789")], keep_going=False)

@@ -68,9 +68,10 @@ place() (
   [ "$status" -eq 0 ] && sync .
 )
 
-# PATH MODE OWNER GROUP.
+# PATH MODE OWNER GROUP. With leading zeros: without them chmod keeps a set-group-ID bit that a package's directory above
+# has handed down (/etc/valkey).
 folder() (
-  enter "$1" && chown "$3:$4" . && chmod "$2" .
+  enter "$1" && chown "$3:$4" . && chmod "00$2" .
 )
 
 # An interrupted run leaves its last step running here: the next run waits for it instead of racing it.
