@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, galera_tls, quoting, tls
+from fournines.services import database_access, front_door, galera_tls, quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -370,8 +370,7 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
         "write_timeout": t.db_read_timeout,
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
-    trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
-    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
+    limits = [f"{name}={math.ceil(seconds)}" for name, seconds in timeouts.items() if seconds]
+    query = "&".join(["charset=utf8mb4", *limits, *database_access.parameters(cloud)])
     password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"
