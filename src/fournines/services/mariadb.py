@@ -121,6 +121,20 @@ class Mariadb(Service):
             ),
             ("wsrep_reject_queries", unless("NONE"), "it refuses its clients", "remove it", True),
             (
+                "require_secure_transport",
+                when("false"),
+                "root and every account that fournines did not make may sign in and read rows in the clear",
+                "remove it: tls.internal decides",
+                False,
+            ),
+            (
+                "ssl*",
+                is_set,
+                "clients check the certificate that fournines made for each node, against the cloud's CA",
+                "remove it: tls.internal decides",
+                True,
+            ),
+            (
                 "innodb_flush_log_at_trx_commit",
                 unless("1"),
                 "a power failure of all nodes loses commits that were acknowledged: up to a second of them",
@@ -346,7 +360,11 @@ def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
         {"name": name, "databases": databases, "digest": _digest(cloud.secrets.get(f"{name}.database"))}
         for name, databases in accounts(cloud, region).items()
     ]
-    values = {"accounts": wanted, "host": f"{network.network_address}/{network.netmask}"}
+    values = {
+        "accounts": wanted,
+        "host": f"{network.network_address}/{network.netmask}",
+        "transport": galera_tls.transport(cloud),
+    }
     return Task(
         name="databases and their accounts",
         check=template("mariadb/accounts-check.sh.j2", **values),
