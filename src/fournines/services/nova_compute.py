@@ -85,6 +85,9 @@ class NovaCompute(Service):
         ),
     )
 
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        return (*self.units, LIBVIRT) if cloud.pattern.compute == "libvirt" else self.units
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         for package in ("nova-compute", "nova-compute-qemu"):

@@ -84,6 +84,9 @@ class Swift(Service):
         "proxy-server.conf": (Timed("filter:authtoken", "http_connect_timeout", "token_timeout"),)
     }
 
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        return (*self.units, swift_tls.UNIT) if tls.apis(cloud) else self.units
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")
         yield from swift_rings.common(cloud, cloud.region_of(host))
