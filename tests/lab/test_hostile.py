@@ -263,6 +263,16 @@ def test_erlang_s_distribution_takes_a_member_s_certificate_alone(cloud: Cloud, 
     assert found == {**REFUSED, "member": "accepted"}
 
 
+def test_streams_are_replicated_by_tls_between_members(cloud: Cloud) -> None:
+    """On ports of their own, with what RabbitMQ derives from the distribution's file: nothing of ours sets it."""
+    asked = "[application:get_env(osiris, X) || X <- [replication_transport, replication_server_ssl_options]]."
+    for host in cloud.hosts:
+        said = inside(cloud, host.name, "rabbitmqctl", "eval", asked)
+        assert "{ok,ssl}" in said
+        assert "{verify,verify_peer}" in said
+        assert "{fail_if_no_peer_cert,true}" in said
+
+
 def test_the_bus_speaks_tls_alone(cloud: Cloud, shown: dict[str, Shows]) -> None:
     """Its clients have passwords, no certificates."""
     at, host = str(cloud.hosts[1].address), cloud.hosts[2].name
