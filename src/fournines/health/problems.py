@@ -21,6 +21,8 @@ MARGIN_OF_LEASE = 0.5
 #: Seconds between clocks at which what hosts say of one another still fits: a report counts for 20 s.
 CLOCK_OFF = 1.0
 DAY = 86_400.0
+#: What HAProxy says of a backend that passes its checks and has weight 0.
+DRAINED = "DRAIN"
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
 SEQNO_SPREAD = 1000
@@ -56,6 +58,10 @@ def problems(region: RegionState) -> list[Problem]:
 
 def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
     """What is not wrong yet: nothing is unhealthy, and the next fault would cost more than the timers promise."""
+    for name, entry in region.maintenance.items():
+        if entry.drained:
+            what = f"drained since {entry.since}: {entry.reason}"
+            yield _problem(region, what, name, f"fournines undrain CLOUD {name}, when the work is done")
     lease = t.vip_lease if t.vip_quorum else 0.0
     for name, state in region.states.items():
         delay = state.guard.delay if state.guard else 0.0
@@ -197,7 +203,7 @@ def _balancers(r: RegionState) -> Iterator[Problem]:
             next = "the network between the odd one and the backend; or it has just changed"
             yield _problem(r, f"load balancers disagree on {proxy} of {server} ({views})", "", next)
         # Of the database only the writer is up, so that nobody else takes writes.
-        elif not up and proxy != "mariadb":
+        elif not up and proxy != "mariadb" and not (server in r.drained and set(seen.values()) == {DRAINED}):
             yield _problem(
                 r, f"every load balancer has {proxy} of {server} out", server, f"journalctl -u {proxy} -n 50"
             )
