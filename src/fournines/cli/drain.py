@@ -38,10 +38,10 @@ Examples:
 @operation_options
 def command(cloud: Path, host: str, reason: str, **options: Any) -> None:
     made = load_cloud(cloud)
-    chosen = named(made, host)
+    chosen, when = named(made, host), now()
 
     def change(before: Cloud, seen: Cluster) -> Cloud:
         region = next(r for r in seen.regions if r.region.name == chosen.region)
-        return drain.drained(before, before.host_by_name[host], reason, now(), region)
+        return drain.drained(before, before.host_by_name[host], reason, when, region)
 
     operate(made, asked_of("drain", options, (host,)), change)

@@ -33,8 +33,9 @@ Examples:
 def command(cloud: Path, host: str, **options: Any) -> None:
     made = load_cloud(cloud)
     named(made, host)
+    when = now()
 
     def change(before: Cloud, seen: Cluster) -> Cloud:
-        return drain.undrained(before, before.host_by_name[host], now())
+        return drain.undrained(before, before.host_by_name[host], when)
 
     operate(made, asked_of("undrain", options, (host,)), change)

@@ -21,8 +21,6 @@ MARGIN_OF_LEASE = 0.5
 #: Seconds between clocks at which what hosts say of one another still fits: a report counts for 20 s.
 CLOCK_OFF = 1.0
 DAY = 86_400.0
-#: What HAProxy says of a backend that passes its checks and has weight 0.
-DRAINED = "DRAIN"
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
 SEQNO_SPREAD = 1000
@@ -203,7 +201,7 @@ def _balancers(r: RegionState) -> Iterator[Problem]:
             next = "the network between the odd one and the backend; or it has just changed"
             yield _problem(r, f"load balancers disagree on {proxy} of {server} ({views})", "", next)
         # Of the database only the writer is up, so that nobody else takes writes.
-        elif not up and proxy != "mariadb" and not (server in r.drained and set(seen.values()) == {DRAINED}):
+        elif not up and proxy != "mariadb":
             yield _problem(
                 r, f"every load balancer has {proxy} of {server} out", server, f"journalctl -u {proxy} -n 50"
             )
