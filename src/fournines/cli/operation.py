@@ -117,17 +117,25 @@ def _require(found: Survey) -> None:
 
 
 async def _carry_out(cloud: Cloud, asked: Asked, change: Change, confirmed: Plan) -> None:
-    """Looks again under the lock: only what was confirmed is done."""
+    """Over connections of its own: those of the first look may have ended while the operator thought it over."""
     async with connect(cloud.hosts, asked.reach.ssh()) as hosts:
         if gone := [name for name in confirmed.hosts if name not in hosts]:
             raise HostError("the plan's hosts do not all answer any more", where=", ".join(gone))
-        async with hold(hosts):
-            found = await wanted(cloud, hosts, change, asked.needed)
-            if not asked.yes:
-                require_confirmed(confirmed, found.plan)
-            cloud.secrets.save()
-            with progress() as report:
-                await apply(found.plan, hosts, report)
+        await carry_out(cloud, hosts, change, asked.needed, None if asked.yes else confirmed)
+
+
+async def carry_out(
+    cloud: Cloud, hosts: Connected, change: Change, needed: tuple[str, ...], confirmed: Plan | None = None
+) -> None:
+    """Looks under the hosts' locks, and makes `cloud`, changed, true. Raises PlanError where that is more than what was
+    `confirmed`."""
+    async with hold(hosts):
+        found = await wanted(cloud, hosts, change, needed)
+        if confirmed:
+            require_confirmed(confirmed, found.plan)
+        cloud.secrets.save()
+        with progress() as report:
+            await apply(found.plan, hosts, report)
 
 
 def now() -> float:

@@ -43,7 +43,9 @@ def drained(cloud: Cloud, host: Host, reason: str, now: float, seen: RegionState
             why="\n        ".join(missing),
             next=f"fournines status {cloud.source} says what to fix first",
         )
-    return with_entry(cloud, host, Maintenance(True, reason or "no reason given", stamp(now, entry)))
+    return with_entry(
+        cloud, host, Maintenance(True, reason or "no reason given", stamp(now, entry), entry.boot if entry else "")
+    )
 
 
 def undrained(cloud: Cloud, host: Host, now: float) -> Cloud:
