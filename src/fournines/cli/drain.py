@@ -16,8 +16,8 @@ from fournines.operate import drain
 HELP = """Move the load of HOST to the other hosts, and keep it away until `fournines undrain`.
 
 The VIPs and the database writer move; load balancers send its backends nothing new and let them finish; RabbitMQ is in
-maintenance mode; agents of Neutron, Nova and Cinder get nothing new. The host stays a member of every cluster. It is
-kept on the hosts: a boot and `apply` leave it so. Servers of a compute stay where they are.
+maintenance mode. The host stays a member of every cluster. It is kept on the hosts: a boot and `apply` leave it so.
+Agents of Neutron, Nova and Cinder, and the servers of a compute, stay as they are.
 
 Refused when what is left could not serve: no majority, nobody else with a service, or another host drained already.
 
