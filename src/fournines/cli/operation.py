@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -18,6 +19,7 @@ from fournines.cli.show import show
 from fournines.cloud.model import Cloud
 from fournines.design import require_valid
 from fournines.engine import Connected, Survey, apply, connect, hold, local_lock, require_confirmed, survey
+from fournines.engine.events import Report
 from fournines.engine.together import merged
 from fournines.errors import HostError, UsageError
 from fournines.health.cluster import Cluster
@@ -30,7 +32,8 @@ Change = Callable[[Cloud, Cluster], Cloud]
 
 @dataclass(frozen=True)
 class Asked:
-    """How the operation was asked for. name: of the command. needed: hosts without which there is nothing to do."""
+    """How the operation was asked for. name: of the command. needed: hosts without which there is nothing to do.
+    quiet: without progress on stderr."""
 
     name: str
     yes: bool
@@ -38,6 +41,7 @@ class Asked:
     as_json: bool
     reach: Reach
     needed: tuple[str, ...] = ()
+    quiet: bool = False
 
     def require_answer(self) -> None:
         """Raises UsageError where somebody would have to be asked, and nobody is there."""
@@ -121,21 +125,27 @@ async def _carry_out(cloud: Cloud, asked: Asked, change: Change, confirmed: Plan
     async with connect(cloud.hosts, asked.reach.ssh()) as hosts:
         if gone := [name for name in confirmed.hosts if name not in hosts]:
             raise HostError("the plan's hosts do not all answer any more", where=", ".join(gone))
-        await carry_out(cloud, hosts, change, asked.needed, None if asked.yes else confirmed)
+        await carry_out(cloud, hosts, change, needed=asked.needed, confirmed=None if asked.yes else confirmed)
 
 
 async def carry_out(
-    cloud: Cloud, hosts: Connected, change: Change, needed: tuple[str, ...], confirmed: Plan | None = None
+    cloud: Cloud,
+    hosts: Connected,
+    change: Change,
+    *,
+    needed: tuple[str, ...],
+    confirmed: Plan | None = None,
+    report: Report | None = None,
 ) -> None:
     """Looks under the hosts' locks, and makes `cloud`, changed, true. Raises PlanError where that is more than what was
-    `confirmed`."""
+    `confirmed`. report: None shows progress."""
     async with hold(hosts):
         found = await wanted(cloud, hosts, change, needed)
         if confirmed:
             require_confirmed(confirmed, found.plan)
         cloud.secrets.save()
-        with progress() as report:
-            await apply(found.plan, hosts, report)
+        with contextlib.nullcontext(report) if report else progress() as tell:
+            await apply(found.plan, hosts, tell)
 
 
 def now() -> float:

@@ -17,6 +17,7 @@ from fournines.cli.show import show
 from fournines.cloud.model import Cloud, Host
 from fournines.design import require_valid
 from fournines.engine import connect, local_lock
+from fournines.engine.events import silent
 from fournines.engine.reboot import begin_reboot, boot_of, next_boot
 from fournines.errors import GateError
 from fournines.health.cluster import Cluster
@@ -79,6 +80,8 @@ async def _first_look(
 
     async with connect(cloud.hosts, asked.reach.ssh()) as connected:
         found = await wanted(cloud, connected, change, asked.needed)
+    if asked.quiet:
+        return tuple(queue), tuple(known)
     click.echo(f"each drained, rebooted, and undrained, one after another: {', '.join(h.name for h in queue)}")
     if not found.plan.empty:
         click.echo(f"to drain {queue[0].name}:")
@@ -91,18 +94,29 @@ def _drained(cloud: Cloud, host: Host, reason: str, when: float, seen: Cluster) 
     return drain.drained(cloud, cloud.host_by_name[host.name], reason, when, region)
 
 
+async def all_of(cloud: Cloud, hosts: Sequence[Host], reason: str, asked: Asked) -> None:
+    """Reboots them, without a question. Raises FourninesError; called again, it continues."""
+    queue, known = await _first_look(cloud, hosts, reason, asked)
+    await _reboot(cloud, queue, known, reason, asked)
+
+
+def _say(asked: Asked, text: str) -> None:
+    if not asked.quiet:
+        click.echo(text, err=True)
+
+
 async def _reboot(cloud: Cloud, queue: Sequence[Host], known: Sequence[str], reason: str, asked: Asked) -> None:
     ssh = asked.reach.ssh()
     for number, host in enumerate(queue, 1):
-        click.echo(f"{host.name} ({number} of {len(queue)}): drains", err=True)
+        _say(asked, f"{host.name} ({number} of {len(queue)}): drains")
         before = await _drain(cloud, host, queue[number - 1 :], reason, asked)
         if before:
-            click.echo(f"{host.name}: reboots", err=True)
+            _say(asked, f"{host.name}: reboots")
             async with connect([host], ssh) as connected:
                 connected.require_all()
                 await begin_reboot(connected[host.name])
             await next_boot(host, before, ssh, BOOTS)
-        click.echo(f"{host.name}: is back; waits until the cloud is fully redundant", err=True)
+        _say(asked, f"{host.name}: is back; waits until the cloud is fully redundant")
         await _until_whole(cloud, host, known, asked)
         when = now()
         await _apply(cloud, lambda c, _, h=host, w=when: reboot.finished(c, h, w), asked)
@@ -125,7 +139,7 @@ async def _drain(cloud: Cloud, host: Host, queue: Sequence[Host], reason: str, a
 
 async def _apply(cloud: Cloud, change: Change, asked: Asked) -> None:
     async with connect(cloud.hosts, asked.reach.ssh()) as connected:
-        await carry_out(cloud, connected, change, asked.needed)
+        await carry_out(cloud, connected, change, needed=asked.needed, report=silent if asked.quiet else None)
 
 
 async def _until_whole(cloud: Cloud, host: Host, known: Sequence[str], asked: Asked) -> None:
