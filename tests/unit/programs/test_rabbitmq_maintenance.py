@@ -12,7 +12,11 @@ from fournines.programs import rabbitmq_maintenance as program
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     commands: list[tuple[str, ...]] = []
-    monkeypatch.setattr(program, "tool", lambda *words: commands.append(words))
+
+    def record(*words: str) -> None:
+        commands.append(words)
+
+    monkeypatch.setattr(program, "tool", record)
     return commands
 
 
