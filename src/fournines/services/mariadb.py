@@ -39,6 +39,8 @@ from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
+#: Of the observer: it answers 200 where the writer is.
+WRITER_PORT, WRITER_PATH = 9200, "/database/writer"
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
 LONGEST_GROUP = 32
 #: Of one controller of a whole cloud, at rest.
@@ -197,6 +199,8 @@ class Mariadb(Service):
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
             yield _accounts(cloud, host.region, network)
+        if host.name in cloud.drained and timers(cloud).database_check == "agent":
+            yield _elsewhere(host)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
@@ -219,10 +223,11 @@ class Mariadb(Service):
                 self.name,
                 PORT,
                 "tcp",
-                check="/database/writer" if agent else "",
-                check_port=9200 if agent else 0,
+                check=WRITER_PATH if agent else "",
+                check_port=WRITER_PORT if agent else 0,
                 check_encrypts=agent,
                 standby=not agent,
+                moves=agent,
                 source="database clients",
                 settings={
                     "timeout client": idle,
@@ -352,6 +357,19 @@ INSTALLED = Task(
         " > /run/fournines/mariadb-install-db.log 2>&1 || { cat /run/fournines/mariadb-install-db.log >&2; exit 1; }"
     ),
 )
+
+
+def _elsewhere(host: Host) -> Task:
+    """The observers elect another writer as soon as the host says that it is drained, if another one is Synced."""
+    said = f"$(curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://{host.address}:{WRITER_PORT}{WRITER_PATH})"
+    return Task(
+        name="another host takes the writes",
+        check=f"if [ \"{said}\" = 200 ]; then echo 'this host takes the writes'; else echo ok; fi",
+        script=(
+            f'for _ in $(seq 60); do [ "{said}" = 200 ] || exit 0; sleep 0.5; done\n'
+            "echo 'no other host has taken the writes: see fournines status' >&2\nexit 1"
+        ),
+    )
 
 
 def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
