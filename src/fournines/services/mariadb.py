@@ -31,6 +31,7 @@ from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.rotation import Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, iso8601
@@ -164,6 +165,9 @@ class Mariadb(Service):
         Port(4444, "tcp", "its own members", "Galera state transfer", always=False),
     )
 
+    def rotations(self) -> Mapping[str, Rotation]:
+        return {"database": TwoValid("the passwords of the services' accounts in the database", _passwords)}
+
     def failover(self, cloud: Cloud) -> float:
         """The members agree on a view without the dead one; by the agents' election, or the load balancer's check."""
         t = timers(cloud)
@@ -236,6 +240,11 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
     for name, _, owner in (entry.partition(":") for entry in asked):
         found[owner or name] = (*found.get(owner or name, ()), name)
     return found
+
+
+def _passwords(cloud: Cloud) -> Iterable[str]:
+    """Names of the secrets."""
+    return (f"{name}.database" for region in cloud.regions for name in accounts(cloud, region))
 
 
 def primary_of(*sizes: int) -> str:
@@ -343,7 +352,7 @@ INSTALLED = Task(
 def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
     """All in one: each client that a probe starts costs the host more than its question."""
     wanted = [
-        {"name": name, "databases": databases, "digest": _digest(cloud.secrets.get(f"{name}.database"))}
+        {"name": name, "databases": databases, "digests": _digests(cloud, f"{name}.database")}
         for name, databases in accounts(cloud, region).items()
     ]
     values = {"accounts": wanted, "host": f"{network.network_address}/{network.netmask}"}
@@ -353,6 +362,12 @@ def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
         script="mariadb",
         stdin=template("mariadb/accounts.sql.j2", **values),
     )
+
+
+def _digests(cloud: Cloud, secret: str) -> list[str]:
+    """Of the password in use and, in the middle of a rotation, of the other one. In an order that does not change when
+    the two change places."""
+    return sorted(_digest(p) for p in (cloud.secrets.get(secret), cloud.secrets.other(secret)) if p is not None)
 
 
 def _digest(password: str) -> str:
