@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,10 @@ from fournines.engine.together import merged
 from fournines.errors import UsageError
 from fournines.operate import rotate
 from fournines.plan import render
-from fournines.plan.desired import desired
 from fournines.plan.model import Plan
 from fournines.plan.preview import preview
 from fournines.services import registry
+from fournines.services.rotation import PHASES
 
 HELP = """Change what is secret in a cloud for something new: one or several of what it has, or `all`.
 
@@ -56,6 +57,7 @@ Examples:
   fournines rotate cloud.yaml database messaging --dry-run
   fournines rotate cloud.yaml all --yes
   fournines rotate cloud.yaml certificates
+  fournines rotate cloud.yaml ca --until accept
 """
 
 
@@ -71,6 +73,7 @@ class _Phase:
 @click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD")
 @click.argument("what", nargs=-1, metavar="[WHAT]...")
 @click.option("--list", "list_only", is_flag=True, help="Show what can be rotated, and stop.")
+@click.option("--until", type=click.Choice(PHASES), help="Stop after this phase; the same command goes on.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Show the plans and stop.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document at the end.")
@@ -89,7 +92,8 @@ def command(cloud: Path, what: tuple[str, ...], list_only: bool, as_json: bool, 
         raise UsageError("rotate asks before it changes anything, and nobody is here to answer", next="add --yes")
     with local_lock(wish.state_dir):
         ssh = reach.ssh()
-        phases = asyncio.run(_plan(wish, names, ssh))
+        last = PHASES.index(options["until"] or PHASES[-1])
+        phases = [p for p in asyncio.run(_plan(wish, names, ssh)) if PHASES.index(p.step.phase) <= last]
         if not as_json:
             _show(wish, names, phases)
         if not dry_run:
@@ -99,10 +103,10 @@ def command(cloud: Path, what: tuple[str, ...], list_only: bool, as_json: bool, 
                 # Before the first host changes: an interrupted rotation is then continued, by whoever has the file.
                 phase.step.cloud.secrets.save()
                 asyncio.run(_carry_out(phase, ssh, confirmed=not yes))
-            last = phases[-1].step.cloud
-            rotate.ended(last)
-            last.secrets.save()
-            write_access(last)
+                write_access(phase.step.cloud)
+            if phases and phases[-1].step.phase == PHASES[-1]:
+                rotate.ended(phases[-1].step.cloud)
+                phases[-1].step.cloud.secrets.save()
     if as_json:
         plans = [{"phase": p.step.phase, **render.document(p.plan)} for p in phases]
         click.echo(json.dumps({"rotated": not dry_run, "what": names, "phases": plans}, indent=2))
@@ -141,11 +145,8 @@ async def _plan(cloud: Cloud, names: tuple[str, ...], ssh: SshOptions) -> list[_
         if steps[0].begins:
             rotate.require_settled(cloud, await _look(cloud, hosts))
         phases = [_Phase(steps[0], await _look(steps[0].cloud, hosts))]
-    before = desired(steps[0].cloud, registry())
-    for step in steps[1:]:
-        wanted = desired(step.cloud, registry())
-        phases.append(_Phase(step, preview(step.cloud, registry(), before, wanted)))
-        before = wanted
+    for before, step in pairwise(steps):
+        phases.append(_Phase(step, preview(step.cloud, registry(), before.wanted, step.wanted)))
     return phases
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from fournines.cloud.model import Cloud
 from fournines.errors import CloudFileError, PlanError, UsageError
-from fournines.plan.model import Plan
+from fournines.plan.desired import desired
+from fournines.plan.model import Desired, Plan
 from fournines.services import registry
 from fournines.services.rotation import PHASES, Phase, Rotates, Rotation
 
@@ -40,10 +41,11 @@ class State:
 @dataclass(frozen=True)
 class Step:
     """The cloud as it is to be in a phase of its rotation: `cloud.secrets` are a copy, to be saved before the plan of
-    this phase is carried out. begins: the secrets of the phase are not saved yet."""
+    this phase is carried out. wanted: of its hosts. begins: the secrets of the phase are not saved yet."""
 
     phase: Phase
     cloud: Cloud
+    wanted: Desired
     begins: bool
 
 
@@ -121,7 +123,8 @@ def steps(cloud: Cloud, what: tuple[str, ...], now: float, who: str) -> Iterator
                 known[name].change(made, phase, now)
             begun = State(what, phase, begun.begun if begun else who)
             secrets.set(STATE, json.dumps({"what": what, "phase": phase, "begun": begun.begun}))
-        yield Step(phase, made, begins)
+        # What is made on first use is made now: the next phase begins with it.
+        yield Step(phase, made, desired(made, registry()), begins)
 
 
 def ended(cloud: Cloud) -> None:

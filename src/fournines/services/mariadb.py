@@ -177,7 +177,7 @@ class Mariadb(Service):
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
             yield Package(package)
-        yield from galera_tls.certificates(cloud, host, restart)
+        yield from galera_tls.certificates(cloud, host, (f"reload:{UNIT}",))
         yield galera_tls.step(cloud, CONFIG, UNIT)
         yield File(CONFIG, _config(cloud, host), triggers=restart)
         yield INSTALLED

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.secrets import Secrets
@@ -17,15 +18,18 @@ from fournines.plan import make
 from fournines.plan.desired import desired
 from fournines.plan.model import Plan
 from fournines.plan.preview import carried_out, preview
-from fournines.services import bus, fernet, openstack, registry
+from fournines.services import bus, fernet, openstack, registry, tls
 from fournines.services.resource import File, Task
 from samples import cases
 
 
 @pytest.fixture
 def cloud(tmp_path: Path) -> Cloud:
+    """A cloud that was applied: it has all of its secrets."""
     made = cases.Case(Path("none"), {"cloud": {"components": "compute"}}).cloud(tmp_path)
-    return replace(made, secrets=Secrets.load(tmp_path / "cloud.secrets.yaml"))
+    applied = replace(made, secrets=Secrets.load(tmp_path / "cloud.secrets.yaml"))
+    desired(applied, registry())
+    return applied
 
 
 def _steps(cloud: Cloud, *what: str) -> list[rotate.Step]:
@@ -40,9 +44,8 @@ def _plans(cloud: Cloud, *what: str) -> list[Plan]:
     """Of each phase, on hosts that carried out the one before."""
     before, plans = desired(cloud, registry()), []
     for step in _steps(cloud, *what):
-        wanted = desired(step.cloud, registry())
-        plans.append(preview(step.cloud, registry(), before, wanted))
-        before = wanted
+        plans.append(preview(step.cloud, registry(), before, step.wanted))
+        before = step.wanted
     return plans
 
 
@@ -200,3 +203,71 @@ def test_copies_of_secrets_know_what_another_has_written(tmp_path: Path) -> None
     first.set("a", "4")
     with pytest.raises(LockedError):
         first.save()
+
+
+def _leaf(cloud: Cloud) -> str:
+    return tls.host_pem(cloud, cloud.hosts[0])
+
+
+def _signed_by(leaf: str, bundle: str) -> int:
+    """Which certificate of `bundle` has signed `leaf`; -1: none."""
+    certificate = x509.load_pem_x509_certificate(leaf.encode())
+    for number, authority in enumerate(x509.load_pem_x509_certificates(bundle.encode())):
+        if certificate.issuer == authority.subject:
+            certificate.verify_directly_issued_by(authority)
+            return number
+    return -1
+
+
+def test_certificates_are_made_anew_under_the_same_authority(cloud: Cloud) -> None:
+    before, ca = _leaf(cloud), tls.internal_ca(cloud)
+    member = tls.member_pem(cloud, cloud.hosts[0], "mariadb")
+    accept, use, drop = (s.cloud for s in _steps(cloud, "certificates"))
+    assert _leaf(accept) == before
+    assert _leaf(use) == _leaf(drop) != before
+    assert tls.member_pem(use, cloud.hosts[0], "mariadb") != member
+    assert {tls.internal_ca(c) for c in (accept, use, drop)} == {ca}
+    assert _signed_by(_leaf(use), ca) == 0
+
+
+def test_both_authorities_are_trusted_before_a_certificate_of_the_new_one_is_shown(cloud: Cloud) -> None:
+    host = cloud.hosts[0]
+    for trust, leaf in (
+        (tls.internal_ca, _leaf),
+        (
+            lambda c: tls.member_ca(c, host.region, "mariadb"),
+            lambda c: tls.member_pem(c, host, "mariadb"),
+        ),
+    ):
+        leaf(cloud)
+        old = trust(cloud)
+        accept, use, drop = (s.cloud for s in _steps(cloud, "ca"))
+        assert len(x509.load_pem_x509_certificates(trust(accept).encode())) == 2
+        assert leaf(accept) == leaf(cloud)
+        assert trust(use) == trust(accept), "nobody is told of authorities while certificates change"
+        assert _signed_by(leaf(use), old) == -1
+        assert _signed_by(leaf(use), trust(use)) >= 0
+        assert leaf(drop) == leaf(use)
+        assert _signed_by(leaf(drop), trust(drop)) == 0
+        assert old not in trust(drop)
+
+
+def test_a_second_rotation_of_the_authority_has_a_name_of_its_own(cloud: Cloud) -> None:
+    tls.internal_ca(cloud)
+    first = _steps(cloud, "ca")[-1].cloud
+    rotate.ended(first)
+    names = [
+        x509.load_pem_x509_certificate(tls.internal_ca(c).encode()).subject.rfc4514_string()
+        for c in (cloud, first, _steps(first, "ca")[-1].cloud)
+    ]
+    assert len(set(names)) == 3
+
+
+def test_the_database_reloads_its_certificates_and_goes_on(cloud: Cloud) -> None:
+    for plan in _plans(cloud, "certificates"):
+        keys = {c.resource.key for stage in plan.stages for c in stage.changes}
+        assert "restart:mariadb.service" not in keys
+        if "file:/etc/mysql/fournines/server.pem" in keys:
+            assert "reload:mariadb.service" in keys
+            return
+    raise AssertionError("no certificate of the database was changed")
