@@ -110,10 +110,10 @@ def _read(path: Path, reach: Reach) -> _Wish:
 async def _look(wish: _Wish, ssh: SshOptions) -> Plan:
     async with connect(wish.hosts, ssh) as hosts:
         hosts.require_all()
-        return await _survey(wish.cloud, hosts)
+        return await survey_whole(wish.cloud, hosts)
 
 
-async def _survey(cloud: Cloud, hosts: Connected) -> Plan:
+async def survey_whole(cloud: Cloud, hosts: Connected) -> Plan:
     from fournines.services import registry
 
     found = await survey(cloud, registry(), hosts)
@@ -131,7 +131,7 @@ async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: boo
             if wish.plan:
                 await require_same_world(plan, hosts)
             else:
-                seen, plan = plan, await _survey(wish.cloud, hosts)
+                seen, plan = plan, await survey_whole(wish.cloud, hosts)
                 if confirmed:
                     require_confirmed(seen, plan)
             wish.cloud.secrets.save()

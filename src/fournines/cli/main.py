@@ -26,7 +26,9 @@ COMMANDS = {
     "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
-    "rotate": "Rotate keys: a plan like any other.",
+    "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
+    "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
+    "restore": "Restore the databases of a cloud from a backup.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import click
 
-from fournines.cli.apply import write_access
+from fournines.cli.apply import survey_whole, write_access
 from fournines.cli.progress import progress
 from fournines.cli.reach import load_cloud, reach_of, reach_options
 from fournines.cli.show import show
 from fournines.cloud.model import Cloud
 from fournines.design import require_valid
 from fournines.engine import (
-    Connected,
     SshOptions,
     apply,
     connect,
@@ -29,9 +28,7 @@ from fournines.engine import (
     local_lock,
     owner,
     require_foreseen,
-    survey,
 )
-from fournines.engine.together import merged
 from fournines.errors import UsageError
 from fournines.operate import rotate
 from fournines.plan import render
@@ -143,18 +140,11 @@ async def _plan(cloud: Cloud, names: tuple[str, ...], ssh: SshOptions) -> list[_
     async with connect(cloud.hosts, ssh) as hosts:
         hosts.require_all()
         if steps[0].begins:
-            rotate.require_settled(cloud, await _look(cloud, hosts))
-        phases = [_Phase(steps[0], await _look(steps[0].cloud, hosts))]
+            rotate.require_settled(cloud, await survey_whole(cloud, hosts))
+        phases = [_Phase(steps[0], await survey_whole(steps[0].cloud, hosts))]
     for before, step in pairwise(steps):
         phases.append(_Phase(step, preview(step.cloud, registry(), before.wanted, step.wanted)))
     return phases
-
-
-async def _look(cloud: Cloud, hosts: Connected) -> Plan:
-    found = await survey(cloud, registry(), hosts)
-    if found.failures:
-        raise merged(list(found.failures.values()))
-    return found.plan
 
 
 async def _carry_out(phase: _Phase, ssh: SshOptions, *, confirmed: bool) -> None:
@@ -162,7 +152,7 @@ async def _carry_out(phase: _Phase, ssh: SshOptions, *, confirmed: bool) -> None
     async with connect(cloud.hosts, ssh) as hosts:
         hosts.require_all()
         async with hold(hosts):
-            plan = await _look(cloud, hosts)
+            plan = await survey_whole(cloud, hosts)
             if confirmed:
                 require_foreseen(phase.plan, plan)
             if plan.empty:

@@ -248,8 +248,6 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "http_port": HTTP_PORT,
         "token": state_token(cloud),
         "certificate": CERTIFICATE,
-        # It reads this file once: with another authority in it, it starts again.
-        "trust": hashlib.sha256(tls.internal_ca(cloud).encode()).hexdigest(),
         "private_by_tls": tls.encrypted(cloud),
         "peers": _peers(cloud, host.region) if guarded else [],
         "vips": [str(vips.internal), str(vips.public)],

@@ -22,6 +22,13 @@ class UsesDatabase(Protocol):
 
 
 @runtime_checkable
+class FillsTables(Protocol):
+    """Tables, as `DATABASE.TABLE`, that are empty in no cloud that ever worked: what a backup's copy is asked for."""
+
+    filled: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
 class UsesMessaging(Protocol):
     """RabbitMQ makes each of these a vhost and an account of that name; the password is secret `NAME.messaging`."""
 

@@ -61,6 +61,9 @@ class Keystone(Service):
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
+    filled: ClassVar[tuple[str, ...]] = tuple(
+        f"keystone.{table}" for table in ("user", "local_user", "password", "project", "role", "assignment", "endpoint")
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "keystone.conf": (

@@ -18,15 +18,18 @@ Nodes are started in any order, together: `galera-start` asks the peers' observe
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import front_door, galera_tls, quoting, tls
-from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
+from fournines.services.capabilities import FillsTables, Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
@@ -42,6 +45,11 @@ UNIT = "mariadb.service"
 PORT = 3306
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
 LONGEST_GROUP = 32
+#: Copies of the database: taken, restored beside it, loaded (`programs/database_copy.py`).
+COPY = "/usr/lib/fournines/database-copy"
+COPY_SETTINGS = "/etc/fournines/database-copy.json"
+#: What `prove` writes to.
+PROBE = "probe"
 #: Of one controller of a whole cloud, at rest.
 LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
@@ -184,6 +192,8 @@ class Mariadb(Service):
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
         yield Unit(UNIT, timeout=900)
+        yield File(COPY, _copy_program(), mode=0o755)
+        yield File(COPY_SETTINGS, _copy_settings(cloud, host.region))
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
             yield _accounts(cloud, host.region, network)
@@ -245,6 +255,19 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
 def _passwords(cloud: Cloud) -> Iterable[str]:
     """Names of the secrets."""
     return (f"{name}.database" for region in cloud.regions for name in accounts(cloud, region))
+
+
+@cache
+def _copy_program() -> str:
+    text = files("fournines.programs").joinpath("database_copy.py").read_text(encoding="utf-8")
+    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
+
+
+def _copy_settings(cloud: Cloud, region: str) -> str:
+    """What a copy is asked for; which databases of it are restored: all but that of `prove`."""
+    names = [name for databases in accounts(cloud, region).values() for name in databases if name != PROBE]
+    filled = [table for s in present(cloud, region) if isinstance(s, FillsTables) for table in s.filled]
+    return json.dumps({"databases": names, "filled": filled}, indent=2) + "\n"
 
 
 def primary_of(*sizes: int) -> str:
