@@ -27,11 +27,12 @@ def in_use(cloud: Cloud, base: str, secret: str) -> Login:
 
 
 def logins(cloud: Cloud, base: str, secret: str) -> list[Login]:
-    """All that the server has to know: that in use first."""
-    found = [in_use(cloud, base, secret)]
+    """All that the server has to know, oldest first: the same list before and after clients change over."""
+    found = {cloud.secrets.generation(secret): in_use(cloud, base, secret)}
     if (other := cloud.secrets.other(secret)) is not None:
-        found.append(Login(_name(base, cloud.secrets.generation(secret, other=True)), other))
-    return found
+        generation = cloud.secrets.generation(secret, other=True)
+        found[generation] = Login(_name(base, generation), other)
+    return [found[generation] for generation in sorted(found)]
 
 
 def _name(base: str, generation: int) -> str:
