@@ -29,7 +29,9 @@ COMMANDS = {
     "drain": "Move a host's load to the others, and keep it away.",
     "undrain": "Let a drained host carry load again.",
     "reboot": "Reboot hosts one after another, each drained before.",
-    "rotate": "Rotate keys: a plan like any other.",
+    "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
+    "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
+    "restore": "Restore the databases of a cloud from a backup.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 

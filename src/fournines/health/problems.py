@@ -8,6 +8,7 @@ from statistics import median
 
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
+from fournines.services import haproxy, tls
 from fournines.timing.timers import Timers
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
@@ -228,7 +229,14 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
             elif ends - now < CERTIFICATE_DAYS * DAY:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
-                yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+                yield _problem(r, what, name, _renewal(path))
+
+
+def _renewal(path: str) -> str:
+    if path == haproxy.CERTIFICATE:
+        return "fournines rotate CLOUD certificates; with tls.certificate in the cloud file: a new one there, apply"
+    authority = path == tls.CA or path.endswith("/members.pem")
+    return f"fournines rotate CLOUD {'ca' if authority else 'certificates'}"
 
 
 def _clocks(r: RegionState) -> Iterator[Problem]:

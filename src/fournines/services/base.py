@@ -18,6 +18,7 @@ from fournines.services import tls
 from fournines.services.capabilities import control_plane
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -62,6 +63,9 @@ class Base(Service):
             "remove it, or some seconds",
         ),
     )
+
+    def rotations(self) -> Mapping[str, Rotation]:
+        return tls.ROTATIONS
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)

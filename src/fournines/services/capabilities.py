@@ -22,6 +22,13 @@ class UsesDatabase(Protocol):
 
 
 @runtime_checkable
+class FillsTables(Protocol):
+    """Tables, as `DATABASE.TABLE`, that are empty in no cloud that ever worked: what a backup's copy is asked for."""
+
+    filled: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
 class UsesMessaging(Protocol):
     """RabbitMQ makes each of these a vhost and an account of that name; the password is secret `NAME.messaging`."""
 
@@ -84,12 +91,14 @@ class Account:
     """A service's user in Keystone; the password is secret `NAME.keystone`. `admin` is for those whom 2025.1's policies
     let do their work with nothing less (docs/security.md).
 
-    It has `roles` on the project `service` of the default domain; in another domain, on all of that one.
+    It has `roles` on the project `service` of the default domain; in another domain, on all of that one. trustee: users
+    give it trusts, which name it by its id: no second account can take its place.
     """
 
     name: str
     roles: tuple[str, ...] = ("admin", "service")
     domain: str = "Default"
+    trustee: bool = False
 
 
 @dataclass(frozen=True)
