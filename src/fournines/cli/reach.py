@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,20 +62,3 @@ def reach_options(function: F) -> F:
 def reach_of(options: dict[str, Any]) -> Reach:
     names = tuple(name for name in options["hosts"].split(",") if name)
     return Reach(names, options["ask_sudo_password"], options["accept_new_host_keys"])
-
-
-def region_of(cloud: Cloud, name: str | None) -> Region:
-    """The one of that name; without a name, the only one. Raises UsageError."""
-    if name is None and len(cloud.regions) == 1:
-        return next(iter(cloud.regions.values()))
-    if name is None or name not in cloud.regions:
-        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
-    return cloud.regions[name]
-
-
-def load_cloud(path: Path) -> Cloud:
-    """The cloud file, its hosts reached through the lab where there is one of that name."""
-    from fournines import lab
-    from fournines.services import load
-
-    return lab.access(load(path))

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fournines.cli.progress import progress
-from fournines.cli.reach import load_cloud, reach_of, reach_options
+from fournines.cli.reach import reach_of, reach_options
 from fournines.cli.show import show
-from fournines.cloud.model import Cloud
-from fournines.engine import Connected, SshOptions, apply, connect, local_lock, survey
-from fournines.engine.together import merged
+from fournines.commands import rotate
+from fournines.commands.clouds import load_cloud
+from fournines.engine import local_lock
 from fournines.errors import UsageError
-from fournines.operate import rotate
 from fournines.plan import render
-from fournines.plan.model import Plan
 
 HELP = """Rotate the keys of a cloud: a plan like any other.
 
@@ -53,37 +50,13 @@ def command(cloud: Path, what: str, yes: bool, dry_run: bool, as_json: bool, **o
     wish = load_cloud(cloud)
     with local_lock(wish.state_dir):
         ssh = reach.ssh()
-        plan = asyncio.run(_plan(wish, ssh))
+        plan = asyncio.run(rotate.planned(wish, ssh))
         if not as_json:
             show(plan)
         if not dry_run:
             if not yes:
                 click.confirm("Rotate?", abort=True, err=True)
-            # Before the first host changes: an interrupted rotation is then finished by `apply`.
-            wish.secrets.save()
-            asyncio.run(_carry_out(wish, plan, ssh))
+            with progress() as report:
+                asyncio.run(rotate.carry_out(wish, plan, ssh, report))
     if as_json:
         click.echo(json.dumps({"rotated": not dry_run, **render.document(plan)}, indent=2))
-
-
-async def _plan(cloud: Cloud, ssh: SshOptions) -> Plan:
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        rotate.fernet_keys(cloud, time.time(), await _look(cloud, hosts))
-        return await _look(cloud, hosts)
-
-
-async def _look(cloud: Cloud, hosts: Connected) -> Plan:
-    from fournines.services import registry
-
-    found = await survey(cloud, registry(), hosts)
-    if found.failures:
-        raise merged(list(found.failures.values()))
-    return found.plan
-
-
-async def _carry_out(cloud: Cloud, plan: Plan, ssh: SshOptions) -> None:
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        with progress() as report:
-            await apply(plan, hosts, report)

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from fournines.cli import rotate
 from fournines.cloud.model import Cloud
+from fournines.commands import rotate as keys
 from fournines.errors import HostError, UsageError
 from fournines.operate.rotate import fernet_keys
 from fournines.plan.model import Plan
@@ -49,11 +50,11 @@ def test_the_new_keys_are_saved_before_the_first_host_changes(
         fernet_keys(cloud, 1000.0, Plan(cloud.name, (), ""))
         return Plan(cloud.name, (), "")
 
-    async def cut_off(_cloud: Cloud, _plan: Plan, _ssh: object) -> None:
+    def cut_off(_hosts: object, _ssh: object) -> None:
         raise HostError("the power went")
 
-    monkeypatch.setattr(rotate, "_plan", planned)
-    monkeypatch.setattr(rotate, "_carry_out", cut_off)
+    monkeypatch.setattr(keys, "planned", planned)
+    monkeypatch.setattr(keys, "connect", cut_off)
     with pytest.raises(HostError):
         _run(cloud_file, "fernet-keys", "--yes")
     saved = fernet.keys(load(cloud_file))
@@ -67,6 +68,6 @@ def test_a_dry_run_saves_nothing(cloud_file: Path, monkeypatch: pytest.MonkeyPat
         fernet_keys(cloud, 1000.0, Plan(cloud.name, (), ""))
         return Plan(cloud.name, (), "")
 
-    monkeypatch.setattr(rotate, "_plan", planned)
+    monkeypatch.setattr(keys, "planned", planned)
     _run(cloud_file, "fernet-keys", "--dry-run")
     assert fernet.keys(load(cloud_file)) == before
