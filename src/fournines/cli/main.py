@@ -27,6 +27,7 @@ COMMANDS = {
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
     "rotate": "Rotate keys: a plan like any other.",
+    "serve": "The REST API and the dashboard, over HTTPS.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 

@@ -123,6 +123,13 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
 
 
+def operator_pem(cloud: Cloud, names: tuple[str, ...], addresses: tuple[IPv4Address, ...]) -> str:
+    """Certificate and key of a server of the operator's, under the cloud's own CA. Not kept: each has a key of its own.
+    A secret."""
+    key = new_key()
+    return sign(Subject(names, addresses), key, internal_ca(cloud), cloud.secrets.get("tls.ca.key")) + key
+
+
 def expired_pem(cloud: Cloud, pem: str) -> str:
     """What the cloud's CA once signed, as if it had expired. A secret."""
     return expired(pem, internal_ca(cloud), cloud.secrets.get("tls.ca.key"))

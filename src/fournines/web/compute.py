@@ -1,0 +1,47 @@
+"""`python -m fournines.web.compute check|design CLOUD`: one JSON document, for `computed`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fournines.commands.design import finite
+from fournines.errors import FourninesError
+
+
+def check(path: Path) -> Mapping[str, Any]:
+    from fournines.commands.check import document
+    from fournines.design import check_file
+
+    return document(path, *check_file(path))
+
+
+def design(path: Path) -> Mapping[str, Any]:
+    from fournines.commands.design import overview
+    from fournines.services import load
+
+    made = overview(load(path))
+    rows = [{**dataclasses.asdict(a), "minutes": a.minutes, "met": a.met} for a in made.availability]
+    return {**dataclasses.asdict(made), "availability": rows}
+
+
+WHAT = {"check": check, "design": design}
+
+
+def main(what: str, path: Path) -> None:
+    from fournines.web.work import refusal
+
+    said: dict[str, Any]
+    try:
+        said = {"result": WHAT[what](path)}
+    except FourninesError as error:
+        said = {"error": refusal(error)}
+    print(json.dumps(finite(said), default=str))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
