@@ -6,13 +6,16 @@ send. What changes anything must also carry the session's CSRF token in a header
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import hmac
+import json
 import os
 import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fournines.commands.private import write_private
@@ -28,6 +31,7 @@ SESSIONS = 500
 #: Sign-ins that may fail from one address, and from all of them, in so many seconds.
 FAILURES, FAILURES_OF_ALL, WITHIN = 5, 50, 60.0
 BREAK_GLASS = "serve.token"
+SESSIONS_FILE = "serve.sessions"
 
 
 class TooManyError(FourninesError):
@@ -40,6 +44,8 @@ class TooManyError(FourninesError):
 
 @dataclass
 class Session:
+    """began, used: seconds since the epoch."""
+
     identity: Identity
     csrf: str
     began: float
@@ -47,11 +53,15 @@ class Session:
 
 
 class Sessions:
-    """In memory: whoever was signed in signs in again after a restart."""
+    """`path`: where they are kept, so that a restart signs nobody out; under digests, so that it opens none."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self._path = path
         self._now = now
         self._sessions: dict[str, Session] = {}
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # whoever was signed in signs in again
+            for key, kept in json.loads(path.read_text()).items():
+                self._sessions[key] = Session(Identity(**kept.pop("identity")), **kept)
 
     def open(self, identity: Identity) -> tuple[str, Session]:
         now = self._now()
@@ -59,23 +69,31 @@ class Sessions:
         while len(self._sessions) >= SESSIONS:
             del self._sessions[min(self._sessions, key=lambda key: self._sessions[key].used)]
         key = secrets.token_urlsafe(32)
-        self._sessions[key] = Session(identity, secrets.token_urlsafe(32), now, now)
-        return key, self._sessions[key]
+        made = self._sessions[_digest(key)] = Session(identity, secrets.token_urlsafe(32), now, now)
+        self._save()
+        return key, made
 
     def find(self, key: str) -> Session | None:
-        session = self._sessions.get(key)
+        session = self._sessions.get(_digest(key))
         if session is None or not self._alive(session):
-            self._sessions.pop(key, None)
             return None
         session.used = self._now()
         return session
 
     def close(self, key: str) -> None:
-        self._sessions.pop(key, None)
+        if self._sessions.pop(_digest(key), None):
+            self._save()
+
+    def _save(self) -> None:
+        write_private(self._path, json.dumps({key: asdict(s) for key, s in self._sessions.items()}))
 
     def _alive(self, session: Session) -> bool:
         now = self._now()
         return now - session.began < LONGEST and now - session.used < IDLE
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class Failures:
@@ -101,9 +119,11 @@ class Failures:
 
 
 class Access:
-    def __init__(self, identities: Identities, break_glass: str, now: Callable[[], float] = time.monotonic) -> None:
-        self.sessions = Sessions(now)
-        self.failures = Failures(now)
+    """`state`: the folder in which sessions are kept."""
+
+    def __init__(self, identities: Identities, break_glass: str, state: Path) -> None:
+        self.sessions = Sessions(state / SESSIONS_FILE)
+        self.failures = Failures()
         self._identities = identities
         self._break_glass = break_glass
 

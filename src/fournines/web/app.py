@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Mapping
@@ -26,7 +27,9 @@ from fournines.web.roles import Identity
 from fournines.web.routes import ROUTES, Route
 from fournines.web.work import refusal
 
+EVENTS = "/v1/events"
 LARGEST = 256 * 1024  # bytes of a request's body
+DEEPEST = 100  # brackets in it: no route takes more than lists of words
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -48,11 +51,12 @@ log = logging.getLogger(__name__)
 
 
 class DeniedError(FourninesError):
-    """`status`: HTTP's."""
+    """`status`: HTTP's. `whom`: whose request it was, where that is known."""
 
-    def __init__(self, status: int, what: str, next: str = "") -> None:
+    def __init__(self, status: int, what: str, next: str = "", whom: Identity | None = None) -> None:
         super().__init__(what, next=next)
         self.status = status
+        self.whom = whom
 
 
 #: The first that fits. What is not here is the request's own fault: 422.
@@ -99,7 +103,11 @@ class WithHeaders:
                 message = {**message, "headers": [*message["headers"], *extra]}
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        try:
+            await self._app(scope, receive, with_headers)
+        except asyncio.CancelledError:
+            if scope.get("path") != EVENTS:  # the stream of events has no other end when the server stops
+                raise
 
 
 def _static(content: bytes, media: str) -> Any:
@@ -122,6 +130,7 @@ def _endpoint(server: Server, route: Route) -> Any:
             )
             outcome, more = "ok", _noted(route, body, answer)
         except (FourninesError, PermissionError) as error:
+            identity = error.whom or identity if isinstance(error, DeniedError) else identity
             made = _answer(error)
             outcome, more = str(error).splitlines()[0], {}
         except ClientDisconnect:
@@ -130,8 +139,9 @@ def _endpoint(server: Server, route: Route) -> Any:
             log.exception("%s %s failed", route.method, route.path)
             what = {"what": "fournines failed", "where": "", "why": "see the server's log", "next": "try again"}
             made, outcome, more = _refused(500, what), "failed", {}
-        signed_in = route.path == "/v1/session" and outcome == "ok"  # noted with who it is
-        if not signed_in and (route.method != "GET" or made.status_code in (401, 403, 429)):
+        # A sign-in is noted with who it is, and that nobody is signed in yet is how every visit begins.
+        ordinary = route.path == "/v1/session" and (outcome == "ok" or route.method == "GET")
+        if not ordinary and (route.method != "GET" or made.status_code in (401, 403, 429)):
             server.audit.note(f"{route.method} {request.url.path}", identity, address, outcome, **more)
         return made
 
@@ -156,11 +166,10 @@ async def _identify(
     if identity is None:
         raise DeniedError(401, "nobody is signed in", "POST /v1/session, or send X-Auth-Token")
     if session and route.method != "GET" and request.headers.get(CSRF_HEADER) != session.csrf:
-        raise DeniedError(
-            403, "the CSRF token is wrong", f"send the session's `csrf` as {CSRF_HEADER}; reload the page"
-        )
+        next_step = f"send the session's `csrf` as {CSRF_HEADER}; reload the page"
+        raise DeniedError(403, "the CSRF token is wrong", next_step, whom=identity)
     if not identity.may(route.role):
-        raise DeniedError(403, f"{identity.name} is {identity.role} here; this takes {route.role}")
+        raise DeniedError(403, f"{identity.name} is {identity.role} here; this takes {route.role}", whom=identity)
     return identity, session
 
 
@@ -181,9 +190,11 @@ async def _body(route: Route, request: Request) -> BaseModel | None:
         data += chunk
         if len(data) > LARGEST:
             raise DeniedError(413, f"the body is larger than {LARGEST // 1024} KiB")
+    if data.count(b"[") + data.count(b"{") > DEEPEST:
+        raise DeniedError(400, "the body is nested too deeply", "see /v1/openapi.json")
     try:
         read = json.loads(data or b"{}")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DeniedError(400, f"the body is no JSON: {error}", "see /v1/openapi.json") from error
     try:
         return route.request.model_validate(read)

@@ -21,12 +21,19 @@ def check(path: Path) -> Mapping[str, Any]:
 
 
 def design(path: Path) -> Mapping[str, Any]:
+    """The overview, and the limits of this cloud's size."""
     from fournines.commands.design import overview
+    from fournines.design.capacity import capacity
     from fournines.services import load
 
-    made = overview(load(path))
-    rows = [{**dataclasses.asdict(a), "minutes": a.minutes, "met": a.met} for a in made.availability]
-    return {**dataclasses.asdict(made), "availability": rows}
+    cloud = load(path)
+    made = overview(cloud)
+    return {
+        **dataclasses.asdict(made),
+        "availability": [{**dataclasses.asdict(a), "minutes": a.minutes, "met": a.met} for a in made.availability],
+        "degraded": [{**dataclasses.asdict(d), "what": d.what} for d in made.degraded],
+        "limits": [{**dataclasses.asdict(x), "met": x.met} for region in capacity(cloud) for x in region.limits],
+    }
 
 
 WHAT = {"check": check, "design": design}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from fournines.cloud.model import Cloud
 from fournines.commands.private import write_private
@@ -60,15 +61,21 @@ def prepare(path: Path, listen: Listen, scope: Scope) -> Ready:
     server = Server(
         feed=feed,
         jobs=Jobs(cloud.state_dir, path.resolve()),
-        access=Access(keystone, token),
+        access=Access(keystone, token, cloud.state_dir),
         audit=Audit(cloud.state_dir / FILE),
         computed=Computed(path.resolve(), cloud.state_dir),
     )
     certificate = cloud.state_dir / CERTIFICATE
     names, addresses = _names(listen)
     write_private(certificate, tls.operator_pem(cloud, names, addresses))
+    config = configuration(application(server), listen, certificate)
+    host = names[0] if listen.address in ("0.0.0.0", "::") else listen.address  # noqa: S104
+    return Ready(uvicorn.Server(config), f"https://{host}:{listen.port}/", token_file, authority, feed)
+
+
+def configuration(app: ASGIApp, listen: Listen, certificate: Path) -> uvicorn.Config:
     config = uvicorn.Config(
-        application(server),
+        app,
         host=listen.address,
         port=listen.port,
         ssl_certfile=str(certificate),
@@ -76,7 +83,7 @@ def prepare(path: Path, listen: Listen, scope: Scope) -> Ready:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=2,
+        timeout_graceful_shutdown=1,
         timeout_keep_alive=30,
         h11_max_incomplete_event_size=32 * 1024,
         limit_concurrency=200,
@@ -88,8 +95,7 @@ def prepare(path: Path, listen: Listen, scope: Scope) -> Ready:
     config.load()
     assert config.ssl
     config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
-    host = names[0] if listen.address in ("0.0.0.0", "::") else listen.address  # noqa: S104
-    return Ready(uvicorn.Server(config), f"https://{host}:{listen.port}/", token_file, authority, feed)
+    return config
 
 
 def bind(listen: Listen) -> socket.socket:

@@ -53,8 +53,8 @@ class Work:
         self.directory = directory
         self._waited: dict[tuple[str, str], float] = {}
 
-    def tell(self, kind: str, **what: Any) -> None:
-        line = json.dumps({"at": round(time.time(), 3), "type": kind, **what}, default=str)
+    def tell(self, about: str, /, **what: Any) -> None:
+        line = json.dumps({"at": round(time.time(), 3), "type": about, **what}, default=str)
         with (self.directory / EVENTS).open("a") as file:
             file.write(line + "\n")
 
