@@ -163,11 +163,15 @@ class Site:
 
     def power_off(self, host: str) -> None:
         """Its peers' guards declare it dead."""
+        self.power_off_quietly(host)
+        self.say_now()
+
+    def power_off_quietly(self, host: str) -> None:
+        """The same, heard with what is said next."""
         self.words[host] = None
         for name, document in self.words.items():
             if document and name != host:
                 document["peers"][host] |= {"confirmed": False, "departed": True}
-        self.say_now()
 
     def say_now(self) -> None:
         assert self._loop
