@@ -233,7 +233,7 @@ def test_the_keyboard_is_enough(chrome: webdriver.Chrome) -> None:
     chrome.find_element(By.CSS_SELECTOR, ".tile").send_keys(Keys.ENTER)
     until(chrome, lambda: "mariadb.service" in text(chrome, "#panel"))
     chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)
-    until(chrome, lambda: not text(chrome, "#panel"))
+    until(chrome, lambda: one(chrome, "#panel[hidden]"))
     chrome.find_element(By.TAG_NAME, "body").send_keys("?")
     until(chrome, lambda: "Find a host" in text(chrome, "dialog"))
 

@@ -25,7 +25,7 @@ Examples:
   sudo fournines serve examples/three-controllers.yaml
   fournines serve cloud.yaml --listen 0.0.0.0:8440 --name ops.example.com
   fournines serve cloud.yaml --project operations --role member=reader --role operator=operator --role admin=admin
-  curl --cacert .fournines/acme/ca.pem -H "X-Auth-Token: $TOKEN" https://localhost:8440/v1/status
+  curl --cacert .fournines/acme/ca.pem -H "X-Auth-Token: $TOKEN" https://127.0.0.1:8440/v1/status
 """
 
 

@@ -38,7 +38,7 @@ export function design(state) {
   const made = known.value;
   const single = made?.weaknesses.filter((w) => w.order === 1) || [];
   const pairs = made?.weaknesses.filter((w) => w.order > 1) || [];
-  const cut = (list) => h("ul.cuts", null, list.slice(0, 30).map((w) => h("li", null, dot(w.order === 1 ? "down" : "warning"), h("div", null, w.what, h("div.soft", null, `stops ${w.stops.map((s) => s.replaceAll("_", " ")).join(", ")}${w.count > 1 ? `; ${plural(w.count, "such set")}` : ""}; down together ${(w.probability * YEAR).toPrecision(2)} minutes a year`), w.removes ? h("div.next", null, `→ ${w.removes}`) : null))));
+  const cut = (list) => h("ul.cuts", null, list.slice(0, 30).map((w) => h("li", null, dot(w.order === 1 ? "down" : "warning"), h("div", null, w.what, h("div.soft", null, `stops ${w.stops.map((s) => s.replaceAll("_", " ")).join(", ")}${w.count > 1 ? `; ${plural(w.count, "such set")}` : ""}${w.probability > 0 ? `; down together ${(w.probability * YEAR).toPrecision(2)} minutes a year` : ""}`), w.removes ? h("div.next", null, `→ ${w.removes}`) : null))));
   return [
     h("h1", null, "Design"), loading(known, "cut sets"),
     check.error ? refusal(check.error) : check.value ? h("section", null, h("h2", null, "Check"), check.value.findings.length ? h("ul.cuts", null, check.value.findings.map((f) => h("li", null, dot(f.severity === "error" ? "down" : "warning"), h("div", null, h("code", null, `${f.file.split("/").at(-1)}:${f.line}:${f.column}`), ` ${f.what} `, h("span.soft", null, `[${f.rule}] ${f.why}`), f.accepted ? h("div.soft", null, `accepted: ${f.accepted}`) : f.change ? h("div.next", null, `→ ${f.change}`) : null)))) : h("p", null, dot("ok"), " Nothing to report.")) : null,

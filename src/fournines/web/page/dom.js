@@ -47,6 +47,7 @@ function syncChildren(old, fresh) {
   for (const want of news) {
     const key = want.dataset?.key;
     const same = key ? keyed.get(key) : ahead(at, want);
+    keyed.delete(key);
     if (same && alike(same, want)) {
       if (same === at) at = at.nextSibling;
       else old.insertBefore(same, at);

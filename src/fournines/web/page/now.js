@@ -49,6 +49,10 @@ function hosts(rows) {
   ];
 }
 
-export const table = (columns, rows) => h("div.scroll", null, h("table", null,
-  h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))),
-  h("tbody", null, rows.map((row) => h("tr", { "data-key": typeof row[0] === "string" ? row[0] : false }, row.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell)))))));
+export function table(columns, rows) {
+  const times = {};
+  const key = (cell) => (typeof cell === "string" ? `${cell} ${(times[cell] = (times[cell] || 0) + 1)}` : false);
+  return h("div.scroll", null, h("table", null,
+    h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))),
+    h("tbody", null, rows.map((row) => h("tr", { "data-key": key(row[0]) }, row.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell)))))));
+}
