@@ -73,7 +73,7 @@ class Feed:
             found = self.path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino, lab.exists(self.path.stem)
+        return found.st_mtime_ns, found.st_size, found.st_ino, lab.exists(self._cloud.name)
 
     @asynccontextmanager
     async def looking(self) -> AsyncGenerator[None]:

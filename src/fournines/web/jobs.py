@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -95,8 +96,12 @@ class Jobs:
 
     def all(self) -> list[Job]:
         """Newest first."""
-        names = sorted((p.parent.name for p in self._directory.glob(f"*/{ORDER}")), reverse=True)
-        return [self.get(name) for name in names]
+        found: list[Job] = []
+        names = [path.name for path in self._directory.iterdir()] if self._directory.exists() else []
+        for name in sorted(names, reverse=True):
+            with contextlib.suppress(NoSuchJobError):  # it is being made, or removed
+                found.append(self.get(name))
+        return found
 
     def get(self, name: str) -> Job:
         """Raises NoSuchJobError."""

@@ -22,7 +22,7 @@ export function availability(state) {
     made?.never.length ? h("section", null, h("h2", null, "Never"), h("ul", null, made.never.map(([f, region, missing]) => h("li", null, `${f} in ${region}: nothing carries ${missing.join(", ")}`)))) : null,
     made ? h("section", null, h("h2", null, "What switching over costs"), table(["function", "service", "a switch takes", "times a year", "from"], made.availability.flatMap((a) => a.switches.map((s) => [a.function.replaceAll("_", " "), s.service, figure(s.seconds), s.a_year.toFixed(1), s.origin])))) : null,
     h("section", null, h("h2", null, "Measured"), runs.error ? refusal(runs.error) : measured(runs.value)),
-    made?.purchases.length ? h("section", null, h("h2", null, "What more hosts would give"), table(["like", "hosts", "minutes a year less"], made.purchases.map((p) => [p.like, p.hosts, p.minutes.reduce((sum, [, before, after]) => sum + before - after, 0).toFixed(2)]))) : null,
+    made?.purchases.length ? h("section", null, h("h2", null, "What more hosts would give"), table(["hosts", "like", "minutes a year"], made.purchases.map((p) => [`${p.hosts} more`, p.like, p.minutes.map(([name, before, after]) => h("div", null, `${name.replaceAll("_", " ")} ${before.toFixed(1)} → ${after.toFixed(1)}`))]))) : null,
   ];
 }
 

@@ -23,7 +23,7 @@ export function map(state) {
       h("input", { id: "find", type: "search", placeholder: "host, zone, role, down …  ( / )", "data-do": "find", "data-when": "input" })),
       h("span.soft", null, `${plural(shown.length, "host")} of ${status.hosts.length.toLocaleString("en")}`),
       h("span.legend", null, dot("ok"), "well", dot("warning"), "warning", dot("down"), "problem", dot("unknown"), "no answer")),
-    h("div.zones.live", null, [...zones].map(([key, hosts]) => h("section.zone", { "data-key": key },
+    h("div.zones.live", null, [...zones].map(([key, hosts]) => h(`section.zone${hosts.length > 24 ? ".many" : ""}`, { "data-key": key },
       h("h2", null, status.regions.length > 1 ? key : hosts[0].zone, h("span.soft", null, ` ${plural(hosts.length, "host")}`)),
       h("div.tiles", null, hosts.map((host) => h("a.tile", { "data-key": host.name, class: host.state, href: `#map/${host.name}`, title: `${host.name}: ${host.roles.join(", ")}${host.text ? `; ${host.text}` : ""}` },
         dot(host.state), h("b", null, host.name), host.marks.map((m) => h("span.mark", null, m)),
