@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fournines.errors import CloudFileError, FourninesError, HostError, LockedError
 from fournines.web.access import COOKIE, CSRF_HEADER, Session, TooManyError
-from fournines.web.call import Call, Server
+from fournines.web.call import Call, DeniedError, Server
 from fournines.web.jobs import NoSuchJobError
 from fournines.web.keystone import KeystoneDownError, RefusedError
 from fournines.web.models import Job
@@ -48,15 +48,6 @@ HEADERS = {
 #: The page and its parts. Nothing of them is secret.
 MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 log = logging.getLogger(__name__)
-
-
-class DeniedError(FourninesError):
-    """`status`: HTTP's. `whom`: whose request it was, where that is known."""
-
-    def __init__(self, status: int, what: str, next: str = "", whom: Identity | None = None) -> None:
-        super().__init__(what, next=next)
-        self.status = status
-        self.whom = whom
 
 
 #: The first that fits. What is not here is the request's own fault: 422.
@@ -129,7 +120,7 @@ def _endpoint(server: Server, route: Route) -> Any:
                 answer if isinstance(answer, Response) else JSONResponse(answer.model_dump(), status_code=route.status)
             )
             outcome, more = "ok", _noted(route, body, answer)
-        except (FourninesError, PermissionError) as error:
+        except FourninesError as error:
             identity = error.whom or identity if isinstance(error, DeniedError) else identity
             made = _answer(error)
             outcome, more = str(error).splitlines()[0], {}
@@ -204,9 +195,7 @@ async def _body(route: Route, request: Request) -> BaseModel | None:
         raise DeniedError(422, said, "see /v1/openapi.json") from error
 
 
-def _answer(error: FourninesError | PermissionError) -> Response:
-    if isinstance(error, PermissionError):
-        return _refused(403, {"what": str(error), "where": "", "why": "", "next": ""})
+def _answer(error: FourninesError) -> Response:
     found = next((status for kind, status in STATUS if isinstance(error, kind)), 422)
     made = _refused(error.status if isinstance(error, DeniedError) else found, refusal(error))
     if isinstance(error, TooManyError):

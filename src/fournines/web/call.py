@@ -7,12 +7,22 @@ from typing import Any
 
 from starlette.requests import Request
 
+from fournines.errors import FourninesError
 from fournines.web.access import Access, Session
 from fournines.web.audit import Audit
 from fournines.web.computed import Computed
 from fournines.web.feed import Feed
 from fournines.web.jobs import Jobs
 from fournines.web.roles import Identity
+
+
+class DeniedError(FourninesError):
+    """`status`: HTTP's. `whom`: whose request it was, where that is known."""
+
+    def __init__(self, status: int, what: str, next: str = "", whom: Identity | None = None) -> None:
+        super().__init__(what, next=next)
+        self.status = status
+        self.whom = whom
 
 
 @dataclass(frozen=True)

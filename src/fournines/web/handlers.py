@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingR
 from fournines import __version__, lab
 from fournines.errors import ProveError, UsageError
 from fournines.web.access import COOKIE
-from fournines.web.call import Call
+from fournines.web.call import Call, DeniedError
 from fournines.web.kinds import KINDS, Kind
 from fournines.web.models import (
     AuditList,
@@ -165,7 +165,9 @@ async def job(call: Call) -> JobPage:
 async def cancel(call: Call) -> Job:
     found = call.server.jobs.get(call.path("id"))
     if not call.who.may(KINDS[found.kind].role):
-        raise PermissionError(f"who cancels a job of kind {found.kind} must be {KINDS[found.kind].role}")
+        raise DeniedError(
+            403, f"who cancels a job of kind {found.kind} must be {KINDS[found.kind].role}", whom=call.who
+        )
     return call.server.jobs.cancel(found.id)
 
 
