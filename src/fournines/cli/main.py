@@ -26,6 +26,7 @@ COMMANDS = {
     "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
+    "fence": "Switch a host's power by its own controller, or ask for it.",
     "rotate": "Rotate keys: a plan like any other.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }

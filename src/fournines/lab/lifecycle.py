@@ -55,7 +55,9 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
             if not is_on(lab.cloud, host.name):
                 say(f"{host.name}: power on")
         resume(lab.cloud)
-        redfish.start(lab)
+        redfish.start(lab, cloud)
+        if any(host.bmc for host in cloud.hosts):
+            cloud.secrets.save()  # their passwords: members of the cluster are told of them by `apply`
     _await(lab, say)
     redfish.wait(lab)
     _try_networks(lab)

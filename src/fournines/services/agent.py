@@ -23,7 +23,17 @@ import fournines.agent
 from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import galera_tls, haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
+from fournines.services import (
+    balancer_cluster,
+    galera_tls,
+    haproxy,
+    keepalived,
+    keystone,
+    mariadb,
+    memcached,
+    rabbitmq,
+    tls,
+)
 from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -209,17 +219,18 @@ def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
         ],
         "candidates": [h.name for h in cloud.hosts_of("keepalived", host.region)],
         "heartbeat": t.agent_heartbeat,
-        "vip_lease": t.vip_lease if t.vip_quorum else 0,
+        "vip_lease": t.vip_lease if t.vip_quorum and not balancer_cluster.moved(cloud) else 0,
         "dead_host": t.dead_host,
         "degraded": t.degraded,
     }
-    if "keepalived" in host.services:
+    if "keepalived" in host.services or ("haproxy" in host.services and balancer_cluster.moved(cloud)):
+        # With "unit": "" it only looks: another one decides who has the VIPs.
         settings["vip"] = {
             "addresses": [
                 {"address": address, "prefix": prefix, "interface": interface}
                 for address, prefix, interface in keepalived.vips(cloud, host)
             ],
-            "unit": keepalived.UNIT,
+            "unit": "" if balancer_cluster.moved(cloud) else keepalived.UNIT,
             "track_file": keepalived.TRACK_FILE,
             "alive_file": keepalived.ALIVE_FILE,
             "monitor_port": haproxy.MONITOR_PORT,
