@@ -270,6 +270,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "units": units,
         "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
+        **({"pacemaker": True} if "pacemaker" in has else {}),
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
     } | _galera(cloud, host)
 

@@ -37,7 +37,7 @@ def test_what_differs_is_said_setting_by_setting() -> None:
     assert list(differences(running, new)) == [
         "~ stonith-timeout 60s → 30s",
         "+ no-quorum-policy stop",
-        "~ fournines-vip: vip-instance_attributes.ip 198.18.0.1 → 198.18.0.2, vip-monitor.interval 5s → 3s",
+        "~ fournines-vip: vip-monitor.interval 5s → 3s, vip.ip 198.18.0.1 → 198.18.0.2",
         "- fournines-vip-on-ctl1",
         "+ fournines-a-before-b",
     ]

@@ -72,6 +72,7 @@ def _settings(element: Element) -> dict[str, str]:
     for one in element.iter():
         if one.tag == "nvpair":
             owner = one.get("id", "").removesuffix(f"-{one.get('name')}").removeprefix(PREFIX)
+            owner = owner.removesuffix("-instance_attributes").replace("-meta_attributes", " meta")
             found[f"{owner}.{one.get('name')}"] = one.get("value", "")
         elif one.tag == "op":
             found |= {f"{one.get('id', '').removeprefix(PREFIX)}.{k}": v for k, v in one.attrib.items() if k != "id"}
