@@ -80,6 +80,13 @@ def wait(lab: Lab, timeout: float = 30.0) -> None:
         time.sleep(0.05)
 
 
+def make_passwords(cloud: Cloud) -> None:
+    """Those of the hosts' own controllers, which on other hosts their makers have."""
+    for host in cloud.hosts:
+        if host.bmc:
+            cloud.secrets.get(pacemaker.password(host.name))
+
+
 def prepare(lab: Lab, cloud: Cloud | None = None) -> bool:
     """Makes what the endpoint of `lab` needs: users and passwords, certificates. Whether any of it is new."""
     _certificate(lab)
