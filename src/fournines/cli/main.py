@@ -29,6 +29,7 @@ COMMANDS = {
     "drain": "Move a host's load to the others, and keep it away.",
     "undrain": "Let a drained host carry load again.",
     "reboot": "Reboot hosts one after another, each drained before.",
+    "fence": "Switch a host's power by its own controller, or ask for it.",
     "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
     "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
     "restore": "Restore the databases of a cloud from a backup.",

@@ -24,7 +24,7 @@ what each does. Instead of FAULTS, --suite names some: smoke (less than 5 minute
 --for says; --seed repeats a sequence. How long it takes is said before it begins.
 
 \b
-  targets: vip, writer, one, leader, router, minority, half, majority, all, a host, a zone
+  targets: vip, writer, one, leader, router, dc, active, passive, minority, half, majority, all, a host, a zone
   services: any of the cloud, such as keystone; or one unit, such as nova-conductor, guard, observer
 
 With --calm nothing is injected: for so long clients ask gently, and VIP moves, lost leases, changes of Galera's view,

@@ -12,12 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.cli.voters_show import voters_lines
+from fournines.health import pacemaker
 from fournines.health.cluster import Cluster, RegionState
+from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import HostState, Openstack, Probe
 
 GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
 #: Routers on the screen; those that are not active on one host come first.
 SHOWN = 20
+#: Fencings on the screen; all are in --json.
+FENCINGS = 5
 
 
 def show(seen: Cluster) -> None:
@@ -73,6 +77,10 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
     if region.galera:
         clusters = sorted({g.cluster for g in region.galera.values() if g.cluster})
         yield f"Galera  {' and '.join(clusters)}", _galera(region)
+    if (seen := pacemaker.view(region.pacemaker)) is not None:
+        yield f"Pacemaker  {_controlled(seen)}", _resources(seen)
+        if seen.history:
+            yield "Fencing, the latest first", _fencing(seen)
     if region.rabbitmq:
         bad = sum(1 for q in region.queues if not q.quorum)
         thin = sum(1 for q in region.queues if q.quorum and q.missing)
@@ -146,6 +154,32 @@ def _galera(region: RegionState) -> Table:
             str(g.seqno),
             str(g.receive_queue),
         )
+    return table
+
+
+def _controlled(seen: PacemakerState) -> str:
+    """`DC ctl1, quorum, 3 of 3 members online`."""
+    online = sum(state == "online" for state in seen.members.values())
+    quorum = "quorum" if seen.quorum else "no quorum"
+    return f"DC {seen.dc or 'none'}, {quorum}, {online} of {len(seen.members)} members online"
+
+
+def _resources(seen: PacemakerState) -> Table:
+    table = _table("resource", "in", "agent", "role", "runs on")
+    for r in seen.resources:
+        copy = r.within.endswith("-clone") and not r.on
+        good = r.active and not (r.failed or r.blocked)
+        table.add_row(
+            r.name, r.within, r.agent, Text(r.role, style=DIM if copy else GOOD if good else BAD), ", ".join(r.on)
+        )
+    return table
+
+
+def _fencing(seen: PacemakerState) -> Table:
+    table = _table("host", "action", "outcome", "by", "when")
+    for f in seen.history[:FENCINGS]:
+        outcome = f"{f.outcome}: {f.reason}" if f.reason else f.outcome
+        table.add_row(f.host, f.action, _mark(f.outcome == "success", outcome), f.by, f.at)
     return table
 
 

@@ -99,6 +99,16 @@ class Secrets:
             self._values[name] = generate()
         return Secret(self._values[name], name, str(self._path or ""))
 
+    def given(self, name: str, what: str) -> Secret:
+        """A secret that somebody else has made; `what` it is. Raises CloudFileError: it is not in the file."""
+        if name not in self._values and self._path is not None:
+            raise CloudFileError(
+                f"{self._path} has no {name}",
+                why=f"it is {what}, which fournines cannot make",
+                next=f"add a line to it: `{name}: PASSWORD` (in a lab, `fournines lab up` does)",
+            )
+        return self.get(name)
+
     def mark(self, name: str) -> str:
         """Changes when the secret `name` does, and says nothing about it, however easily that is guessed: keyed by a
         secret of its own. What was last applied is remembered by it."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+from fournines.health import pacemaker
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
 from fournines.services import haproxy, tls
@@ -47,6 +48,7 @@ def problems(region: RegionState) -> list[Problem]:
         _expiry,
         _clocks,
         _openstack,
+        _pacemaker,
     )
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
@@ -110,15 +112,18 @@ def _vip(r: RegionState) -> Iterator[Problem]:
             yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
-        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", "journalctl -u keepalived -n 50")
+        mend = "crm_mon --one-shot says why" if r.pacemaker else "journalctl -u keepalived -n 50"
+        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", mend)
     if len(r.vip_holders) > 1:
         what = f"{' and '.join(r.vip_holders)} hold the VIPs at once"
-        yield _problem(r, what, "", "let VRRP (IP protocol 112) through between these hosts")
+        mend = "fence one of them" if r.pacemaker else "let VRRP (IP protocol 112) through between these hosts"
+        yield _problem(r, what, "", mend)
     wanted = {str(r.region.vips.internal), str(r.region.vips.public)}
     for name in r.vip_holders:
         if missing := wanted - set(able[name].held):
             what = f"holds one VIP and not {', '.join(sorted(missing))}"
-            yield _problem(r, what, name, "systemctl restart keepalived")
+            mend = "crm_resource --refresh" if r.pacemaker else "systemctl restart keepalived"
+            yield _problem(r, what, name, mend)
     for name, vip in able.items():
         if not vip.may_hold:
             yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "fix what it says; it returns by itself")
@@ -254,4 +259,9 @@ def _clocks(r: RegionState) -> Iterator[Problem]:
 
 def _openstack(r: RegionState) -> Iterator[Problem]:
     for what, where, mend in openstack(r):
+        yield _problem(r, what, where, mend)
+
+
+def _pacemaker(r: RegionState) -> Iterator[Problem]:
+    for what, where, mend in pacemaker.ailments("CLOUD", r.pacemaker):
         yield _problem(r, what, where, mend)

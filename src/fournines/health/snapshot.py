@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.maintenance import Entries, Maintenance, entries
+from fournines.health import pacemaker
+from fournines.health.pacemaker import PacemakerState
 
 SYNCED = "Synced"
 #: wsrep_local_state (Galera's `gcs_node_state`).
@@ -170,6 +172,7 @@ class HostState:
     rabbitmq: Rabbitmq | None = None
     memcached: Probe | None = None
     keystone: Probe | None = None
+    pacemaker: PacemakerState | None = None
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     fernet_age: float | None = None
@@ -206,6 +209,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         rabbitmq=_rabbitmq(document["rabbitmq"]) if "rabbitmq" in document else None,
         memcached=_probe(document.get("memcached")),
         keystone=_probe(document.get("keystone")),
+        pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         fernet_age=_part(document, "fernet").get("age"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.source import Path
+from fournines.services.cib import Managed
 from fournines.services.service import HaPattern, Service
 
 
@@ -261,6 +262,20 @@ class Leased(Protocol):
     voters: ClassVar[str]
 
     def leased(self, cloud: Cloud) -> bool: ...
+
+
+@runtime_checkable
+class MovesVip(Protocol):
+    """Decides which host has the VIPs: one whose own load balancer works."""
+
+    moves_vip: ClassVar[bool]
+
+
+@runtime_checkable
+class ManagedByCluster(Protocol):
+    """Pacemaker runs it, or part of it, in clouds that ask for that: what `managed` says, () in others."""
+
+    def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]: ...
 
 
 @runtime_checkable

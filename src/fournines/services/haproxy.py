@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, tls
+from fournines.services import balancer_cluster, front_door, tls
 from fournines.services.capabilities import Balanced, Frontend, Port, present
+from fournines.services.cib import Managed
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
@@ -221,6 +222,11 @@ class Haproxy(Service):
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
         yield from drop_in(UNIT)
         yield Unit(UNIT)
+        if balancer_cluster.moved(cloud):
+            yield from balancer_cluster.agent()
+
+    def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]:
+        return balancer_cluster.managed(cloud, region, MONITOR_PORT) if balancer_cluster.moved(cloud) else ()
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check(

@@ -57,7 +57,7 @@ class Keystone(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "core"
-    needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
+    needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived", "pacemaker")
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)

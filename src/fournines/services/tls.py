@@ -102,6 +102,12 @@ def host_pem(cloud: Cloud, host: Host) -> str:
     return _issued(cloud, f"tls.host.{host.name}", Subject((host.name,), _addresses(host)), CLOUD_CA)
 
 
+def controller_pem(cloud: Cloud, host: Host) -> str:
+    """The same for the power controller of `host`, where it has no certificate of its own: in the lab. A secret."""
+    assert host.bmc
+    return _issued(cloud, f"tls.bmc.{host.name}", Subject((), (host.bmc.address,)), "tls.ca")
+
+
 def database_pem(cloud: Cloud, host: Host) -> str:
     """The same for a database that clients reach by the internal VIP: with that, too. A secret."""
     addresses = (*_addresses(host), cloud.region_of(host).vips.internal)

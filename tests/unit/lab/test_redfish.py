@@ -47,7 +47,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pressed: list[tuple[str
     monkeypatch.setattr(redfish, "PORT", 0)
     redfish.prepare(lab)
     record = json.loads((tmp_path / "acme" / "redfish.json").read_text())
-    server = redfish.server("acme")
+    [server] = redfish.servers("acme")
     trust = ssl.create_default_context(cafile=tmp_path / "acme" / "tls" / "certificate.pem")
 
     def ask(method: str, path: str, body: str = "", password: str = record["password"]) -> tuple[int, Any]:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, maintenance, openstack, sever, sockets, system, watch
+from . import daemons, handshakes, maintenance, openstack, pacemaker, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -361,6 +361,8 @@ class Observer:
             found.append(watch.Watcher("certificates", 60.0, lambda: system.certificates(config.certificates)))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: system.fernet(config.fernet_keys)))
+        if config.pacemaker:
+            found.append(watch.Watcher("pacemaker", pacemaker.EVERY, pacemaker.look))
         if (database := self.database) and (galera := config.galera) and config.openstack:
             look = openstack.look
             found.append(
