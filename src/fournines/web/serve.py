@@ -79,7 +79,7 @@ def configuration(app: ASGIApp, listen: Listen, certificate: Path) -> uvicorn.Co
         host=listen.address,
         port=listen.port,
         ssl_certfile=str(certificate),
-        log_level="warning",
+        log_level="critical",  # a client that is slow to close is no error; failures are logged by the application
         access_log=False,
         server_header=False,
         proxy_headers=False,
