@@ -30,6 +30,7 @@ from fournines.engine import (
 )
 from fournines.engine.together import merged
 from fournines.errors import PlanError, UsageError
+from fournines.operate.rotate import state as rotation_state
 from fournines.plan import render, saved
 from fournines.plan.model import Plan
 
@@ -68,6 +69,8 @@ class _Wish:
 def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any) -> None:
     reach = reach_of(options)
     wish = _read(cloud, reach)
+    if begun := rotation_state(wish.cloud):
+        click.echo(f"{begun}: this finishes the phase; next: fournines rotate {cloud} {' '.join(begun.what)}", err=True)
     click.echo(f"asking {len(wish.hosts)} host{'s' * (len(wish.hosts) != 1)}", err=True)
     if not (yes or dry_run) and (as_json or not sys.stdin.isatty()):
         raise UsageError("apply asks before it changes anything, and nobody is here to answer", next="add --yes")
@@ -82,7 +85,7 @@ def command(cloud: Path, yes: bool, dry_run: bool, as_json: bool, **options: Any
                 sys.exit(1)
             plan = asyncio.run(_carry_out(wish, plan, ssh, confirmed=not yes))
         if not dry_run:
-            _write_access(wish.cloud)
+            write_access(wish.cloud)
     if as_json:
         click.echo(json.dumps({"applied": not dry_run, **render.document(plan)}, indent=2))
 
@@ -107,10 +110,10 @@ def _read(path: Path, reach: Reach) -> _Wish:
 async def _look(wish: _Wish, ssh: SshOptions) -> Plan:
     async with connect(wish.hosts, ssh) as hosts:
         hosts.require_all()
-        return await _survey(wish.cloud, hosts)
+        return await survey_whole(wish.cloud, hosts)
 
 
-async def _survey(cloud: Cloud, hosts: Connected) -> Plan:
+async def survey_whole(cloud: Cloud, hosts: Connected) -> Plan:
     from fournines.services import registry
 
     found = await survey(cloud, registry(), hosts)
@@ -128,7 +131,7 @@ async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: boo
             if wish.plan:
                 await require_same_world(plan, hosts)
             else:
-                seen, plan = plan, await _survey(wish.cloud, hosts)
+                seen, plan = plan, await survey_whole(wish.cloud, hosts)
                 if confirmed:
                     require_confirmed(seen, plan)
             wish.cloud.secrets.save()
@@ -137,7 +140,7 @@ async def _carry_out(wish: _Wish, plan: Plan, ssh: SshOptions, *, confirmed: boo
     return plan
 
 
-def _write_access(cloud: Cloud) -> None:
+def write_access(cloud: Cloud) -> None:
     """What a client needs, beside the cloud's other state."""
     from fournines.services.keystone import clouds_yaml
     from fournines.services.tls import trusted

@@ -27,7 +27,12 @@ COMMANDS = {
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
     "fence": "Switch a host's power by its own controller, or ask for it.",
-    "rotate": "Rotate keys: a plan like any other.",
+    "drain": "Move a host's load to the others, and keep it away.",
+    "undrain": "Let a drained host carry load again.",
+    "reboot": "Reboot hosts one after another, each drained before.",
+    "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
+    "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
+    "restore": "Restore the databases of a cloud from a backup.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 
