@@ -26,6 +26,7 @@ COMMANDS = {
     "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
+    "fence": "Switch a host's power by its own controller, or ask for it.",
     "drain": "Move a host's load to the others, and keep it away.",
     "undrain": "Let a drained host carry load again.",
     "reboot": "Reboot hosts one after another, each drained before.",

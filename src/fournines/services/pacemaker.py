@@ -131,6 +131,9 @@ class Pacemaker(Service):
         return t.corosync_token + t.corosync_consensus + 1.0
 
 
+_WHOLE = "<cib>{}</cib>"
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """The cluster's configuration, `wanted` being a `<configuration>`. The file that is compared is the one that every
@@ -158,7 +161,7 @@ class Configuration:
 
     @property
     def settled(self) -> str:
-        return f"text <cib>{self.wanted}</cib>"
+        return f"text {_WHOLE.format(self.wanted)}"
 
     def steps(self) -> list[Step]:
         return [Run(f"{COMMAND} apply", timeout=150.0)]
