@@ -23,6 +23,8 @@ COMMANDS = {
     "plan": "Show what apply would change, host by host.",
     "apply": "Bring the hosts to what the cloud file says.",
     "status": "Say whether the control plane is healthy, and what is wrong.",
+    "logs": "What all hosts' journals say of a stretch of time, in one order.",
+    "trace": "Follow one request through every service and host.",
     "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
