@@ -13,7 +13,7 @@ from fournines.services.render import ini
 from fournines.services.resource import Directory, File, Resource
 
 UNIT = "systemd-journald.service"
-DROP_IN = "/etc/systemd/journald.conf.d/60-fournines.conf"
+DROP_IN = "/etc/systemd/journald.conf.d/fournines.conf"
 #: Of the file system that holds /var/log/journal, compressed.
 MOST = "4G"
 #: What is left free there for everything else.
