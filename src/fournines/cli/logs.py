@@ -43,8 +43,8 @@ PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "deb
 
 @click.command(help=HELP)
 @click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD")
-@click.option("--since", default="10m", show_default=True, metavar="MOMENT")
-@click.option("--until", default="now", show_default=True, metavar="MOMENT")
+@click.option("--since", default="10m", show_default=True, metavar="MOMENT", help="Where it begins.")
+@click.option("--until", default="now", show_default=True, metavar="MOMENT", help="Where it ends.")
 @click.option("--unit", "units", multiple=True, metavar="UNIT", help="Only this unit; may be repeated.")
 @click.option("--grep", default="", metavar="REGEX", help="Only messages that match (PCRE).")
 @click.option("--priority", default="", type=click.Choice(["", *PRIORITIES]), help="Of the journal, or worse.")

@@ -40,7 +40,7 @@ Examples:
 @click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD")
 @click.argument("request")
 @click.option("--since", default="24h", show_default=True, metavar="MOMENT", help="As of `fournines logs`.")
-@click.option("--until", default="now", show_default=True, metavar="MOMENT")
+@click.option("--until", default="now", show_default=True, metavar="MOMENT", help="Where it ends.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @reach_options
 def command(cloud: Path, request: str, since: str, until: str, as_json: bool, **options: Any) -> None:
