@@ -342,12 +342,19 @@ def pacemaker(root: Path) -> Options:
     return {"cib": {"properties": found}}
 
 
-def base(_root: Path) -> Options:
+def journald(root: Path) -> Section:
+    """What systemd's own file names, commented out with the value that holds without it."""
+    lines = re.findall(r"^#(\w+)=(.*)$", (root / "etc/systemd/journald.conf").read_text(), re.MULTILINE)
+    return {name: "bool" if value in ("yes", "no") and name != "Compress" else "" for name, value in lines}
+
+
+def base(root: Path) -> Options:
     names = subprocess.run(["sysctl", "-aN"], capture_output=True, text=True, check=True).stdout.split()
     per_device = re.compile(r"(net\.ipv[46]\.(?:conf|neigh))\.(?!all\b|default\b)[^.]+(?:\.\d+)?\.")
     # Of modules that need not be loaded where this runs.
     modules = {"net.netfilter.*", "net.bridge.*"}
-    return {"sysctl.conf": {"": dict.fromkeys({per_device.sub(r"\1.*.", name) for name in names} | modules, "words")}}
+    kernel = dict.fromkeys({per_device.sub(r"\1.*.", name) for name in names} | modules, "words")
+    return {"sysctl.conf": {"": kernel}, "journald.conf": {"Journal": journald(root)}}
 
 
 def write(service: str, options: Options) -> None:
