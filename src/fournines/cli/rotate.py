@@ -130,8 +130,11 @@ def _show(cloud: Cloud, names: Sequence[str], phases: Sequence[_Phase]) -> None:
         if known[name].cost:
             click.echo(f"{name}: {known[name].cost}", err=True)
     for phase in phases:
-        click.echo(f"phase {phase.step.phase}:")
-        show(phase.plan)
+        if not phase.plan.empty:
+            click.echo(f"phase {phase.step.phase}:")
+            show(phase.plan)
+    if all(phase.plan.empty for phase in phases):
+        click.echo("Nothing to change.")
 
 
 async def _plan(cloud: Cloud, names: tuple[str, ...], ssh: SshOptions) -> list[_Phase]:
