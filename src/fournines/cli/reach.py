@@ -31,12 +31,7 @@ class Reach:
     def hosts(self, cloud: Cloud) -> Sequence[Host]:
         """Raises `UsageError` on a name that the cloud does not have."""
         for name in self.names:
-            if name not in cloud.host_by_name:
-                near = get_close_matches(name, cloud.host_by_name, 1)
-                raise UsageError(
-                    f"{cloud.name} has no host {name}",
-                    next=f"did you mean {near[0]}?" if near else "see the cloud file",
-                )
+            named(cloud, name)
         return [h for h in cloud.hosts if h.name in self.names] if self.names else cloud.hosts
 
     def ssh(self) -> SshOptions:
@@ -63,6 +58,15 @@ def reach_options(function: F) -> F:
 def reach_of(options: dict[str, Any]) -> Reach:
     names = tuple(name for name in options["hosts"].split(",") if name)
     return Reach(names, options["ask_sudo_password"], options["accept_new_host_keys"])
+
+
+def named(cloud: Cloud, name: str) -> Host:
+    """The host of that name. Raises UsageError."""
+    if name not in cloud.host_by_name:
+        near = get_close_matches(name, cloud.host_by_name, 1)
+        next = f"did you mean {near[0]}?" if near else "see the cloud file"
+        raise UsageError(f"{cloud.name} has no host {name}", next=next)
+    return cloud.host_by_name[name]
 
 
 def region_of(cloud: Cloud, name: str | None) -> Region:

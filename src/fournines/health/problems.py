@@ -57,6 +57,10 @@ def problems(region: RegionState) -> list[Problem]:
 
 def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
     """What is not wrong yet: nothing is unhealthy, and the next fault would cost more than the timers promise."""
+    for name, entry in region.maintenance.items():
+        if entry.drained:
+            what = f"drained since {entry.since}: {entry.reason}"
+            yield _problem(region, what, name, f"fournines undrain CLOUD {name}, when the work is done")
     lease = t.vip_lease if t.vip_quorum else 0.0
     for name, state in region.states.items():
         delay = state.guard.delay if state.guard else 0.0

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
+from fournines.cloud import maintenance
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import tls
@@ -69,6 +70,7 @@ class Base(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)
         yield from _resources(cloud, host.region)
+        yield File(maintenance.PATH, maintenance.dumps(_maintenance(cloud, host)))
         if cloud.pattern.time == "chrony":
             yield _time_daemon()
 
@@ -79,6 +81,13 @@ class Base(Service):
         yield Check(
             f"is called {host.name}", host.name, f'said=$(uname -n) && echo "$said" && [ "$said" = {host.name} ]', 10
         )
+
+
+def _maintenance(cloud: Cloud, host: Host) -> maintenance.Entries:
+    """What this host keeps of what operators have asked: of its region, or (a compute) of itself."""
+    shared = host in control_plane(cloud, host.region)
+    kept = {h.name for h in cloud.regions[host.region].hosts} if shared else {host.name}
+    return {name: entry for name, entry in cloud.maintenance.items() if name in kept}
 
 
 def _host_name(host: Host) -> Task:

@@ -28,7 +28,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, galera_tls, quoting, tls
+from fournines.services import database_access, front_door, galera_tls, quoting
 from fournines.services.capabilities import FillsTables, Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -43,6 +43,8 @@ from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
 PORT = 3306
+#: Of the observer: it answers 200 where the writer is.
+WRITER_PORT, WRITER_PATH = 9200, "/database/writer"
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
 LONGEST_GROUP = 32
 #: Copies of the database: taken, restored beside it, loaded (`programs/database_copy.py`).
@@ -130,6 +132,20 @@ class Mariadb(Service):
             ),
             ("wsrep_reject_queries", unless("NONE"), "it refuses its clients", "remove it", True),
             (
+                "require_secure_transport",
+                when("false"),
+                "root and every account that fournines did not make may sign in and read rows in the clear",
+                "remove it: tls.internal decides",
+                False,
+            ),
+            (
+                "ssl*",
+                is_set,
+                "clients check the certificate that fournines made for each node, against the cloud's CA",
+                "remove it: tls.internal decides",
+                True,
+            ),
+            (
                 "innodb_flush_log_at_trx_commit",
                 unless("1"),
                 "a power failure of all nodes loses commits that were acknowledged: up to a second of them",
@@ -197,6 +213,8 @@ class Mariadb(Service):
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
             yield _accounts(cloud, host.region, network)
+        if host.name in cloud.drained and timers(cloud).database_check == "agent":
+            yield _elsewhere(host)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
@@ -219,10 +237,11 @@ class Mariadb(Service):
                 self.name,
                 PORT,
                 "tcp",
-                check="/database/writer" if agent else "",
-                check_port=9200 if agent else 0,
+                check=WRITER_PATH if agent else "",
+                check_port=WRITER_PORT if agent else 0,
                 check_encrypts=agent,
                 standby=not agent,
+                moves=agent,
                 source="database clients",
                 settings={
                     "timeout client": idle,
@@ -372,13 +391,30 @@ INSTALLED = Task(
 )
 
 
+def _elsewhere(host: Host) -> Task:
+    """The observers elect another writer as soon as the host says that it is drained, if another one is Synced."""
+    said = f"$(curl -s -m 2 -o /dev/null -w '%{{http_code}}' http://{host.address}:{WRITER_PORT}{WRITER_PATH})"
+    return Task(
+        name="another host takes the writes",
+        check=f"if [ \"{said}\" = 200 ]; then echo 'this host takes the writes'; else echo ok; fi",
+        script=(
+            f'for _ in $(seq 60); do [ "{said}" = 200 ] || exit 0; sleep 0.5; done\n'
+            "echo 'no other host has taken the writes: see fournines status' >&2\nexit 1"
+        ),
+    )
+
+
 def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
     """All in one: each client that a probe starts costs the host more than its question."""
     wanted = [
         {"name": name, "databases": databases, "digests": _digests(cloud, f"{name}.database")}
         for name, databases in accounts(cloud, region).items()
     ]
-    values = {"accounts": wanted, "host": f"{network.network_address}/{network.netmask}"}
+    values = {
+        "accounts": wanted,
+        "host": f"{network.network_address}/{network.netmask}",
+        "transport": galera_tls.transport(cloud),
+    }
     return Task(
         name="databases and their accounts",
         check=template("mariadb/accounts-check.sh.j2", **values),
@@ -408,8 +444,7 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
         "write_timeout": t.db_read_timeout,
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
-    trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
-    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
+    limits = [f"{name}={math.ceil(seconds)}" for name, seconds in timeouts.items() if seconds]
+    query = "&".join(["charset=utf8mb4", *limits, *database_access.parameters(cloud)])
     password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

@@ -16,7 +16,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, openstack, sever, sockets, system, watch
+from . import daemons, handshakes, maintenance, openstack, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -32,6 +32,8 @@ REFUSE = 0.25
 SILENCE = 0.25
 #: Seconds before a part that has failed runs again.
 AGAIN = 1.0
+#: Seconds between looks at what operators have asked of this host.
+MAINTENANCE = 0.5
 #: Seconds after a boot for which a host may count as starting.
 STARTS_WITHIN = 600.0
 
@@ -46,6 +48,7 @@ class Observer:
         self.found: watch.Found = {}
         self.started = now()
         self.starting = True
+        self.maintenance = maintenance.read()
         self._ticked = NEVER
         self._channel = channel.bind(channel.OBSERVER) if config.peers else None
         self._held: frozenset[str] = frozenset()
@@ -69,7 +72,7 @@ class Observer:
                 break
             at = now()
             for name in self.peers.hear(at, *said):
-                if clients := self.peers.body(name).get("clients"):
+                if clients := self.peers.body(name).get("flows"):
                     with contextlib.suppress(ValueError, TypeError):
                         self.tickle.hear(clients)
         new, self._departed = self.peers.departed - self._departed, self.peers.departed
@@ -112,12 +115,13 @@ class Observer:
         self._ticked = at
         self._give_up(at)
         if self.database:
-            self.database.starting = self.starting
+            self.database.starting, self.database.drained = self.starting, self.drained
             self.database.tick(at)
         if self.config.haproxy:
             self._follow_writer(self.config.haproxy)
         if self._channel:
-            channel.send(self._channel, channel.GUARD, {"at": at, "starting": self.starting}, self._body(at))
+            own = {"at": at, "starting": self.starting, "drained": self.drained}
+            channel.send(self._channel, channel.GUARD, own, self._body(at))
 
     def _body(self, at: float) -> bytes:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
@@ -126,8 +130,8 @@ class Observer:
         room = self.peers.guard.get("room", 0)
         if self._held:
             body["vips"] = True
-            body["clients"] = ""
-            body["clients"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
+            body["flows"] = ""
+            body["flows"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
         return packed(body, room)
 
     def _follow_writer(self, haproxy: Haproxy) -> None:
@@ -178,7 +182,7 @@ class Observer:
         try:
             await handshakes.note(self.config.vips, self.config.haproxy.others)
         except OSError as error:
-            log.warning("SYNs to the VIP are not copied to the other load balancers: %s", error)
+            log.warning("new connections to the VIP are not copied to the other load balancers: %s", error)
 
     async def start_up(self) -> None:
         """Until systemd has started all that the boot asks for."""
@@ -188,6 +192,17 @@ class Observer:
                 return
             await asyncio.sleep(2.0)
         self.starting = False
+
+    @property
+    def drained(self) -> bool:
+        return maintenance.drained(self.maintenance, self.config.host)
+
+    async def look_for_maintenance(self) -> None:
+        while True:
+            before, self.maintenance = self.drained, maintenance.read()
+            if self.drained != before:
+                log.info("this host is %s", "drained" if self.drained else "no longer drained")
+            await asyncio.sleep(MAINTENANCE)
 
     async def tell(self) -> None:
         """state.json, whole or not at all, and the sign of life that systemd waits for."""
@@ -210,6 +225,7 @@ class Observer:
             "time": time.time(),
             "uptime": round(at - self.started, 1),
             "starting": self.starting,
+            "maintenance": self.maintenance,
             "peers": {
                 name: {
                     "heard": self.peers.age(name, at),
@@ -278,7 +294,13 @@ class Observer:
             log.exception("what the guard says")
 
     def _parts(self) -> list[Callable[[], Awaitable[None]]]:
-        parts: list[Callable[[], Awaitable[None]]] = [self.pace, self.refuse, self.tell, self.start_up]
+        parts: list[Callable[[], Awaitable[None]]] = [
+            self.pace,
+            self.refuse,
+            self.look_for_maintenance,
+            self.tell,
+            self.start_up,
+        ]
         parts.append(lambda: daemons.watch(self._daemons()))
         if self.database:
             parts.append(self.database.restart_disconnected)
@@ -296,7 +318,7 @@ class Observer:
             "keystone": config.keystone,
         }
         looks: list[daemons.Look] = [
-            daemons.Daemon(carried.unit, lambda name=name: self.found.get(name, {}).get("ok", True)).look
+            daemons.Daemon(carried.unit, lambda name=name: self._answers(name)).look
             for name, carried in watched.items()
             if carried
         ]
@@ -305,6 +327,10 @@ class Observer:
         if config.rabbitmq:
             looks.append(daemons.Brokers(config.rabbitmq.unit, config.host, config.peer_names, self._brokers).look)
         return looks
+
+    def _answers(self, name: str) -> bool:
+        """A broker in maintenance mode answers no client."""
+        return self.found.get(name, {}).get("ok", True) or (name == "rabbitmq" and self.drained)
 
     def _brokers(self) -> dict[str, frozenset[str]]:
         at = now()
