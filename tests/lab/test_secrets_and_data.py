@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SEED = int(os.environ.get("FOURNINES_SEED", time.time_ns() % 1000))
 
 
 @contextmanager
-def _requests(path: Path) -> Iterator[list[str]]:
+def _requests(path: Path) -> Generator[list[str]]:
     """A password buys a token twice a second through the public VIP meanwhile; yields what failed."""
     directory = load(path).state_dir
     auth = next(iter(json.loads((directory / "clouds.yaml").read_text())["clouds"].values()))["auth"]
