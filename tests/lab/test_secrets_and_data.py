@@ -72,7 +72,7 @@ def _cut_off(words: list[str], mark: str, seconds: float) -> None:
 def test_a_rotation_that_is_killed_fails_nobody_and_is_continued(cloud_file: Path, fournines: Run) -> None:
     healthy(cloud_file, fournines)
     chance = random.Random(SEED)
-    phase, seconds = chance.choice(["accept", "use", "drop"]), chance.uniform(0.0, 3.0)
+    phase, seconds = chance.choice(["accept", "use", "drop"]), chance.uniform(1.0, 4.0)
     what = ["database", "messaging", "fernet-keys"]
     with _requests(cloud_file) as failed:
         _cut_off(["rotate", str(cloud_file), *what, "--yes"], f"phase {phase}", seconds)
