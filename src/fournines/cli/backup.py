@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from fournines.cli.reach import load_cloud, reach_of, reach_options
+from fournines.cli.reach import reach_of, reach_options
 from fournines.cloud.model import Cloud
+from fournines.commands.clouds import load_cloud
 from fournines.engine import SshOptions, connect, hold
 from fournines.errors import BackupError, UsageError
 from fournines.health.look import look

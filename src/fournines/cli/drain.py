@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from fournines.cli.operation import asked_of, now, operate, operation_options
-from fournines.cli.reach import load_cloud, named
+from fournines.cli.reach import named
 from fournines.cloud.model import Cloud
+from fournines.commands.clouds import load_cloud
 from fournines.health.cluster import Cluster
 from fournines.operate import drain
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
     "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
     "restore": "Restore the databases of a cloud from a backup.",
+    "serve": "The REST API and the dashboard, over HTTPS.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 

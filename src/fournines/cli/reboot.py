@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from fournines.cli.operation import Asked, Change, asked_of, carry_out, now, operation_options, wanted
-from fournines.cli.reach import load_cloud
 from fournines.cli.show import show
 from fournines.cloud.model import Cloud, Host
+from fournines.commands.clouds import load_cloud
 from fournines.design import require_valid
 from fournines.engine import connect, local_lock
 from fournines.engine.events import silent

@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from fournines.cli.apply import survey_whole, write_access
 from fournines.cli.backup import say, stored
 from fournines.cli.progress import progress
-from fournines.cli.reach import load_cloud, reach_of, reach_options
+from fournines.cli.reach import reach_of, reach_options
 from fournines.cloud.model import Cloud
+from fournines.commands.apply import surveyed, write_access
+from fournines.commands.clouds import load_cloud
 from fournines.design import require_valid
 from fournines.engine import Connected, SshOptions, apply, connect, hold, local_lock
 from fournines.engine.transport import ManagedHost
@@ -129,7 +130,7 @@ async def _run(host: ManagedHost, script: str) -> None:
 
 
 async def _apply(cloud: Cloud, hosts: Connected) -> None:
-    plan = await survey_whole(cloud, hosts)
+    plan = await surveyed(cloud, hosts)
     cloud.secrets.save()
     with progress() as report:
         await apply(plan, hosts, report)

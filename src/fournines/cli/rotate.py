@@ -5,36 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fournines.cli.apply import survey_whole, write_access
 from fournines.cli.progress import progress
-from fournines.cli.reach import load_cloud, reach_of, reach_options
+from fournines.cli.reach import reach_of, reach_options
 from fournines.cli.show import show
 from fournines.cloud.model import Cloud
+from fournines.commands import rotate as rotating
+from fournines.commands.clouds import load_cloud
 from fournines.design import require_valid
-from fournines.engine import (
-    SshOptions,
-    apply,
-    connect,
-    hold,
-    local_lock,
-    owner,
-    require_foreseen,
-)
+from fournines.engine import local_lock
 from fournines.errors import UsageError
 from fournines.operate import rotate
 from fournines.plan import render
-from fournines.plan.model import Plan
-from fournines.plan.preview import preview
-from fournines.services import registry
 from fournines.services.rotation import PHASES
 
 HELP = """Change what is secret in a cloud for something new: one or several of what it has, or `all`.
@@ -56,14 +43,6 @@ Examples:
   fournines rotate cloud.yaml certificates
   fournines rotate cloud.yaml ca --until accept
 """
-
-
-@dataclass(frozen=True)
-class _Phase:
-    """plan: of the first phase as the hosts are, of later ones as they will be."""
-
-    step: rotate.Step
-    plan: Plan
 
 
 @click.command(help=HELP)
@@ -89,21 +68,16 @@ def command(cloud: Path, what: tuple[str, ...], list_only: bool, as_json: bool, 
         raise UsageError("rotate asks before it changes anything, and nobody is here to answer", next="add --yes")
     with local_lock(wish.state_dir):
         ssh = reach.ssh()
-        last = PHASES.index(options["until"] or PHASES[-1])
-        phases = [p for p in asyncio.run(_plan(wish, names, ssh)) if PHASES.index(p.step.phase) <= last]
+        phases = asyncio.run(rotating.planned(wish, names, ssh, options["until"] or PHASES[-1]))
         if not as_json:
             _show(wish, names, phases)
         if not dry_run:
             if not yes:
                 click.confirm("Rotate?", abort=True, err=True)
             for phase in phases:
-                # Before the first host changes: an interrupted rotation is then continued, by whoever has the file.
-                phase.step.cloud.secrets.save()
-                asyncio.run(_carry_out(phase, ssh, confirmed=not yes))
-                write_access(phase.step.cloud)
-            if phases and phases[-1].step.phase == PHASES[-1]:
-                rotate.ended(phases[-1].step.cloud)
-                phases[-1].step.cloud.secrets.save()
+                click.echo(f"phase {phase.step.phase}", err=True)
+                with progress() as report:
+                    asyncio.run(rotating.carry_out(phase, ssh, report, confirmed=not yes))
     if as_json:
         plans = [{"phase": p.step.phase, **render.document(p.plan)} for p in phases]
         click.echo(json.dumps({"rotated": not dry_run, "what": names, "phases": plans}, indent=2))
@@ -124,7 +98,7 @@ def _list(cloud: Cloud, *, as_json: bool) -> None:
         click.echo(f"\n{begun}; it continues with: fournines rotate {cloud.source} {' '.join(begun.what)}")
 
 
-def _show(cloud: Cloud, names: Sequence[str], phases: Sequence[_Phase]) -> None:
+def _show(cloud: Cloud, names: Sequence[str], phases: Sequence[rotating.Planned]) -> None:
     known = rotate.rotations(cloud)
     for name in names:
         if known[name].cost:
@@ -135,31 +109,3 @@ def _show(cloud: Cloud, names: Sequence[str], phases: Sequence[_Phase]) -> None:
             show(phase.plan)
     if all(phase.plan.empty for phase in phases):
         click.echo("Nothing to change.")
-
-
-async def _plan(cloud: Cloud, names: tuple[str, ...], ssh: SshOptions) -> list[_Phase]:
-    """The phases that are left to do, with the plan of each."""
-    steps = list(rotate.steps(cloud, names, time.time(), owner()))
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        if steps[0].begins:
-            rotate.require_settled(cloud, await survey_whole(cloud, hosts))
-        phases = [_Phase(steps[0], await survey_whole(steps[0].cloud, hosts))]
-    for before, step in pairwise(steps):
-        phases.append(_Phase(step, preview(step.cloud, registry(), before.wanted, step.wanted)))
-    return phases
-
-
-async def _carry_out(phase: _Phase, ssh: SshOptions, *, confirmed: bool) -> None:
-    cloud = phase.step.cloud
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        async with hold(hosts):
-            plan = await survey_whole(cloud, hosts)
-            if confirmed:
-                require_foreseen(phase.plan, plan)
-            if plan.empty:
-                return
-            click.echo(f"phase {phase.step.phase}", err=True)
-            with progress() as report:
-                await apply(plan, hosts, report)

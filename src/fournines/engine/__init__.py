@@ -7,7 +7,7 @@ async with connect(cloud.hosts) as hosts:               # {name: ManagedHost}, a
 
 from fournines.engine.apply import apply, hold, require_confirmed, require_foreseen, require_same_world
 from fournines.engine.connect import Connected, connect
-from fournines.engine.lock import local_lock, owner
+from fournines.engine.lock import holder, local_lock, owner
 from fournines.engine.observe import observe
 from fournines.engine.ssh import SshOptions
 from fournines.engine.survey import Survey, survey
@@ -19,6 +19,7 @@ __all__ = [
     "apply",
     "connect",
     "hold",
+    "holder",
     "local_lock",
     "observe",
     "owner",

@@ -154,13 +154,14 @@ class Openstack:
 @dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
-    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key.
-    clock: seconds by which the host's is ahead of that of the machine that asked, give or take so many. maintenance:
-    what operators have asked of hosts, as far as this one knows."""
+    departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends.
+    fernet_age: seconds, of the primary key. clock: seconds by which the host's is ahead of that of the machine that
+    asked, give or take so many. maintenance: what operators have asked of hosts, as far as this one knows."""
 
     host: str
     age: float
     silent_peers: tuple[str, ...] = ()
+    departed: tuple[str, ...] = ()
     vip: Vip | None = None
     guard: GuardState | None = None
     starting: bool = False
@@ -195,7 +196,8 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
     return HostState(
         host=document["host"],
         age=age,
-        silent_peers=tuple(name for name, peer in peers.items() if not peer["confirmed"]),
+        silent_peers=tuple(n for n, peer in peers.items() if not peer["confirmed"] or peer.get("departed")),
+        departed=tuple(n for n, peer in peers.items() if peer.get("departed")),
         vip=_vip(document["vip"]) if document["vip"] else None,
         guard=_guard(document["guard"]) if document.get("guard") else None,
         starting=bool(document.get("starting", False)),

@@ -142,6 +142,13 @@ def console_pem(cloud: Cloud, host: Host) -> str:
     return _issued(cloud, f"{name}.server", Subject((host.name,), _addresses(host)), name)
 
 
+def operator_pem(cloud: Cloud, names: tuple[str, ...], addresses: tuple[IPv4Address, ...]) -> str:
+    """Certificate and key of a server of the operator's, under the cloud's own CA. Not kept: each has a key of its own.
+    A secret."""
+    key = new_key()
+    return sign(Subject(names, addresses), key, internal_ca(cloud), cloud.secrets.get("tls.ca.key")) + key
+
+
 def expired_pem(cloud: Cloud, pem: str) -> str:
     """What the cloud's CA once signed, as if it had expired. A secret."""
     internal_ca(cloud)

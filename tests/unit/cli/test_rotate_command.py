@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from fournines.cli import rotate
 from fournines.cloud.model import Cloud
+from fournines.commands import rotate as keys
 from fournines.errors import HostError, UsageError
 from fournines.operate.rotate import state, steps
 from fournines.plan.model import Plan
@@ -26,11 +27,11 @@ def cloud_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     cloud.secrets.get("keystone.database")
     cloud.secrets.save()
 
-    async def planned(cloud: Cloud, names: tuple[str, ...], _ssh: object) -> list[rotate._Phase]:
+    async def planned(cloud: Cloud, names: tuple[str, ...], _ssh: object, _until: str) -> list[keys.Planned]:
         empty = Plan(cloud.name, (), "")
-        return [rotate._Phase(step, empty) for step in steps(cloud, names, 1000.0, "me")]
+        return [keys.Planned(step, empty) for step in steps(cloud, names, 1000.0, "me")]
 
-    monkeypatch.setattr(rotate, "_plan", planned)
+    monkeypatch.setattr(keys, "planned", planned)
     return path
 
 
@@ -63,14 +64,16 @@ def test_each_phase_is_saved_before_its_first_host_changes(cloud_file: Path, mon
     done: list[str] = []
     cut = ["use"]
 
-    async def carried_out(phase: rotate._Phase, _ssh: object, *, confirmed: bool) -> None:
-        assert not confirmed
-        if phase.step.phase in cut:
+    async def changed(cloud: Cloud, seen: Plan | None, _ssh: object, _report: object) -> None:
+        assert seen is None
+        begun = state(cloud)
+        assert begun
+        if begun.phase in cut:
             cut.clear()
             raise HostError("the power went")
-        done.append(phase.step.phase)
+        done.append(begun.phase)
 
-    monkeypatch.setattr(rotate, "_carry_out", carried_out)
+    monkeypatch.setattr(keys, "change_hosts", changed)
     with pytest.raises(HostError):
         _run(cloud_file, "database", "--yes")
     between = load(cloud_file)
