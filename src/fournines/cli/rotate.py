@@ -104,5 +104,8 @@ def _show(cloud: Cloud, names: Sequence[str], phases: Sequence[rotating.Planned]
         if known[name].cost:
             click.echo(f"{name}: {known[name].cost}", err=True)
     for phase in phases:
-        click.echo(f"phase {phase.step.phase}:")
-        show(phase.plan)
+        if not phase.plan.empty:
+            click.echo(f"phase {phase.step.phase}:")
+            show(phase.plan)
+    if all(phase.plan.empty for phase in phases):
+        click.echo("Nothing to change.")

@@ -66,11 +66,17 @@ async def _watch(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
 
 
 def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
+    from fournines.operate.rotate import state
+
+    begun = state(seen.cloud)
     if as_json:
         from fournines.health.document import document
 
-        click.echo(json.dumps(document(seen), indent=None if line else 2))
+        rotation = {"what": begun.what, "phase": begun.phase, "begun": begun.begun} if begun else None
+        click.echo(json.dumps({**document(seen), "rotation": rotation}, indent=None if line else 2))
     else:
         from fournines.cli.status_show import show
 
         show(seen)
+        if begun:
+            click.echo(f"\n{begun}: fournines rotate {seen.cloud.source} {' '.join(begun.what)} continues it")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fournines.cloud.model import Cloud
-from fournines.plan.actions import MANIFEST_FACT, PENDING_FACT, manifest_file
+from fournines.plan.actions import BOOKKEEPING, MANIFEST_FACT, manifest_file
 from fournines.plan.desired import Registry, facts
 from fournines.plan.make import NOTHING, make
 from fournines.plan.model import Desired, Plan
@@ -32,7 +32,5 @@ def _replies(resources: Sequence[Resource]) -> dict[Fact, str]:
     for resource in resources:
         replies.setdefault(resource.fact, {})[resource.settled] = None
     manifest = manifest_file({r.key: r.triggers for r in resources}).content
-    return {fact: " ".join(said) for fact, said in replies.items()} | {
-        MANIFEST_FACT: f"text {manifest}",
-        PENDING_FACT: "absent",
-    }
+    found = {fact: NOTHING[fact.kind] for fact in BOOKKEEPING}
+    return found | {fact: " ".join(said) for fact, said in replies.items()} | {MANIFEST_FACT: f"text {manifest}"}

@@ -108,9 +108,10 @@ def is_authority(certificate_pem: str) -> bool:
     return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 
 
-def ends(certificate_pem: str) -> float:
-    """Seconds since the epoch."""
-    return x509.load_pem_x509_certificate(certificate_pem.encode()).not_valid_after_utc.timestamp()
+def common_name(certificate_pem: str) -> str:
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    (attribute,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(attribute.value)
 
 
 def _general(subject: Subject) -> Iterable[x509.GeneralName]:

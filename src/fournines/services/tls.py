@@ -11,6 +11,7 @@ bytes. One whose names no longer fit is signed anew for the same key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,7 +21,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.secrets import OTHER
 from fournines.errors import CloudFileError
 from fournines.services.certificate import Own, own
-from fournines.services.pki import Subject, expired, fits, is_authority, new_key, sign, sign_ca
+from fournines.services.pki import Subject, common_name, expired, fits, is_authority, new_key, sign, sign_ca
 from fournines.services.resource import Directory, File, Resource
 from fournines.services.rotation import AtOnce, Phase, Rotation
 
@@ -68,7 +69,7 @@ def ca_certificate(cloud: Cloud) -> str:
 
 def internal_ca(cloud: Cloud) -> str:
     """PEM of the cloud's own CA; in the middle of its rotation, of both."""
-    return _authority(cloud, CLOUD_CA, _ca_name(cloud.name))
+    return _authority(cloud, CLOUD_CA, f"fournines CA of {cloud.name}")
 
 
 def trusted(cloud: Cloud) -> str:
@@ -125,7 +126,7 @@ def broker_pem(cloud: Cloud, host: Host) -> str:
 def member_ca(cloud: Cloud, region: str, group: str) -> str:
     """PEM of the authority that signs for the members of `group` (a service's name) in `region`, and nobody else; in
     the middle of its rotation, of both."""
-    return _authority(cloud, _group(region, group), _member_ca_name(cloud.name, region, group))
+    return _authority(cloud, _group(region, group), f"fournines {group} of {cloud.name} {region}")
 
 
 def member_pem(cloud: Cloud, host: Host, group: str) -> str:
@@ -174,14 +175,6 @@ def _addresses(host: Host) -> tuple[IPv4Address, ...]:
 
 def _group(region: str, group: str) -> str:
     return f"tls.members.{region}.{group}"
-
-
-def _ca_name(cloud: str, generation: str = "") -> str:
-    return f"fournines CA{generation} of {cloud}"
-
-
-def _member_ca_name(cloud: str, region: str, group: str, generation: str = "") -> str:
-    return f"fournines {group}{generation} of {cloud} {region}"
 
 
 def _authority(cloud: Cloud, secret: str, name: str) -> str:
@@ -246,14 +239,11 @@ class _Authorities:
 
     def _offer(self, cloud: Cloud, name: str) -> None:
         """Of another name: OpenSSL and Erlang look for issuers by theirs."""
-        key, generation = new_key(), f" {cloud.secrets.generation(f'{name}.certificate') + 1}"
+        key, generation = new_key(), cloud.secrets.generation(f"{name}.certificate") + 1
+        before = re.sub(r", \d+$", "", common_name(cloud.secrets.get(f"{name}.certificate")))
         cloud.secrets.offer(f"{name}.key", key)
-        if name == CLOUD_CA:
-            called = _ca_name(cloud.name, generation)
-        else:
-            region, group = name.removeprefix("tls.members.").rsplit(".", 1)
-            called = _member_ca_name(cloud.name, region, group, generation)
-        cloud.secrets.offer(f"{name}.certificate", sign_ca(called, key))
+        # X.520's limit of 64 bytes must not cut the number off.
+        cloud.secrets.offer(f"{name}.certificate", sign_ca(f"{before[:56]}, {generation}", key))
 
 
 #: `base` has them: its hosts all do.

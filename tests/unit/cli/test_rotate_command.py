@@ -91,5 +91,5 @@ def test_each_phase_is_saved_before_its_first_host_changes(cloud_file: Path, mon
 
 def test_a_dry_run_saves_nothing(cloud_file: Path) -> None:
     before = load(cloud_file).secrets.names()
-    assert "phase use" in _run(cloud_file, "database", "--dry-run").stdout
+    assert "Nothing to change" in _run(cloud_file, "database", "--dry-run").stdout
     assert load(cloud_file).secrets.names() == before
