@@ -159,6 +159,13 @@ def glance(root: Path) -> Options:
     }
 
 
+def nova_compute(root: Path) -> Options:
+    """QEMU's by libvirt are in the file that its package brings, all but a few as comments."""
+    described = (root / "etc/libvirt/qemu.conf").read_text()
+    names = re.findall(r"^#? ?([a-z][a-z0-9_]+) = ", described, re.MULTILINE)
+    return {**_oslo_file(root, "nova_compute", "nova-compute.conf")[0], "qemu.conf": {"": untyped(names)}}
+
+
 def cinder(root: Path) -> Options:
     """How `service_user` signs in is listed but for the choice itself."""
     found, sections = _oslo_file(root, "cinder", "cinder.conf")
@@ -332,6 +339,7 @@ PROGRAMS = (
     keepalived,
     mariadb,
     memcached,
+    nova_compute,
     rabbitmq,
     swift,
     swift_storage,

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
 import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fournines import lab
 from fournines.cloud.model import Cloud
+from fournines.services import tls
 from lab.conftest import OpenStack, Run, client, healthy
+from lab.ports import inside
 
 
 @pytest.fixture
@@ -56,3 +65,45 @@ def test_the_client_works_while_the_vip_holder_loses_power(
         lab.power(cloud.name, lost, "on")
     healthy(cloud_file, fournines)
     fournines("plan", cloud_file, "--exit-code")
+
+
+def test_a_database_that_comes_back_forbids_nothing(
+    cloud_file: Path, cloud: Cloud, fournines: Run, openstack: OpenStack
+) -> None:
+    """All of its nodes die, and no cache knows the token: who asks is told to ask again, not that it has no rights."""
+    healthy(cloud_file, fournines)
+    (region,) = cloud.regions.values()
+    said: Counter[int] = Counter()
+    over = threading.Event()
+    token = openstack("token", "issue")["id"]
+    headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+    request = urllib.request.Request(f"https://{region.vips.public}:5000/v3/auth/tokens", headers=headers)
+    trust = ssl.create_default_context(cadata=tls.ca_certificate(cloud))
+
+    def validate() -> None:
+        while not over.wait(0.1):
+            try:
+                with urllib.request.urlopen(request, timeout=20, context=trust) as answer:
+                    said[answer.status] += 1
+            except urllib.error.HTTPError as error:
+                said[error.code] += 1
+            except OSError:
+                said[0] += 1
+
+    with ThreadPoolExecutor(4) as pool:
+        asking = [pool.submit(validate) for _ in range(4)]
+        try:
+            for host in cloud.hosts:
+                inside(cloud, host.name, "systemctl", "kill", "--signal=KILL", "mariadb.service")
+            for _ in range(30):
+                for host in cloud.hosts:
+                    flush = f"exec 3<>/dev/tcp/{host.address}/11211; printf 'flush_all\\r\\nquit\\r\\n' >&3; cat <&3"
+                    inside(cloud, host.name, "bash", "-c", flush)
+                time.sleep(1.0)
+            healthy(cloud_file, fournines)
+        finally:
+            over.set()
+        for each in asking:
+            each.result()
+    assert set(said) <= {0, 200, 502, 503, 504}, said
+    assert said[503] and said[200] > 50, said

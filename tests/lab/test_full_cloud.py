@@ -16,10 +16,11 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from fournines import lab
 from fournines.cloud.model import Cloud
-from fournines.services import load, registry
+from fournines.services import load, registry, tls, valkey
 from fournines.smoke.dashboard import address
 from fournines.smoke.steps import STEPS
 from lab.conftest import OpenStack, Run, client, healthy
+from lab.handshakes import Shows, answered
 from lab.ports import Socket, inside, silent, undeclared
 from samples.browser import chromium
 
@@ -135,6 +136,26 @@ for queue in sys.argv[2:]:
         print("refused")
     bus.close()
 """
+
+
+def test_valkey_takes_the_certificates_of_its_group_alone(full_cloud: Path, tmp_path: Path) -> None:
+    """Members' and clients': before the first command, and so before a password."""
+    cloud = lab.access(load(full_cloud))
+    one, other = cloud.hosts_of("valkey", cloud.hosts[0].region)[:2]
+    (tmp_path / "server.pem").write_text(tls.host_pem(cloud, other))
+    (tmp_path / "member.pem").write_text(tls.member_pem(cloud, other, "valkey"))
+    shown: dict[str, Shows] = {
+        "plain": "plain",
+        "nothing": "nothing",
+        "a server's": tmp_path / "server.pem",
+        "a member's": tmp_path / "member.pem",
+    }
+    for port in (valkey.PORT, valkey.SENTINEL_PORT):
+        found = {
+            kind: answered(cloud, (str(one.address), port), from_host=other.name, shows=shows, sends=b"PING\r\n")
+            for kind, shows in shown.items()
+        }
+        assert found == {**dict.fromkeys(shown, "refused"), "a member's": "accepted"}, port
 
 
 def on(cloud: Cloud, host: str, program: str, *arguments: str) -> str:

@@ -1,7 +1,9 @@
-"""A neighbour without keys: an address on the management network that no host of the cloud has."""
+"""A neighbour without keys: an address on the management network that no host of the cloud has; then who has such an
+address, but no certificate, or another one; and who stands in the path to the database."""
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import json
 import re
@@ -14,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from fournines import lab
-from fournines.cloud.model import Cloud
-from fournines.services import firewall
+from fournines.cloud.model import Cloud, Host
+from fournines.services import database_access, firewall, mariadb, tls
 from fournines.services.openings import openings, reached
 from lab.conftest import Run, healthy
+from lab.handshakes import Outcome, Shows, answered
 from lab.ports import inside, silent, undeclared
 
 NAMESPACE = "test-hostile"
@@ -29,6 +32,47 @@ for line in sys.stdin:
         trial.settimeout(0.3)
         if trial.connect_ex((address, int(port))) == 0:
             print(address, port)
+"""
+
+_CONNECT = """\
+import sys, sqlalchemy
+try:
+    sqlalchemy.create_engine(sys.argv[1]).connect()
+    print("connected")
+except sqlalchemy.exc.OperationalError as error:
+    print(error.orig)
+"""
+_IN_THE_PATH = 13306
+#: Greets every client as MariaDB does, but for TLS, and then asks for the password as it is.
+_GREETS = """\
+import select, socket, struct, sys
+capabilities = 0x200 | 0x8000 | 0x80000 | 0x8
+greeting = b"\\x0a11.8.3-MariaDB\\0" + struct.pack("<I8sx", 1, b"saltsalt")
+greeting += struct.pack("<HBHHB10s", capabilities & 0xffff, 33, 2, capabilities >> 16, 21, b"")
+greeting += b"saltsaltsalt\\0mysql_native_password\\0"
+packet = lambda number, said: struct.pack("<I", len(said))[:3] + bytes([number]) + said
+server = socket.create_server((sys.argv[1], int(sys.argv[2])))
+sys.stdout.buffer.write(b"."), sys.stdout.flush()
+clients, heard = {}, b""
+while sys.stdin not in (ready := select.select([server, sys.stdin, *clients], [], [])[0]):
+    for one in ready:
+        if one is server:
+            client = server.accept()[0]
+            clients[client] = 0
+            client.sendall(packet(0, greeting))
+            continue
+        try:
+            said = one.recv(4096)
+        except OSError:
+            said = b""
+        heard += said
+        clients[one] += 1
+        if said and clients[one] == 1:
+            one.sendall(packet(2, b"\\xfemysql_clear_password\\0"))
+        elif not said or clients[one] > 1:
+            del clients[one]
+            one.close()
+sys.stdout.buffer.write(heard)
 """
 
 
@@ -170,3 +214,121 @@ def test_units_are_denied_what_they_do_not_need(cloud: Cloud) -> None:
         exposure = {unit["unit"]: float(unit["exposure"]) for unit in json.loads(said)}
         for unit in ("keystone", "mariadb", "rabbitmq-server", "memcached", "haproxy"):
             assert exposure[f"{unit}.service"] <= 4.0, unit
+
+
+#: What opens a connection between Erlang's nodes: its name, under the flags that every node must have.
+_NODE = b"rabbit@nobody"
+_HELLO = b"N" + (0xD07DF7FBD).to_bytes(8, "big") + b"\0\0\0\1" + len(_NODE).to_bytes(2, "big") + _NODE
+ERLANG = len(_HELLO).to_bytes(2, "big") + _HELLO
+AMQP = b"AMQP\0\0\x09\x01"
+REFUSED: dict[str, Outcome] = dict.fromkeys(("plain", "nothing", "a server's", "another group's"), "refused")
+
+
+@pytest.fixture
+def shown(cloud: Cloud, tmp_path: Path) -> dict[str, Shows]:
+    """Each kind of client: what it shows."""
+    first = cloud.hosts[0]
+    pems = {
+        "a server's": tls.host_pem(cloud, first),
+        **{group: tls.member_pem(cloud, first, group) for group in ("mariadb", "rabbitmq")},
+    }
+    files: dict[str, Shows] = {}
+    for name, pem in pems.items():
+        path = tmp_path / f"{name}.pem"
+        path.write_text(pem)
+        files[name] = path
+    files |= {"plain": "plain", "nothing": "nothing"}
+    return files
+
+
+def outcomes(
+    cloud: Cloud, shown: dict[str, Shows], port: int, *, sends: bytes = b"", group: str, other: str
+) -> dict[str, Outcome]:
+    """Of clients on the third host, which the firewall of the second lets in: how each fared there."""
+    at = (str(cloud.hosts[1].address), port)
+    kinds: dict[str, Shows] = {**shown, "member": shown[group], "another group's": shown[other]}
+    return {
+        kind: answered(cloud, at, from_host=cloud.hosts[2].name, shows=kinds[kind], sends=sends or b"\0" * 64)
+        for kind in (*REFUSED, "member")
+    }
+
+
+def test_galera_takes_a_member_s_certificate_alone(cloud: Cloud, shown: dict[str, Shows]) -> None:
+    found = outcomes(cloud, shown, 4567, group="mariadb", other="rabbitmq")
+    assert found == {**REFUSED, "member": "accepted"}
+
+
+def test_erlang_s_distribution_takes_a_member_s_certificate_alone(cloud: Cloud, shown: dict[str, Shows]) -> None:
+    found = outcomes(cloud, shown, 25672, sends=ERLANG, group="rabbitmq", other="mariadb")
+    assert found == {**REFUSED, "member": "accepted"}
+
+
+def test_streams_are_replicated_by_tls_between_members(cloud: Cloud) -> None:
+    """On ports of their own, with what RabbitMQ derives from the distribution's file: nothing of ours sets it."""
+    asked = "[application:get_env(osiris, X) || X <- [replication_transport, replication_server_ssl_options]]."
+    for host in cloud.hosts:
+        said = inside(cloud, host.name, "rabbitmqctl", "eval", asked)
+        assert "{ok,ssl}" in said
+        assert "{verify,verify_peer}" in said
+        assert "{fail_if_no_peer_cert,true}" in said
+
+
+def test_the_bus_speaks_tls_alone(cloud: Cloud, shown: dict[str, Shows]) -> None:
+    """Its clients have passwords, no certificates."""
+    at, host = str(cloud.hosts[1].address), cloud.hosts[2].name
+    assert answered(cloud, (at, 5671), from_host=host, shows="plain", sends=AMQP) == "refused"
+    assert answered(cloud, (at, 5671), from_host=host, shows="nothing", sends=AMQP) == "accepted"
+    assert answered(cloud, (at, 5672), from_host=host, shows="plain", sends=AMQP) == "no connection"
+
+
+def test_a_state_transfer_takes_a_member_s_certificate_alone(
+    cloud_file: Path, cloud: Cloud, fournines: Run, shown: dict[str, Shows]
+) -> None:
+    """Whoever reaches the port of the node that waits for its copy could hand it another database."""
+    joiner, other = cloud.hosts[2], cloud.hosts[0]
+    inside(cloud, joiner.name, "systemctl", "stop", "mariadb.service")
+    inside(cloud, joiner.name, "sh", "-c", "rm -rf /var/lib/mysql/*")
+    inside(cloud, joiner.name, "systemctl", "start", "--no-block", "mariadb.service")
+    at = (str(joiner.address), 4444)
+    assert answered(cloud, at, from_host=other.name, shows="nothing", sends=b"\0" * 64, patience=120) == "refused"
+    healthy(cloud_file, fournines)
+
+
+def test_a_database_that_speaks_no_tls_is_told_nothing(cloud: Cloud) -> None:
+    """Whoever stands in the path says so in its place. Without what fournines adds, PyMySQL answers it in the clear."""
+    host = cloud.hosts[1]
+    config = configparser.RawConfigParser(strict=False)
+    config.read_string(inside(cloud, host.name, "cat", "/etc/keystone/keystone.conf"))
+    url = config["database"]["connection"]
+    password = cloud.secrets.get("keystone.database")
+    assert connected(cloud, host.name, url) == "connected"
+    said, heard = in_the_path(cloud, host, url)
+    assert ("speaks no TLS" in said, heard) == (True, b"")
+    _, heard = in_the_path(cloud, host, url.replace(f"&plugin={database_access.NAME}", ""))
+    assert password.encode() in heard
+
+
+def connected(cloud: Cloud, host: str, url: str) -> str:
+    """What the SQLAlchemy of `host` says of `url`."""
+    return inside(cloud, host, "python3", "-c", _CONNECT, url).strip()
+
+
+def in_the_path(cloud: Cloud, host: Host, url: str) -> tuple[str, bytes]:
+    """The same, while connections of the host's to the database lead to somebody else, who greets as a database without
+    TLS and asks for the password; and what that one has heard."""
+    vip = cloud.regions[host.region].vips.internal
+    rules = (
+        "table ip test_path {\n chain output {\n  type nat hook output priority -100; policy accept;\n"
+        f"  ip daddr {vip} tcp dport {mariadb.PORT} dnat to {host.address}:{_IN_THE_PATH}\n }}\n}}\n"
+    )
+    argv = ["nsenter", f"--target={lab.leader(cloud.name, host.name)}", "--all", "--"]
+    listen = [*argv, "python3", "-c", _GREETS, str(host.address), str(_IN_THE_PATH)]
+    with subprocess.Popen(listen, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as between:
+        try:
+            assert between.stdout and between.stdout.read(1) == b"."
+            subprocess.run([*argv, "nft", "-f", "-"], input=rules, text=True, check=True)
+            said = connected(cloud, host.name, url)
+        finally:
+            subprocess.run([*argv, "nft", "delete", "table", "ip", "test_path"], check=False)
+            heard, _ = between.communicate(b"\n", timeout=20)
+    return said, heard

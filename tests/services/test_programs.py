@@ -38,6 +38,7 @@ find /tmp/out -name '*.config' | grep .
 #: Ending of a path -> what reads it; PATH stands for the file.
 PROGRAMS = {
     "/haproxy.cfg": "haproxy -c -f PATH",
+    "/proxy-tls.cfg": "haproxy -c -f PATH",
     "/keepalived.conf": "mkdir -p /run/fournines && echo 0 > /run/fournines/vip && keepalived -t -f PATH",
     "/99-fournines.cnf": "mariadbd --user=mysql --wsrep-on=OFF --verbose --help",
     "/rabbitmq.conf": _CUTTLEFISH,

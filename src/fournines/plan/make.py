@@ -189,7 +189,7 @@ class _Maker:
             unit = change.resource.key.partition(":")[2]
             for service in self.services.values() if isinstance(change.resource, (Trigger, Removal)) else ():
                 stops = isinstance(change.resource, Removal)
-                if unit in service.units and (stops or self._runs(service, change.host)):
+                if unit in service.units_in(self.cloud) and (stops or self._runs(service, change.host)):
                     found[service.name] = service
         return list(found.values())
 

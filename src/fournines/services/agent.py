@@ -23,7 +23,17 @@ import fournines.agent
 from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import galera_tls, haproxy, keepalived, keystone, mariadb, memcached, rabbitmq, tls
+from fournines.services import (
+    database_access,
+    galera_tls,
+    haproxy,
+    keepalived,
+    keystone,
+    mariadb,
+    memcached,
+    rabbitmq,
+    tls,
+)
 from fournines.services.capabilities import Listens, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -109,7 +119,7 @@ def _code() -> tuple[Resource, ...]:
     sources = sorted(_sources(files(fournines.agent)))
     guard = (f"restart:{GUARD}", f"restart:{FALLBACK}")
     both = (*guard, f"restart:{OBSERVER}")
-    made: list[Resource] = [Package("python3-pymysql"), Package("nftables"), Directory(CODE)]
+    made: list[Resource] = [*database_access.resources(), Package("nftables"), Directory(CODE)]
     made += [Directory(f"{CODE}/{part}") for part in sorted({path.split("/")[0] for path, _ in sources if "/" in path})]
     for path, text in sources:
         # What the observer alone runs must not restart the guard, which holds the VIP's lease.

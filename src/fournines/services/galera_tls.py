@@ -44,6 +44,11 @@ def server(cloud: Cloud) -> dict[str, Any]:
     }
 
 
+def transport(cloud: Cloud) -> str:
+    """What an account must come by: after `REQUIRE` in SQL."""
+    return "ssl" if tls.required(cloud) else "none"
+
+
 def replication(cloud: Cloud, certificates: str) -> dict[str, str]:
     """Of replication and incremental state transfer. Galera asks the other side for its certificate, both ways. A
     member with `socket.dynamic` speaks both."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, mariadb, sandbox, tls, units
+from fournines.services import database_access, endpoints, mariadb, sandbox, tls, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -165,8 +165,8 @@ def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
         "charset": "utf8mb4",
         **{name: round(seconds) for name, seconds in limits.items() if seconds},
     }
-    if tls.encrypted(cloud):
-        options["ssl"] = {"ca": tls.CA}
+    if trust := database_access.trust(cloud):
+        options["ssl"] = trust
     return {
         "ENGINE": "django.db.backends.mysql",  # on PyMySQL: see local_settings.py
         "HOST": str(region.vips.internal),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import mariadb, tls, units
+from fournines.services import database_access, mariadb, units
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check
@@ -34,7 +34,7 @@ def leased(cloud: Cloud, host: Host, made: units.Daemon, name: str) -> Iterable[
             "user": DATABASE,
             "password": cloud.secrets.get(f"{DATABASE}.database"),
             "database": DATABASE,
-            "ssl": {"ca": tls.CA} if tls.encrypted(cloud) else None,
+            "ssl": database_access.trust(cloud),
         },
     }
     yield Package("python3-pymysql")

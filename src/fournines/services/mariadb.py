@@ -25,7 +25,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, galera_tls, quoting, tls
+from fournines.services import database_access, front_door, galera_tls, quoting
 from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -122,6 +122,20 @@ class Mariadb(Service):
                 True,
             ),
             ("wsrep_reject_queries", unless("NONE"), "it refuses its clients", "remove it", True),
+            (
+                "require_secure_transport",
+                when("false"),
+                "root and every account that fournines did not make may sign in and read rows in the clear",
+                "remove it: tls.internal decides",
+                False,
+            ),
+            (
+                "ssl*",
+                is_set,
+                "clients check the certificate that fournines made for each node, against the cloud's CA",
+                "remove it: tls.internal decides",
+                True,
+            ),
             (
                 "innodb_flush_log_at_trx_commit",
                 unless("1"),
@@ -364,7 +378,11 @@ def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
         {"name": name, "databases": databases, "digest": _digest(cloud.secrets.get(f"{name}.database"))}
         for name, databases in accounts(cloud, region).items()
     ]
-    values = {"accounts": wanted, "host": f"{network.network_address}/{network.netmask}"}
+    values = {
+        "accounts": wanted,
+        "host": f"{network.network_address}/{network.netmask}",
+        "transport": galera_tls.transport(cloud),
+    }
     return Task(
         name="databases and their accounts",
         check=template("mariadb/accounts-check.sh.j2", **values),
@@ -388,8 +406,7 @@ def database_url(cloud: Cloud, region: Region, name: str) -> str:
         "write_timeout": t.db_read_timeout,
     }
     # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    # With `ssl_ca`, PyMySQL checks the certificate, and that it is one of the address that it connects to.
-    trust = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
-    query = "&".join(["charset=utf8mb4", *(f"{k}={math.ceil(v)}" for k, v in timeouts.items() if v), *trust])
+    limits = [f"{name}={math.ceil(seconds)}" for name, seconds in timeouts.items() if seconds]
+    query = "&".join(["charset=utf8mb4", *limits, *database_access.parameters(cloud)])
     password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
     return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

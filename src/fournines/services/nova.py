@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, tls, units
+from fournines.services import consoles, endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -68,7 +68,7 @@ def _daemon(name: str, what: str, section: str = "") -> units.Daemon:
 
 CONDUCTOR = _daemon("conductor", "conductor", "conductor")
 SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
-CONSOLE = _daemon("novncproxy", "console proxy")
+CONSOLE = replace(_daemon("novncproxy", "console proxy"), command=f"{consoles.PROXY} --config-file {CONFIG}")
 #: Seconds between two checks of the console proxy, which forks for each; a connection that is refused goes elsewhere.
 _CONSOLE_INTER = 5.0
 #: The timers in its file, beside those of every service's.
@@ -169,6 +169,7 @@ class Nova(Service):
             pem = tls.host_pem(cloud, host)
             triggers = (f"restart:{CONSOLE.unit}",)
             yield File(CONSOLE_CERTIFICATE, pem, mode=0o640, group="nova", secret=True, triggers=triggers)
+        yield from consoles.proxy(cloud, region, host, CONSOLE.unit)
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="nova", units=self.units)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from _tables(cloud, region)
@@ -252,7 +253,7 @@ def _own(cloud: Cloud, host: Host) -> Sections:
             *("ServerGroupAntiAffinityFilter", "ServerGroupAffinityFilter", "AggregateMultiTenancyIsolation"),
         )
         sections["filter_scheduler"] = {"enabled_filters": ",".join(filters)}
-    return sections
+    return openstack.merged(sections, consoles.options(cloud))
 
 
 def metadata_secret(cloud: Cloud) -> str:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import nova, openstack, sandbox, units
+from fournines.services import consoles, nova, openstack, sandbox, units
 from fournines.services.capabilities import Port
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Unit
@@ -66,6 +66,15 @@ class NovaCompute(Service):
             "pattern.compute",
             fatal=True,
         ),
+        *(
+            Safeguard("qemu.conf", "", option, wrong, why, "remove it: tls.internal decides", fatal=True)
+            for option, wrong, why in (
+                ("vnc_tls", when("0", "false"), "consoles go over the network in the clear"),
+                ("vnc_tls_x509_verify", when("0", "false"), "any host that reaches a console's port may use it"),
+                ("vnc_tls_x509_cert_dir", is_set, "the certificates are placed where fournines says"),
+                ("vnc_listen", is_set, "each server's console listens on its host's own address"),
+            )
+        ),
         Safeguard(
             "nova-compute.conf",
             "DEFAULT",
@@ -75,6 +84,9 @@ class NovaCompute(Service):
             "remove it, or mount what you want at /var/lib/nova/instances",
         ),
     )
+
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        return (*self.units, LIBVIRT) if cloud.pattern.compute == "libvirt" else self.units
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
@@ -89,16 +101,17 @@ class NovaCompute(Service):
         )
         yield openstack.config_file(cloud, self.name, CONFIG, sections, group="nova", units=self.units)
         yield File(IDENTITY, f"{_identity(cloud, host)}\n", owner="nova", group="nova")
-        yield from _hypervisor(cloud)
+        yield from _hypervisor(cloud, host)
         yield from units.daemon(cloud, _daemon(cloud))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield units.runs(host, UNIT)
 
 
-def _hypervisor(cloud: Cloud) -> Iterable[Resource]:
+def _hypervisor(cloud: Cloud, host: Host) -> Iterable[Resource]:
     if cloud.pattern.compute == "libvirt":
         yield File(VIRT_TYPE, template("nova/virt-type.sh.j2"), mode=0o755)
+        yield from consoles.compute(cloud, host, LIBVIRT)
         yield Unit(LIBVIRT)
     else:
         for unit in (LIBVIRT, "libvirtd.socket", "libvirtd-ro.socket", "libvirtd-admin.socket"):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import memcached, openstack, quoting, sandbox, swift_rings, units
+from fournines.services import memcached, openstack, quoting, sandbox, swift_rings, swift_tls, tls, units
 from fournines.services.capabilities import Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini
@@ -24,6 +24,7 @@ from fournines.timing import timers
 
 UNIT = "swift-proxy.service"
 PORT = 8080
+LOOPBACK = "127.0.0.1"
 CONFIG = "/etc/swift/proxy-server.conf"
 #: Swift's daemons set their own user, priority and limits when they start.
 _FILTERS = ("@system-service",)
@@ -83,6 +84,9 @@ class Swift(Service):
         "proxy-server.conf": (Timed("filter:authtoken", "http_connect_timeout", "token_timeout"),)
     }
 
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        return (*self.units, swift_tls.UNIT) if tls.apis(cloud) else self.units
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("swift-proxy")
         yield from swift_rings.common(cloud, cloud.region_of(host))
@@ -107,20 +111,35 @@ class Swift(Service):
                 before_stop=f"touch {DRAIN_FILE}; sleep {math.ceil(t.api_check_inter + t.check_timeout)}",
                 sandbox=sandbox.service("swift", filters=_FILTERS),
                 kill_signal="SIGHUP",  # finishes what it has, for up to a minute
+                upholds=(swift_tls.UNIT,) if tls.apis(cloud) else (),
             ),
         )
+        if tls.apis(cloud):
+            yield from swift_tls.terminator(cloud, host, UNIT, PORT)
+        else:
+            yield swift_tls.none()
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         path = "/v1/AUTH_PROJECT?limit=1"
-        # The proxy speaks no TLS but for tests, as its authors say: that is the load balancers' work.
-        return units.asked(cloud, host, self.name, unit=UNIT, port=PORT, config=CONFIG, path=path, scheme="http")
+        return units.asked(cloud, host, self.name, unit=UNIT, port=PORT, config=CONFIG, path=path)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         # Its health check cannot say 404. A proxy that answers anything but 200 gets nothing new and keeps what it has;
         # one that does not answer is down.
         drains = {"http-check expect": "status 200 error-status L7OKC"}
         inter = timers(cloud).api_check_inter
-        return (Frontend(self.name, PORT, "http", check="/healthcheck", public=True, inter=inter, settings=drains),)
+        return (
+            Frontend(
+                self.name,
+                PORT,
+                "http",
+                check="/healthcheck",
+                public=True,
+                inter=inter,
+                encrypts=True,
+                settings=drains,
+            ),
+        )
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         entry = CatalogueEntry("object-store", "swift", PORT, "/v1/AUTH_%(project_id)s")
@@ -146,7 +165,7 @@ def _config(cloud: Cloud, host: Host) -> Sections:
     }
     return {
         "DEFAULT": {
-            "bind_ip": host.address,
+            "bind_ip": LOOPBACK if tls.apis(cloud) else host.address,
             "bind_port": PORT,
             "user": "swift",
             "swift_dir": swift_rings.DIRECTORY,

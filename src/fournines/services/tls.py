@@ -123,6 +123,18 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
 
 
+def console_ca(cloud: Cloud, host: Host) -> str:
+    """PEM of the authority that signs for the consoles on `host`, and nothing else (`services.consoles`)."""
+    return _authority(cloud, f"tls.console.{host.name}", f"fournines consoles of {cloud.name} {host.name}")
+
+
+def console_pem(cloud: Cloud, host: Host) -> str:
+    """Certificate and key of the consoles on `host`. A secret."""
+    console_ca(cloud, host)
+    name = f"tls.console.{host.name}"
+    return _issued(cloud, f"{name}.server", Subject((host.name,), _addresses(host)), name)
+
+
 def expired_pem(cloud: Cloud, pem: str) -> str:
     """What the cloud's CA once signed, as if it had expired. A secret."""
     return expired(pem, internal_ca(cloud), cloud.secrets.get("tls.ca.key"))

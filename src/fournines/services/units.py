@@ -141,12 +141,11 @@ def asked(
     config: str,
     path: str,
     public: bool = True,
-    scheme: str = "",
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
     answered: by this host's API itself; of the first host also through the VIPs."""
     region = cloud.region_of(host)
-    urls = [f"{scheme or tls.scheme(cloud)}://{host.address}:{port}{path}"]
+    urls = [f"{tls.scheme(cloud)}://{host.address}:{port}{path}"]
     if host == cloud.hosts_of(service, host.region)[0]:
         urls.append(endpoints.internal(cloud, region, port, path))
         urls += [endpoints.public(region, port, path)] if public else []
@@ -161,8 +160,8 @@ class Daemon:
     the host unless the operator sets them. decided: (section, option, program): other options that the host decides, by
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
-    a silence. after: units. nice: as of nice(1); APIs have 0, what only measures 10. sandbox: where it needs another
-    than `sandbox.service` of its user."""
+    a silence. after: units. upholds: units that are to run while this one does. nice: as of nice(1); APIs have 0, what
+    only measures 10. sandbox: where it needs another than `sandbox.service` of its user."""
 
     unit: str
     service: str
@@ -178,6 +177,7 @@ class Daemon:
     stop_timeout: int = 60
     watchdog: float = 0.0
     after: tuple[str, ...] = ()
+    upholds: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     nice: int = 5
     sandbox: Sandbox | None = None

@@ -59,6 +59,7 @@ class Hosts:
         self.away = root / "db.away"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         (root / "pymysql.py").write_text(_PYMYSQL)
+        (root / "fournines_pymysql.py").write_text("from pymysql import connect\n")
         (root / "work.py").write_text(_WORK)
 
     def start(self, name: str) -> None:

@@ -72,7 +72,7 @@ class Observer:
                 break
             at = now()
             for name in self.peers.hear(at, *said):
-                if clients := self.peers.body(name).get("clients"):
+                if clients := self.peers.body(name).get("flows"):
                     with contextlib.suppress(ValueError, TypeError):
                         self.tickle.hear(clients)
         new, self._departed = self.peers.departed - self._departed, self.peers.departed
@@ -130,8 +130,8 @@ class Observer:
         room = self.peers.guard.get("room", 0)
         if self._held:
             body["vips"] = True
-            body["clients"] = ""
-            body["clients"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
+            body["flows"] = ""
+            body["flows"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
         return packed(body, room)
 
     def _follow_writer(self, haproxy: Haproxy) -> None:
@@ -182,7 +182,7 @@ class Observer:
         try:
             await handshakes.note(self.config.vips, self.config.haproxy.others)
         except OSError as error:
-            log.warning("SYNs to the VIP are not copied to the other load balancers: %s", error)
+            log.warning("new connections to the VIP are not copied to the other load balancers: %s", error)
 
     async def start_up(self) -> None:
         """Until systemd has started all that the boot asks for."""

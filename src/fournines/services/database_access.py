@@ -1,0 +1,44 @@
+"""How Python's programs on a host reach the database: by PyMySQL, which a program of ours keeps from going on without
+TLS (`programs/fournines_pymysql.py`; decision 53).
+
+In the middle of a change (`tls.internal: optional`) a server may not have its certificate any more, or not yet: only
+where TLS is required is it a condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+
+from fournines.cloud.model import Cloud
+from fournines.services import tls
+from fournines.services.resource import Directory, File, Package, Resource
+
+#: The program, its module, and the plugin of SQLAlchemy that it is.
+NAME = "fournines_pymysql"
+PACKAGES = "/usr/lib/python3/dist-packages"
+_DISTRIBUTION = f"{PACKAGES}/{NAME}-1.dist-info"
+_METADATA = "Metadata-Version: 2.1\nName: fournines-pymysql\nVersion: 1\n"
+_ENTRY_POINTS = f"[sqlalchemy.plugins]\n{NAME} = {NAME}:Plugin\n"
+
+
+def resources() -> Iterable[Resource]:
+    """No triggers: what connects through it restarts when its own file first names it."""
+    program = files("fournines.programs").joinpath(f"{NAME}.py").read_text()
+    yield Package("python3-pymysql")
+    yield File(f"{PACKAGES}/{NAME}.py", f"# Managed by fournines.\n{program}")
+    yield Directory(_DISTRIBUTION)
+    yield File(f"{_DISTRIBUTION}/METADATA", _METADATA)
+    yield File(f"{_DISTRIBUTION}/entry_points.txt", _ENTRY_POINTS)
+
+
+def trust(cloud: Cloud) -> dict[str, Any] | None:
+    """`ssl` of `fournines_pymysql.connect`: the certificate must be one of the address that is connected to."""
+    return {"ca": tls.CA, "required": tls.required(cloud)} if tls.encrypted(cloud) else None
+
+
+def parameters(cloud: Cloud) -> list[str]:
+    """The same in a URL of SQLAlchemy's."""
+    asked = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
+    return [*asked, f"plugin={NAME}"] if tls.required(cloud) else asked
