@@ -21,6 +21,8 @@ The VIPs and the database writer move; load balancers send its backends nothing 
 maintenance mode. The host stays a member of every cluster. It is kept on the hosts: a boot and `apply` leave it so.
 Agents of Neutron, Nova and Cinder, and the servers of a compute, stay as they are.
 
+What else the cloud file asks for, and is not on the hosts yet, is part of the plan.
+
 Refused when what is left could not serve: no majority, nobody else with a service, or another host drained already.
 
 \b

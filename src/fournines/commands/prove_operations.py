@@ -16,6 +16,7 @@ from fournines.operate import drain
 from fournines.prove.reach import Reach
 
 REASON = "fournines prove"
+_SERVES = maintenance.Maintenance(False, "", "")
 
 
 class CloudOperations:
@@ -35,6 +36,8 @@ class CloudOperations:
         await self._carry_out(change, host)
 
     async def undrain(self, host: str) -> None:
+        if not (await self._entries(host)).get(host, _SERVES).drained:
+            return  # a heal may come where nothing was struck
         chosen, when = self._cloud.host_by_name[host], now()
         await self._carry_out(lambda before, _: drain.undrained(before, chosen, when), host)
 
@@ -46,9 +49,12 @@ class CloudOperations:
     async def is_drained(self, host: str) -> bool:
         vips = self._cloud.region_of(self._cloud.host_by_name[host]).vips
         own = f"ip -o -4 address show | grep -q -F -e ' {vips.internal}/' -e ' {vips.public}/'"
-        done = await self._reach.run(host, f"{own} || cat {maintenance.PATH}", timeout=10.0)
-        entries = maintenance.parse(done.stdout) if done.stdout.strip() else {}
-        return host in entries and entries[host].drained
+        has_vip = (await self._reach.run(host, own, timeout=10.0)).status == 0
+        return not has_vip and (await self._entries(host)).get(host, _SERVES).drained
+
+    async def _entries(self, host: str) -> maintenance.Entries:
+        done = await self._reach.run(host, f"cat {maintenance.PATH}", timeout=10.0)
+        return maintenance.parse(done.stdout) if done.status == 0 else {}
 
     async def _carry_out(self, change: Change, host: str) -> None:
         await carry_out(self._cloud, SshOptions(), change, (host,), reporting=_quiet, say=_unsaid)

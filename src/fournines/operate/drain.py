@@ -49,9 +49,14 @@ def drained(cloud: Cloud, host: Host, reason: str, now: float, seen: RegionState
 
 
 def undrained(cloud: Cloud, host: Host, now: float) -> Cloud:
-    """`cloud` with `host` serving again; unchanged where it was never drained."""
+    """`cloud` with `host` serving again; unchanged where that was asked for already, so that it is continued. Raises
+    PlanError when the host was never drained."""
     entry = cloud.maintenance.get(host.name)
-    if entry is None or not entry.drained:
+    if entry is None:
+        raise PlanError(
+            f"{host.name} is not drained", where=host.name, next=f"fournines status {cloud.source} says who is"
+        )
+    if not entry.drained:
         return cloud
     return with_entry(cloud, host, Maintenance(False, entry.reason, stamp(now, entry)))
 

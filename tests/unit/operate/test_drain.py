@@ -118,7 +118,10 @@ def test_the_same_drain_again_changes_nothing(cloud: Cloud) -> None:
     assert drained(once) is once
     assert drained(once, reason="") is once
     assert drained(once, reason="other").maintenance["ctl1"].reason == "other"
-    assert drain.undrained(cloud, cloud.host_by_name["ctl1"], WHEN) is cloud
+    back = drain.undrained(once, cloud.host_by_name["ctl1"], WHEN)
+    assert drain.undrained(back, cloud.host_by_name["ctl1"], WHEN) is back
+    with pytest.raises(PlanError, match="ctl2 is not drained"):
+        drain.undrained(once, cloud.host_by_name["ctl2"], WHEN)
 
 
 def test_one_host_at_a_time(cloud: Cloud) -> None:
