@@ -62,6 +62,7 @@ class Host:
         self.gate = float("-inf")
         self.address = False
         self.balancer = True
+        self.drained = False
         self.disk_full = False
         self.due = 0.0
         self.asked: dict[str, int] = {}
@@ -186,6 +187,7 @@ class World:
         assert running
         with self.on(host):
             self._balancer(host, running)
+            running._own = self.at, False, host.drained
             for address, datagram in host.inbox:
                 running.hear(self.at, address, datagram)
             host.inbox.clear()

@@ -89,6 +89,7 @@ class Struck:
             carriers=dict.fromkeys(("mariadb", "rabbitmq", "keystone", "haproxy"), HOSTS),
             account=("probe", "secret", "/etc/fournines/tls/ca.crt"),
             expired=lambda service, host: (f"/etc/{service}.pem", "expired"),
+            operations=self,
         )
 
     def picture(self) -> dict[str, object]:
@@ -110,6 +111,23 @@ class Struck:
         self.order.append(f"{what} {host}")
         if host not in self.inert:
             change(self.machines[host])
+
+    # Operations
+
+    async def drain(self, host: str) -> None:
+        self._change(host, "drain", lambda m: m.scripted.add("drained"))
+
+    async def undrain(self, host: str) -> None:
+        self._change(host, "undrain", lambda m: m.scripted.discard("drained"))
+
+    async def is_drained(self, host: str) -> bool:
+        return "drained" in self.machines[host].scripted
+
+    async def reboot(self, hosts: Sequence[str]) -> None:
+        for host in hosts:
+            await self.drain(host)
+            await self.reset(host)
+            await self.undrain(host)
 
     # Processes
 

@@ -26,7 +26,13 @@ COMMANDS = {
     "smoke": "Use every service once, as a user does, and clean up.",
     "prove": "Inject faults, measure the outage a client sees, check that nothing is lost.",
     "report": "Render a stored proof as one HTML file.",
-    "rotate": "Rotate keys: a plan like any other.",
+    "drain": "Move a host's load to the others, and keep it away.",
+    "undrain": "Let a drained host carry load again.",
+    "reboot": "Reboot hosts one after another, each drained before.",
+    "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
+    "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
+    "restore": "Restore the databases of a cloud from a backup.",
+    "serve": "The REST API and the dashboard, over HTTPS.",
     "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
 }
 

@@ -11,8 +11,8 @@ import click
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
-    from fournines.cli.proof_plan import Wish
     from fournines.cloud.model import Cloud
+    from fournines.commands.proof_plan import Wish
 
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
 
@@ -33,6 +33,9 @@ writer elections, restarted daemons and failed requests are counted. Each must b
 FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
 
+Operations of day two are measured as faults are: --operation 'drain vip' or 'reboot all'. Then no request that may be
+sent twice may fail, and none may wait for longer than 3 s.
+
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 
 \b
@@ -50,6 +53,7 @@ Examples:
   sudo fournines prove cloud.yaml --faults host.power_off@one --functions list_servers,boot_server
   sudo fournines prove cloud.yaml --calm 30m --busy
   sudo fournines prove cloud.yaml --calm 10m --without ctl3
+  sudo fournines prove cloud.yaml --operation "drain vip"
   fournines prove cloud.yaml --analyse latest
 """
 DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
@@ -73,6 +77,7 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
 )
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
+@click.option("--operation", metavar="'NAME TARGET'", help="An operation instead: 'drain ctl1', 'reboot all'.")
 @click.option("--suite", type=click.Choice(["smoke", "standard", "full"]), help="What to inject, by its name.")
 @click.option("--soak", is_flag=True, help="Inject faults at random, one after another.")
 @click.option("--for", "lasts", metavar="DURATION", help="With --soak: for so long, such as 8h.")
@@ -102,15 +107,17 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
-    from fournines.cli.proof import again, prove
-    from fournines.cli.proof_plan import Wish
-    from fournines.cli.proof_show import show
-    from fournines.cli.reach import load_cloud
+    from fournines.cli.proof_show import operator, show
+    from fournines.commands.clouds import load_cloud
+    from fournines.commands.proof import again, prove
+    from fournines.commands.proof_plan import Wish
     from fournines.prove import store
     from fournines.prove.document import document
 
     loaded, junit = load_cloud(cloud), options.pop("junit")
     _require_one_kind(options)
+    if operation := options.pop("operation"):
+        options["faults"] = _operation(operation)
     if calm:
         if junit:
             raise UsageError("--calm injects nothing: it does not go with --junit", next="leave out --junit")
@@ -119,7 +126,7 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
         raise UsageError(
             "--without goes with --calm", next="--calm 10m --without HOST, or --faults host.power_off@HOST"
         )
-    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()))
+    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()), operator())
     if as_json:
         click.echo(document(campaign))
     else:
@@ -137,7 +144,7 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     from fournines.cli.calm import document, prove_calm, show
 
     context = click.get_current_context()
-    for name in ("faults", "suite", "soak", "baseline", "duration"):
+    for name in ("faults", "operation", "suite", "soak", "baseline", "duration"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"--calm injects nothing: it does not go with --{name}", next=f"leave out --{name}")
     done = prove_calm(cloud, wish, lasts, without)
@@ -148,11 +155,21 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     sys.exit(EXIT[done.verdict])
 
 
+def _operation(typed: str) -> str:
+    """`drain ctl1` as the fault that `--faults` knows. Raises UsageError."""
+    from fournines.prove.faults.operation import TYPED
+
+    name, *target = typed.split() or [""]
+    if name not in TYPED or len(target) != 1:
+        raise UsageError(f"no operation {typed}", next=f"{' or '.join(TYPED)}, and a target: --operation 'drain vip'")
+    return f"{TYPED[name]}@{target[0]}"
+
+
 def _require_one_kind(options: dict[str, Any]) -> None:
     """Faults that are named, a suite, or a soak: raises UsageError of two of them, and of what goes with another."""
     context = click.get_current_context()
     typed = click.core.ParameterSource.COMMANDLINE
-    named = [n for n in ("faults", "suite", "soak") if context.get_parameter_source(n) is typed]
+    named = [n for n in ("faults", "operation", "suite", "soak") if context.get_parameter_source(n) is typed]
     if len(named) > 1:
         raise UsageError(f"--{named[0]} and --{named[1]} both say what to inject", next="leave one of them out")
     if options["soak"]:

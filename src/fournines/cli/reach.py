@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +30,7 @@ class Reach:
     def hosts(self, cloud: Cloud) -> Sequence[Host]:
         """Raises `UsageError` on a name that the cloud does not have."""
         for name in self.names:
-            if name not in cloud.host_by_name:
-                near = get_close_matches(name, cloud.host_by_name, 1)
-                raise UsageError(
-                    f"{cloud.name} has no host {name}",
-                    next=f"did you mean {near[0]}?" if near else "see the cloud file",
-                )
+            named(cloud, name)
         return [h for h in cloud.hosts if h.name in self.names] if self.names else cloud.hosts
 
     def ssh(self) -> SshOptions:
@@ -65,18 +59,10 @@ def reach_of(options: dict[str, Any]) -> Reach:
     return Reach(names, options["ask_sudo_password"], options["accept_new_host_keys"])
 
 
-def region_of(cloud: Cloud, name: str | None) -> Region:
-    """The one of that name; without a name, the only one. Raises UsageError."""
-    if name is None and len(cloud.regions) == 1:
-        return next(iter(cloud.regions.values()))
-    if name is None or name not in cloud.regions:
-        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
-    return cloud.regions[name]
-
-
-def load_cloud(path: Path) -> Cloud:
-    """The cloud file, its hosts reached through the lab where there is one of that name."""
-    from fournines import lab
-    from fournines.services import load
-
-    return lab.access(load(path))
+def named(cloud: Cloud, name: str) -> Host:
+    """The host of that name. Raises UsageError."""
+    if name not in cloud.host_by_name:
+        near = get_close_matches(name, cloud.host_by_name, 1)
+        next = f"did you mean {near[0]}?" if near else "see the cloud file"
+        raise UsageError(f"{cloud.name} has no host {name}", next=next)
+    return cloud.host_by_name[name]

@@ -1,12 +1,10 @@
-"""A cluster's status as text: a sentence, what is wrong, a table a tier; and as one JSON document."""
+"""A cluster's status as text: a sentence, what is wrong, a table a tier."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,7 +14,6 @@ from rich.text import Text
 from fournines.cli.voters_show import voters_lines
 from fournines.health.cluster import Cluster, RegionState
 from fournines.health.snapshot import HostState, Openstack, Probe
-from fournines.services.capabilities import voting
 
 GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
 #: Routers on the screen; those that are not active on one host come first.
@@ -48,27 +45,6 @@ class Screen:
     def show(self, seen: Cluster) -> None:
         stamp = Text(time.strftime("%H:%M:%S  Ctrl-C ends\n"), style=DIM)
         self._live.update(Group(stamp, _whole(seen)), refresh=True)
-
-
-def document(seen: Cluster) -> dict[str, Any]:
-    return {
-        "cloud": seen.cloud.name,
-        "healthy": seen.healthy,
-        "sentence": seen.sentence(),
-        "problems": [dataclasses.asdict(p) for p in seen.problems],
-        "warnings": [dataclasses.asdict(w) for w in seen.warnings],
-        "regions": {
-            r.region.name: {
-                "vip_holders": r.vip_holders,
-                "writers": r.writers,
-                "voters": voting(seen.cloud, r.region.name),
-                "not_served": r.served(),
-                "hosts": {name: dataclasses.asdict(state) for name, state in r.states.items()},
-                "unknown": [dataclasses.asdict(u) for u in r.unknown],
-            }
-            for r in seen.regions
-        },
-    }
 
 
 def _whole(seen: Cluster) -> RenderableType:

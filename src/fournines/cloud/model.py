@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
+from fournines.cloud.maintenance import Entries, Maintenance
 from fournines.cloud.secrets import Secrets
 from fournines.cloud.source import Path, Places
 
@@ -175,6 +176,8 @@ class Cloud:
     components: frozenset[str] = frozenset()  # services that this cloud wants, placed or not
     design: DesignSpec = field(default_factory=DesignSpec)
     places: Places = field(default_factory=Places, repr=False)
+    #: Not of the file: what operators have asked of single hosts, as the hosts have it (`cloud.maintenance`).
+    maintenance: Entries = field(default_factory=dict[str, Maintenance])
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:
@@ -195,6 +198,11 @@ class Cloud:
     def hosts_of(self, service: str, region: str) -> tuple[Host, ...]:
         """Hosts of `region` that carry `service`, in file order."""
         return self._placement.get((region, service), ())
+
+    @cached_property
+    def drained(self) -> frozenset[str]:
+        """Hosts that must carry nothing that another host can carry."""
+        return frozenset(name for name, entry in self.maintenance.items() if entry.drained)
 
     def region_of(self, host: Host) -> Region:
         return self.regions[host.region]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from fournines.cloud.maintenance import Entries, newest
 from fournines.cloud.model import Cloud, Region
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
@@ -41,6 +42,15 @@ class RegionState:
     @cached_property
     def vip_holders(self) -> tuple[str, ...]:
         return tuple(name for name, s in self.states.items() if s.vip and s.vip.held)
+
+    @cached_property
+    def maintenance(self) -> Entries:
+        """What operators have asked of hosts, as the hosts that answer have it."""
+        return newest(state.maintenance for state in self.states.values())
+
+    @cached_property
+    def drained(self) -> frozenset[str]:
+        return frozenset(name for name, entry in self.maintenance.items() if entry.drained)
 
     @cached_property
     def galera(self) -> Mapping[str, Galera]:

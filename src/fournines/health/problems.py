@@ -8,6 +8,7 @@ from statistics import median
 
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
+from fournines.services import haproxy, tls
 from fournines.timing.timers import Timers
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
@@ -56,6 +57,10 @@ def problems(region: RegionState) -> list[Problem]:
 
 def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
     """What is not wrong yet: nothing is unhealthy, and the next fault would cost more than the timers promise."""
+    for name, entry in region.maintenance.items():
+        if entry.drained:
+            what = f"drained since {entry.since}: {entry.reason}"
+            yield _problem(region, what, name, f"fournines undrain CLOUD {name}, when the work is done")
     lease = t.vip_lease if t.vip_quorum else 0.0
     for name, state in region.states.items():
         delay = state.guard.delay if state.guard else 0.0
@@ -224,7 +229,14 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
             elif ends - now < CERTIFICATE_DAYS * DAY:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
-                yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+                yield _problem(r, what, name, _renewal(path))
+
+
+def _renewal(path: str) -> str:
+    if path == haproxy.CERTIFICATE:
+        return "fournines rotate CLOUD certificates; with tls.certificate in the cloud file: a new one there, apply"
+    authority = path == tls.CA or path.endswith("/members.pem")
+    return f"fournines rotate CLOUD {'ca' if authority else 'certificates'}"
 
 
 def _clocks(r: RegionState) -> Iterator[Problem]:

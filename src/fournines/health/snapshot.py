@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from fournines.cloud.maintenance import Entries, Maintenance, entries
+
 SYNCED = "Synced"
 #: wsrep_local_state (Galera's `gcs_node_state`).
 _WSREP_STATES = {0: "not connected", 1: "Joining", 2: "Donor", 3: "Joined", 4: SYNCED}
@@ -152,12 +154,14 @@ class Openstack:
 @dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
-    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key.
-    clock: seconds by which the host's is ahead of that of the machine that asked, give or take so many."""
+    departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends.
+    fernet_age: seconds, of the primary key. clock: seconds by which the host's is ahead of that of the machine that
+    asked, give or take so many. maintenance: what operators have asked of hosts, as far as this one knows."""
 
     host: str
     age: float
     silent_peers: tuple[str, ...] = ()
+    departed: tuple[str, ...] = ()
     vip: Vip | None = None
     guard: GuardState | None = None
     starting: bool = False
@@ -171,6 +175,19 @@ class HostState:
     fernet_age: float | None = None
     openstack: Openstack | None = None
     clock: tuple[float, float] | None = None
+    maintenance: Entries = field(default_factory=dict[str, Maintenance])
+
+    def ill(self, service: str) -> str:
+        """What its daemon itself says against this host's copy of `service`, "" for nothing."""
+        if service == "mariadb" and self.galera and not self.galera.good:
+            return f"its node is {'Primary' if self.galera.primary else 'not Primary'}, {self.galera.state}"
+        probed: Mapping[str, Probe | Rabbitmq | None] = {
+            "rabbitmq": self.rabbitmq,
+            "memcached": self.memcached,
+            "keystone": self.keystone,
+        }
+        probe = probed.get(service)
+        return f"does not answer: {probe.error}" if probe and not probe.ok else ""
 
 
 def parse(document: Mapping[str, Any], age: float) -> HostState:
@@ -179,7 +196,8 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
     return HostState(
         host=document["host"],
         age=age,
-        silent_peers=tuple(name for name, peer in peers.items() if not peer["confirmed"]),
+        silent_peers=tuple(n for n, peer in peers.items() if not peer["confirmed"] or peer.get("departed")),
+        departed=tuple(n for n, peer in peers.items() if peer.get("departed")),
         vip=_vip(document["vip"]) if document["vip"] else None,
         guard=_guard(document["guard"]) if document.get("guard") else None,
         starting=bool(document.get("starting", False)),
@@ -192,7 +210,16 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         certificates=_part(document, "certificates").get("ends") or {},
         fernet_age=_part(document, "fernet").get("age"),
         openstack=_openstack(_part(document, "openstack")),
+        maintenance=_maintenance(document.get("maintenance")),
     )
+
+
+def _maintenance(said: Any) -> Entries:
+    """{} of one that cannot be read: `plan` says where it is damaged."""
+    try:
+        return entries(said or {})
+    except ValueError:
+        return {}
 
 
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 <cgroup2>/fournines/<cloud>/hosts/<host>/{payload,supervisor}      made by systemd-nspawn below the host's group
 <cgroup2>/fournines/<cloud>/redfish
+<cpu, where cgroup v1 has it>/fournines:<cloud>:hosts:<host>       the same processes, for their share of the CPU
 """
 
 from __future__ import annotations
@@ -55,6 +56,38 @@ def make(group: Path) -> None:
                 (mount() / parent / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
+#: Of each second and CPU, what the real-time processes of one host may use (kernel: scheduler/sched-rt-group.rst):
+#: guard, keepalived and corosync need some 0.03 s. The kernel gives 0.95 s to all groups together.
+_REAL_TIME_US = 100_000
+
+
+def make_share(group: Path) -> Path | None:
+    """A group of the cpu controller for the processes of host `group`, where cgroup v1 has that controller.
+
+    There all processes of all hosts would compete one by one, and a host that boots some thirty would take the CPU from
+    the others, which is not what separate machines do. With cgroup v2 `make` has passed the controller on. None when
+    this machine needs or has no such group (its real-time budget is spent, too: more than nine hosts).
+    """
+    controller = _version_1_cpu()
+    if controller is None:
+        return None
+    share = controller / _flat(group)
+    share.mkdir(exist_ok=True)
+    real_time = share / "cpu.rt_runtime_us"
+    if real_time.exists():  # CONFIG_RT_GROUP_SCHED: no real-time process may enter without a budget
+        try:
+            real_time.write_text(str(_REAL_TIME_US))
+        except OSError:
+            share.rmdir()
+            return None
+    return share
+
+
+def _flat(group: Path) -> str:
+    """One level: of nested groups each would need shares and budgets of its own, as large as the sum of those below."""
+    return ":".join(group.relative_to(mount()).parts)
+
+
 def populated(group: Path) -> bool:
     """Whether any process lives in `group` or below."""
     try:
@@ -103,7 +136,35 @@ def _removed(group: Path) -> bool:
                 continue
             except OSError:
                 return False
+    return all(_removed_share(share) for share in _shares(group))
+
+
+def _shares(group: Path) -> list[Path]:
+    """Groups of the cpu controller that `make_share` made for `group` and for hosts below it."""
+    controller, name = _version_1_cpu(), _flat(group)
+    if controller is None:
+        return []
+    return [s for s in controller.iterdir() if s.is_dir() and (s.name == name or s.name.startswith(f"{name}:"))]
+
+
+def _removed_share(share: Path) -> bool:
+    try:
+        share.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
     return True
+
+
+@cache
+def _version_1_cpu() -> Path | None:
+    """Where cgroup v1 has the cpu controller, if it has it."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, where, kind, options, *_ = line.split()
+        if kind == "cgroup" and "cpu" in options.split(","):
+            return Path(where)
+    return None
 
 
 @cache

@@ -136,12 +136,14 @@ def _on(lab: Lab, host: LabHost) -> None:
         return
     _off(lab, host)
     cgroup.make(group)
+    share = cgroup.make_share(group)
     directory = lab.host_directory(host.name)
     for name in ("upper", "work", "root"):
         (directory / name).mkdir(exist_ok=True)
     launcher = Path(__file__).with_name("launch.sh")
     argv = ["setsid", "--fork", "unshare", "--mount", "--net", "--propagation=private", "sh", str(launcher)]
     argv += [str(group), str(lab.root_image), str(directory), f"{host.name}.{lab.cloud}"]
+    argv += [str(share)] if share else []
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
     ) as process:

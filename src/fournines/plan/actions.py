@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from fournines.cloud import maintenance
 from fournines.errors import PlanError
 from fournines.plan.model import Change
 from fournines.services.resource import Fact, File, Put, Run, Step
@@ -22,7 +23,8 @@ MANIFEST = "/var/lib/fournines/manifest"
 PENDING = "/var/lib/fournines/pending"
 MANIFEST_FACT = Fact("text", MANIFEST)
 PENDING_FACT = Fact("shell", f"ls {PENDING} 2>/dev/null | tr '\\n' ' '")
-BOOKKEEPING = (MANIFEST_FACT, PENDING_FACT)
+MAINTENANCE_FACT = Fact("text", maintenance.PATH)
+BOOKKEEPING = (MANIFEST_FACT, PENDING_FACT, MAINTENANCE_FACT)
 
 #: key -> its triggers, in the order in which the keys were made.
 Manifest = Mapping[str, tuple[str, ...]]
@@ -49,6 +51,21 @@ def read_manifest(host: str, reply: str) -> Manifest:
             where=f"{host}:{MANIFEST}",
             why=str(error),
             next="remove that file: what it listed and is no longer wanted is then left where it is",
+        ) from error
+
+
+def read_maintenance(host: str, reply: str) -> maintenance.Entries:
+    """From the reply to `MAINTENANCE_FACT`."""
+    if reply == "absent":
+        return {}
+    try:
+        return maintenance.parse(reply.removeprefix("text "))
+    except ValueError as error:
+        raise PlanError(
+            "the list of hosts in maintenance is damaged",
+            where=f"{host}:{maintenance.PATH}",
+            why=str(error),
+            next="remove that file: what the other hosts have of it counts",
         ) from error
 
 

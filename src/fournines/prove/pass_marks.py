@@ -63,6 +63,7 @@ class Limits:
 
 
 LIMITS: dict[Severity, Limits] = {
+    "operation": Limits(3.0, 3.0, 3.0, 3.0, 3.0, none_failed=True),
     "kill": Limits(1.0, 1.0, 1.0, 0.5, 0.5, none_failed=True),
     "freeze": Limits(3.0, 3.0, 3.0, 1.5, 1.5, none_failed=True),
     "host": Limits(2.0, 3.0, 3.0, 0.75, 1.5),

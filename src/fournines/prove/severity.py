@@ -6,8 +6,9 @@ from typing import Literal
 
 from fournines.prove.model import Fault, FaultResult
 
-#: One process that ends, one that says nothing more, one host, several hosts that are no majority, a majority or all.
-Severity = Literal["kill", "freeze", "host", "zone", "whole"]
+#: What an operator does on purpose, to however many hosts one after another; one process that ends, one that says
+#: nothing more, one host, several hosts that are no majority, a majority or all.
+Severity = Literal["operation", "kill", "freeze", "host", "zone", "whole"]
 
 _MOST = frozenset(("half", "majority", "all"))
 
@@ -18,6 +19,8 @@ def severity(result: FaultResult) -> Severity:
     fault, count = result.fault, len(result.hosts)
     most = count > (result.candidates - 1) // 2 if result.candidates else fault.target in _MOST
     of_one: list[Severity] = [_of_one(single) for single in fault.singles]
+    if set(of_one) == {"operation"}:
+        return "operation"
     if (count > 1 and most) or 0 < result.candidates <= count or "whole" in of_one:
         return "whole"
     if count > 1 or fault.parts:

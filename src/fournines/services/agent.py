@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -267,10 +267,20 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "heartbeat": timers(cloud).agent_heartbeat,
         "writer_patience": WRITER_PATIENCE,
         "units": units,
-        "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
+        "certificates": _certificates(cloud, has),
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
     } | _galera(cloud, host)
+
+
+def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
+    """Files on a host with these services whose end its observer tells: the public VIP's, which may be the operator's
+    own, and those that `rotate` renews, all at once; so a few stand for all."""
+    found = [tls.CA, CERTIFICATE]
+    found += [haproxy.CERTIFICATE] if "haproxy" in has else []
+    if tls.encrypted(cloud) and "mariadb" in has:
+        found += [f"{galera_tls.CERTIFICATES}/{name}.pem" for name in ("server", "member", "members")]
+    return found
 
 
 def state_token(cloud: Cloud) -> str:

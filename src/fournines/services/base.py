@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
+from fournines.cloud import maintenance
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import tls
 from fournines.services.capabilities import control_plane
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -62,9 +64,13 @@ class Base(Service):
         ),
     )
 
+    def rotations(self) -> Mapping[str, Rotation]:
+        return tls.ROTATIONS
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)
         yield from _resources(cloud, host.region)
+        yield File(maintenance.PATH, maintenance.dumps(_maintenance(cloud, host)))
         if cloud.pattern.time == "chrony":
             yield _time_daemon()
 
@@ -75,6 +81,13 @@ class Base(Service):
         yield Check(
             f"is called {host.name}", host.name, f'said=$(uname -n) && echo "$said" && [ "$said" = {host.name} ]', 10
         )
+
+
+def _maintenance(cloud: Cloud, host: Host) -> maintenance.Entries:
+    """What this host keeps of what operators have asked: of its region, or (a compute) of itself."""
+    shared = host in control_plane(cloud, host.region)
+    kept = {h.name for h in cloud.regions[host.region].hosts} if shared else {host.name}
+    return {name: entry for name, entry in cloud.maintenance.items() if name in kept}
 
 
 def _host_name(host: Host) -> Task:

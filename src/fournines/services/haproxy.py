@@ -366,13 +366,18 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         + (_OBSERVED if frontend.mode == "http" and t.last_resort else "")
     )
     section["server"] = [
-        f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}{_asked(cloud, frontend, h)}"
+        f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}"
+        + _asked(cloud, frontend, h)
+        + _weight(cloud, frontend, h)
         + (" backup" if frontend.standby and index else "")
         for index, h in enumerate(hosts)
     ]
     if _takes_both(cloud, frontend) and frontend.encrypts:
         # Checks tell which of the two a backend speaks.
-        section["server"] += [f"{h.name}-tls {h.address}:{frontend.port}{_verified(h)}{checked}" for h in hosts]
+        section["server"] += [
+            f"{h.name}-tls {h.address}:{frontend.port}{_verified(h)}{checked}{_weight(cloud, frontend, h)}"
+            for h in hosts
+        ]
     if frontend.mode == "http" and t.last_resort:
         # All of a stateless API's backends failing their checks at once means load, not death: a 503 for everybody
         # would make a slow machine an outage. The same backends, unchecked, serve while no checked one is up.
@@ -381,6 +386,11 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
             f"{h.name}-unchecked {h.address}:{frontend.port}{_secured(cloud, frontend, h)} backup" for h in hosts
         ]
     return section
+
+
+def _weight(cloud: Cloud, frontend: Frontend, host: Host) -> str:
+    """A drained host gets nothing new, and finishes what it has. As a last resort (`-unchecked`) it serves."""
+    return " weight 0" if host.name in cloud.drained and not frontend.moves else ""
 
 
 def _secured(cloud: Cloud, frontend: Frontend, host: Host) -> str:

@@ -21,7 +21,7 @@ from fournines.services.drop_in import drop_in
 from fournines.services.haproxy import MONITOR_PORT
 from fournines.services.options import operators
 from fournines.services.render import blocks
-from fournines.services.resource import File, Package, Resource, Unit
+from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.safeguard import Safeguard, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.timed import Timed
@@ -184,6 +184,8 @@ class Keepalived(Service):
         yield File("/etc/keepalived/keepalived.conf", _config(cloud, host), triggers=(f"reload:{UNIT}",))
         yield from drop_in(UNIT)
         yield Unit(UNIT)
+        if host.name in cloud.drained:
+            yield _elsewhere(cloud, host)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         vip = cloud.region_of(host).vips.internal
@@ -209,6 +211,20 @@ class Keepalived(Service):
             within=30,
             unit=UNIT,
         )
+
+
+def _elsewhere(cloud: Cloud, host: Host) -> Task:
+    """The guards move the VIPs as soon as the host says that it is drained, if another one can serve them."""
+    addresses = " ".join(f"-e ' {address}/'" for address, _, _ in vips(cloud, host))
+    here = f"ip -o -4 address show | grep -q -F {addresses}"
+    return Task(
+        name="the VIPs are on another host",
+        check=f"if {here}; then echo 'the VIPs are here'; else echo ok; fi",
+        script=(
+            f"for _ in $(seq 60); do {here} || exit 0; sleep 0.5; done\n"
+            "echo 'no other host has taken the VIPs: see fournines status, journalctl -u fournines-guard' >&2\nexit 1"
+        ),
+    )
 
 
 def vips(cloud: Cloud, host: Host) -> tuple[tuple[str, int, str], ...]:

@@ -14,17 +14,21 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import bus, quoting, tls
+from fournines.services.accounts import GENERATIONS
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.rotation import Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -45,6 +49,7 @@ ADMIN = "fournines"
 OF_HOST = "host"
 DEFINITIONS = "/etc/fournines/rabbitmq.json"
 SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
+MAINTENANCE = "/usr/lib/fournines/rabbitmq-maintenance"
 
 
 class Rabbitmq(Service):
@@ -162,6 +167,14 @@ class Rabbitmq(Service):
         Port(35672, "tcp", (), "rabbitmqctl, while it runs", last=35682, always=False),
     )
 
+    def rotations(self) -> Mapping[str, Rotation]:
+        return {
+            "messaging": TwoValid(
+                "the accounts of the services and computes on the bus",
+                lambda cloud: (name for region in cloud.regions for name in bus.secrets(cloud, region)),
+            )
+        }
+
     def failover(self, cloud: Cloud) -> float:
         """A client leaves the dead node's connection after `tcp_user_timeout` (without one, after two heartbeats), and
         its queues have another leader once the brokers have missed the node, whichever takes longer."""
@@ -205,9 +218,12 @@ class Rabbitmq(Service):
             secret=True,
             triggers=restart,
         )
-        yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart)
+        yield File(MAINTENANCE, files("fournines.programs").joinpath("rabbitmq_maintenance.py").read_text(), mode=0o755)
+        yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, maintenance=MAINTENANCE)
         yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, address=host.address)
         yield Unit(UNIT, block=False)
+        if entry := cloud.maintenance.get(host.name):
+            yield _maintenance(cloud, host, entry.drained)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield from _definitions(cloud, host)
 
@@ -347,6 +363,22 @@ def _distribution(t: Timers) -> str:
     return f"-kernel inet_dist_connect_options {option} -kernel inet_dist_listen_options {option}"
 
 
+def _maintenance(cloud: Cloud, host: Host, drained: bool) -> Task:
+    """Maintenance mode: no client, no queue's leader. Told by the port, which a probe reads at no cost."""
+    state = f"ss -Hltn 'sport = :{port(cloud)}' src {host.address} | grep -q ."
+    runs = f"systemctl -q is-active {UNIT}"
+    if drained:
+        said = f"if {runs} && {state}; then echo 'RabbitMQ takes clients'; else echo ok; fi"
+    else:
+        said = f"if {runs} && ! {state}; then echo 'RabbitMQ is in maintenance mode'; else echo ok; fi"
+    return Task(
+        name="RabbitMQ's maintenance mode" if drained else "RabbitMQ takes clients",
+        check=said,
+        script=f"{MAINTENANCE} {'drain' if drained else 'revive'}",
+        timeout=240,
+    )
+
+
 def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
     would start an Erlang VM."""
@@ -357,12 +389,13 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
         "cafile": tls.CA if tls.encrypted(cloud) else None,
         "user": ADMIN,
         "password": cloud.secrets.get("rabbitmq.admin"),
+        "generations": [f"{re.escape(name)}{GENERATIONS}" for name in names],
         "definitions": {
             "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
             "users": [
                 {
                     "name": a.name,
-                    "password_hash": _password_hash(a.name, cloud.secrets.get(a.secret)),
+                    "password_hash": _password_hash(a.name, a.password),
                     "hashing_algorithm": "rabbit_password_hashing_sha256",
                     "tags": [OF_HOST] if a.of_host else [],
                 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -175,7 +176,7 @@ def test_the_guard_has_this_host_s_word_again_after_each_of_its_own(one: Observe
 
     asyncio.run(act())
     said = channel.receive(guard)
-    assert said and said[0]["starting"] is True and b'"clients"' in said[1][0]
+    assert said and said[0]["starting"] is True and b'"flows"' in said[1][0]
 
 
 def test_it_goes_on_at_its_own_pace_without_a_guard(
@@ -227,9 +228,9 @@ def test_a_kernel_without_copies_costs_the_copies_alone(
 
 
 def test_a_table_that_is_not_there_leaves_what_heartbeats_told(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def none(vips: Collection[str]) -> frozenset[bytes]:
+    def none(vips: Collection[str]) -> dict[bytes, bytes]:
         raise OSError(2, "No such file or directory")
 
     sent: list[int] = []
@@ -239,8 +240,23 @@ def test_a_table_that_is_not_there_leaves_what_heartbeats_told(
     heir = tickle.Tickle(frozenset[str])
     connection = b"\x13\x88\xc3\x50" + socket.inet_aton(VIP) + socket.inet_aton("203.0.113.9")
     holder = tickle.Roster()
-    holder.see(frozenset({connection}))
+    holder.see({connection: tickle.UNKNOWN})
     heir.hear(holder.say(1))
     asyncio.run(heir.taken_over(frozenset({VIP})))
     assert sent == [1] * tickle.ROUNDS
-    assert "not known" in caplog.text
+
+
+async def test_a_departure_is_written_down_at_once(one: Observer, guard: socket.socket, tmp_path: Path) -> None:
+    telling = asyncio.create_task(one.tell())
+    try:
+        await asyncio.sleep(0.3)
+        says(guard, departed=("b",))
+        one.hear()
+        began = now()
+        state = tmp_path / "state.json"
+        async with asyncio.timeout(5):
+            while not json.loads(state.read_text())["peers"]["b"]["departed"]:
+                await asyncio.sleep(0.01)
+        assert now() - began < 0.5
+    finally:
+        telling.cancel()

@@ -83,7 +83,7 @@ def largest(names: list[str], rng: random.Random) -> dict[str, Any]:
         Kind.RUNNING, uuids[0], 10**12, uuids[1], View(f"{uuids[1]}:10000", nodes), 10**12, True, True, nodes, names[0]
     )
     said = {"writer": writer.to_json(), "galera": report.to_json(), "acting": True, "node": uuids[1]}
-    return {**said, "brokers": names, "vips": True, "clients": ""}
+    return {**said, "brokers": names, "vips": True, "flows": ""}
 
 
 @pytest.mark.parametrize("voters", [3, 5, 7])

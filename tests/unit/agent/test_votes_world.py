@@ -41,7 +41,7 @@ def well(world: World) -> None:
     world.heal()
     world.loss, world.delay = 0.0, 0.02
     for host in world.hosts.values():
-        host.frozen, host.balancer = False, True
+        host.frozen, host.balancer, host.drained = False, True, False
         if host.powered and host.guard is None:
             host.start()
         elif not host.powered and world.at >= host.due:
@@ -53,7 +53,7 @@ def trouble(world: World, rng: random.Random) -> str:
     name = rng.choice(world.serving or world.voters) if rng.random() < 0.5 else rng.choice(world.voters)
     host, others = world.hosts[name], [n for n in world.voters if n != name]
     kind = rng.choice(
-        ["stall", "kill", "restart", "off", "cut", "deaf", "mute", "one way", "balancer", "loss", "delay"]
+        ["stall", "kill", "restart", "off", "cut", "deaf", "mute", "one way", "balancer", "drain", "loss", "delay"]
     )
     if kind == "stall":
         host.frozen = host.guard is not None
@@ -74,6 +74,8 @@ def trouble(world: World, rng: random.Random) -> str:
         world.cut.add((name, rng.choice(others)))
     elif kind == "balancer":
         host.balancer = not host.balancer
+    elif kind == "drain":
+        host.drained = not host.drained
     elif kind == "loss":
         world.loss = rng.choice([0.1, 0.3, 0.6])
     elif kind == "delay":
@@ -247,6 +249,31 @@ def test_a_dead_load_balancer_gives_way_unless_all_are_dead() -> None:
     assert world.serving == ["a"]
     world.hosts["c"].balancer = True
     seconds_until(world, lambda: world.serving == ["c"], 1.0)
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_a_drained_holder_gives_way_and_stays_away(count: int) -> None:
+    world = settled(count)
+    world.hosts["a"].drained = True
+    took = seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 1.0)
+    assert took < 1.0
+    holder = world.serving
+    world.run(3.0, never_two(world))
+    world.hosts["a"].drained = False
+    world.run(3.0, never_two(world))
+    assert world.serving == holder  # coming back moves nothing
+
+
+def test_a_drained_host_serves_while_nobody_else_can() -> None:
+    world = settled(3)
+    world.hosts["b"].balancer = world.hosts["c"].balancer = False
+    world.hosts["a"].drained = True
+    world.run(3.0, never_two(world))
+    assert world.serving == ["a"]
+    world.hosts["c"].balancer = True
+    seconds_until(world, lambda: world.serving == ["c"], 1.0)
+    world.hosts["c"].balancer = False
+    seconds_until(world, lambda: world.serving == ["a"], 1.0)
 
 
 def test_a_vote_that_cannot_be_remembered_is_not_given() -> None:

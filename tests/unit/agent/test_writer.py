@@ -53,6 +53,22 @@ def test_the_first_in_order_wins_among_claims() -> None:
     assert not decide(seen("c", nodes, "b")).acting
 
 
+def test_a_drained_writer_yields_to_one_that_is_not() -> None:
+    drained = replace(node(), drained=True)
+    nodes = everybody(a=drained)
+    assert not decide(seen("a", nodes)).acting
+    assert decide(seen("b", nodes)) == Decision("b", True, 4, "")
+    assert Node.from_json(drained.to_json()) == drained
+
+
+def test_a_drained_host_writes_while_nobody_else_can() -> None:
+    drained = replace(node(), drained=True)
+    assert decide(seen("a", dict.fromkeys(ORDER, drained))) == Decision("a", True, 0, "")
+    starting = replace(node(), starting=True)
+    assert decide(seen("a", {"a": drained, "b": starting, "c": node(Health.BAD)})).acting
+    assert decide(seen("a", {"a": drained, "b": node(Health.BAD)}, "b", "ab")).acting
+
+
 def test_a_slow_writer_yields_only_to_one_that_is_not() -> None:
     slow = node(Health.SLOW)
     assert not decide(seen("a", everybody(a=slow))).acting

@@ -70,9 +70,9 @@ class Guard:
         self._heard_from: dict[str, tuple[bytes, float, float]] = {}
         self._payload = NEVER, b""
         longest = max(config.candidates, key=len, default="")
-        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, Endpoint(*[True] * 5))
+        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, Endpoint(*[True] * 6))
         self._room = self.links.room(busiest)
-        self._starting = (NEVER, False)
+        self._own = (NEVER, False, False)  # when the observer said whether this host is starting, and is drained
         self._delay = Delay(at)
         self._balancer = Balancer(config.address, config.vip.monitor_port, at) if config.vip else None
         self._selector = selectors.DefaultSelector()
@@ -180,13 +180,17 @@ class Guard:
                 self.look_for_departed(at, ask)
             deaf = self.deaf(at)
             if self.lease and self._balancer:
-                starting = self._starting[1] and at - self._starting[0] <= OBSERVER_LASTS
-                own = self.lease.endpoint(at, self._balancer.alive(at), starting)
+                own = self.lease.endpoint(at, self._balancer.alive(at), *self._word(at))
             said = self.vote(at, own, deaf)
         except Exception as error:  # whatever it is, this host is heard, votes for nobody, and goes on
             complain("beat", error)
         (since, payload), self._payload = self._payload, (NEVER, b"")
         return self.links.beat(at, said or Said(deaf=deaf, endpoint=own), payload if at - since <= STALE else b"")
+
+    def _word(self, at: float) -> tuple[bool, bool]:
+        """Whether this host is starting, and is drained, as long as its observer's word is worth anything."""
+        since, starting, drained = self._own
+        return (starting, drained) if at - since <= OBSERVER_LASTS else (False, False)
 
     def claim(self, at: float) -> None:
         """May this host serve the VIP? As often as votes arrive."""
@@ -199,7 +203,7 @@ class Guard:
             deaf = self.deaf(at)
             if self.config.arbitrated and not self.lease.held:
                 deaf = deaf or not self._hears_majority(at, ALONE * self.config.heartbeat)
-            self.lease.renew(at, others, deaf, self._balancer.alive(at))
+            self.lease.renew(at, others, deaf, self._balancer.alive(at), self._word(at)[1])
 
     # The loop
 
@@ -327,7 +331,7 @@ class Guard:
         while (said := channel.receive(by)) is not None:
             document, more = said
             at = float(document["at"])
-            self._starting = at, bool(document.get("starting"))
+            self._own = at, bool(document.get("starting")), bool(document.get("drained"))
             if more:
                 self._payload = at, more[0]
 

@@ -41,7 +41,8 @@ class Endpoint:
     """What a guard says of its own host, which can hold the VIP.
 
     balancer: its HAProxy answers. able: its keepalived runs, and could take the VIP. held: the VIP's addresses are
-    there. granted: it has the majority's votes. starting: it still starts its daemons after a boot.
+    there. granted: it has the majority's votes. starting: it still starts its daemons after a boot. drained: an
+    operator wants it to carry nothing that another host can carry.
     """
 
     balancer: bool = False
@@ -49,6 +50,7 @@ class Endpoint:
     held: bool = False
     granted: bool = False
     starting: bool = False
+    drained: bool = False
 
 
 @dataclass(frozen=True)

@@ -59,17 +59,17 @@ class Lease:
     def granted(self, at: float) -> bool:
         return self._grants.until() > at if self._config.arbitrated else True
 
-    def endpoint(self, at: float, balancer: bool, starting: bool) -> Endpoint:
+    def endpoint(self, at: float, balancer: bool, starting: bool, drained: bool = False) -> Endpoint:
         able = self._running and at >= self._stands_back
-        return Endpoint(balancer, able, bool(self.held), self.granted(at), starting)
+        return Endpoint(balancer, able, bool(self.held), self.granted(at), starting, drained)
 
-    def renew(self, at: float, others: Sequence[Endpoint], deaf: bool, balancer: bool) -> None:
+    def renew(self, at: float, others: Sequence[Endpoint], deaf: bool, balancer: bool, drained: bool = False) -> None:
         """The gate first: it is what the others count on."""
         if self._config.arbitrated:
             self._open(at)
             value, why = self._arbitrated(at, others, deaf)
         else:
-            value, why = _by_vrrp_alone(others, balancer)
+            value, why = _by_vrrp_alone(others, balancer, drained)
         if value is None or (value != vip.GRANTED and at - self._started < ACQUAINTANCE):
             return
         if value != self._value:
@@ -142,8 +142,10 @@ _MEANING = {
 }
 
 
-def _by_vrrp_alone(others: Sequence[Endpoint], balancer: bool) -> tuple[int, str]:
-    """A dead load balancer costs the VIP only when another host has one that answers."""
+def _by_vrrp_alone(others: Sequence[Endpoint], balancer: bool, drained: bool) -> tuple[int, str]:
+    """A dead load balancer, or being drained, costs the VIP only when another host has a balancer that answers."""
+    if drained and any(o.balancer and o.able and not o.drained for o in others):
+        return vip.FORBIDDEN, "this host is drained"
     if not balancer and any(o.balancer and o.able for o in others):
         return vip.FORBIDDEN, "HAProxy does not answer here and does elsewhere"
     return vip.STANDBY, ""

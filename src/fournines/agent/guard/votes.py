@@ -104,6 +104,8 @@ class Voter:
             return f"the majority votes for {elected}"
         if endpoint and not endpoint.balancer and self._better(at, seen, reach):
             return f"HAProxy of {host} does not answer"
+        if endpoint and endpoint.drained and self._better(at, seen, reach, drained=False):
+            return f"{host} is drained"
         return ""
 
     def _elected(self, at: float, seen: Mapping[str, Candidate], reach: float) -> str:
@@ -118,10 +120,11 @@ class Voter:
             "",
         )
 
-    def _better(self, at: float, seen: Mapping[str, Candidate], reach: float) -> bool:
-        """Whether another host could serve: a stall of every HAProxy must not take the VIP from everybody."""
+    def _better(self, at: float, seen: Mapping[str, Candidate], reach: float, *, drained: bool = True) -> bool:
+        """Whether another host could serve, if need be a `drained` one: a stall of every HAProxy must not take the VIP
+        from everybody."""
         return any(
-            (e := now.endpoint) is not None and e.balancer
+            (e := now.endpoint) is not None and e.balancer and (drained or not e.drained)
             for name, now in seen.items()
             if name != self.vote.host and self._eligible(at, name, now, reach)
         )
@@ -141,6 +144,7 @@ class Voter:
             endpoint = now.endpoint or Endpoint()
             return (
                 not endpoint.balancer,
+                endpoint.drained,
                 not endpoint.granted,
                 endpoint.starting,
                 -now.votes,

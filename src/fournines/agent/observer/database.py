@@ -66,6 +66,7 @@ class Database:
         self._departed: dict[str, float] = {}  # since when, of those that are not evicted yet
         self._deposed = False
         self.starting = False
+        self.drained = False
         self._ballot = Ballot()
         self._claim = 0
         self._waiting: tuple[float, Report] | None = None
@@ -103,7 +104,7 @@ class Database:
     def _node(self, at: float) -> Node:
         status = self.status
         ill = health(status, at, self._config.writer_patience)
-        return Node(ill, status.cluster, status.row, self._claim, starting=self.starting)
+        return Node(ill, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
 
     def report(self, at: float) -> Report:
         if self._waiting and at - self._waiting[0] <= FRESH:

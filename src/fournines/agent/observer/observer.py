@@ -16,7 +16,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, openstack, sever, sockets, system, watch
+from . import daemons, handshakes, maintenance, openstack, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -30,8 +30,12 @@ log = logging.getLogger(__name__)
 REFUSE = 0.25
 #: Seconds of the guard's silence after which the observer goes on without it: it is told something ten times a second.
 SILENCE = 0.25
+#: Seconds between two writes of state.json: at most, and at least.
+TELL, SOONEST = 1.0, 0.1
 #: Seconds before a part that has failed runs again.
 AGAIN = 1.0
+#: Seconds between looks at what operators have asked of this host.
+MAINTENANCE = 0.5
 #: Seconds after a boot for which a host may count as starting.
 STARTS_WITHIN = 600.0
 
@@ -46,6 +50,7 @@ class Observer:
         self.found: watch.Found = {}
         self.started = now()
         self.starting = True
+        self.maintenance = maintenance.read()
         self._ticked = NEVER
         self._channel = channel.bind(channel.OBSERVER) if config.peers else None
         self._held: frozenset[str] = frozenset()
@@ -53,6 +58,8 @@ class Observer:
         self._gone: dict[str, float] = {}  # departed hosts with which clusters still have their connections: since when
         self._acting: frozenset[str] = frozenset()
         self._effects: set[asyncio.Task[object]] = set()
+        self._news = asyncio.Event()
+        self._standing: tuple[frozenset[str], frozenset[str], bool] | None = None
 
     # What the guard tells
 
@@ -69,7 +76,7 @@ class Observer:
                 break
             at = now()
             for name in self.peers.hear(at, *said):
-                if clients := self.peers.body(name).get("clients"):
+                if clients := self.peers.body(name).get("flows"):
                     with contextlib.suppress(ValueError, TypeError):
                         self.tickle.hear(clients)
         new, self._departed = self.peers.departed - self._departed, self.peers.departed
@@ -112,12 +119,17 @@ class Observer:
         self._ticked = at
         self._give_up(at)
         if self.database:
-            self.database.starting = self.starting
+            self.database.starting, self.database.drained = self.starting, self.drained
             self.database.tick(at)
         if self.config.haproxy:
             self._follow_writer(self.config.haproxy)
         if self._channel:
-            channel.send(self._channel, channel.GUARD, {"at": at, "starting": self.starting}, self._body(at))
+            own = {"at": at, "starting": self.starting, "drained": self.drained}
+            channel.send(self._channel, channel.GUARD, own, self._body(at))
+        standing = (self.peers.departed, self._held, bool(self.database and self.database.decision.acting))
+        if standing != self._standing:
+            self._standing = standing
+            self._news.set()
 
     def _body(self, at: float) -> bytes:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
@@ -126,8 +138,8 @@ class Observer:
         room = self.peers.guard.get("room", 0)
         if self._held:
             body["vips"] = True
-            body["clients"] = ""
-            body["clients"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
+            body["flows"] = ""
+            body["flows"] = self.tickle.say(Roster.fitting(room - len(packed(body))))
         return packed(body, room)
 
     def _follow_writer(self, haproxy: Haproxy) -> None:
@@ -178,7 +190,7 @@ class Observer:
         try:
             await handshakes.note(self.config.vips, self.config.haproxy.others)
         except OSError as error:
-            log.warning("SYNs to the VIP are not copied to the other load balancers: %s", error)
+            log.warning("new connections to the VIP are not copied to the other load balancers: %s", error)
 
     async def start_up(self) -> None:
         """Until systemd has started all that the boot asks for."""
@@ -189,15 +201,31 @@ class Observer:
             await asyncio.sleep(2.0)
         self.starting = False
 
+    @property
+    def drained(self) -> bool:
+        return maintenance.drained(self.maintenance, self.config.host)
+
+    async def look_for_maintenance(self) -> None:
+        while True:
+            before, self.maintenance = self.drained, maintenance.read()
+            if self.drained != before:
+                log.info("this host is %s", "drained" if self.drained else "no longer drained")
+            await asyncio.sleep(MAINTENANCE)
+
     async def tell(self) -> None:
-        """state.json, whole or not at all, and the sign of life that systemd waits for."""
+        """state.json, whole or not at all, and the sign of life that systemd waits for: each second, and at once when a
+        host departs, the VIP moves or another host takes the writes."""
         fresh, path = channel.RUN / "state.json.new", channel.RUN / "state.json"
         while True:
             fresh.touch(mode=0o600)
             fresh.write_text(json.dumps(self.state()))
             fresh.replace(path)
             process.notify("WATCHDOG=1")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(SOONEST)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TELL - SOONEST):
+                    await self._news.wait()
+            self._news.clear()
 
     # What it tells
 
@@ -210,6 +238,7 @@ class Observer:
             "time": time.time(),
             "uptime": round(at - self.started, 1),
             "starting": self.starting,
+            "maintenance": self.maintenance,
             "peers": {
                 name: {
                     "heard": self.peers.age(name, at),
@@ -278,7 +307,13 @@ class Observer:
             log.exception("what the guard says")
 
     def _parts(self) -> list[Callable[[], Awaitable[None]]]:
-        parts: list[Callable[[], Awaitable[None]]] = [self.pace, self.refuse, self.tell, self.start_up]
+        parts: list[Callable[[], Awaitable[None]]] = [
+            self.pace,
+            self.refuse,
+            self.look_for_maintenance,
+            self.tell,
+            self.start_up,
+        ]
         parts.append(lambda: daemons.watch(self._daemons()))
         if self.database:
             parts.append(self.database.restart_disconnected)
@@ -296,7 +331,7 @@ class Observer:
             "keystone": config.keystone,
         }
         looks: list[daemons.Look] = [
-            daemons.Daemon(carried.unit, lambda name=name: self.found.get(name, {}).get("ok", True)).look
+            daemons.Daemon(carried.unit, lambda name=name: self._answers(name)).look
             for name, carried in watched.items()
             if carried
         ]
@@ -305,6 +340,10 @@ class Observer:
         if config.rabbitmq:
             looks.append(daemons.Brokers(config.rabbitmq.unit, config.host, config.peer_names, self._brokers).look)
         return looks
+
+    def _answers(self, name: str) -> bool:
+        """A broker in maintenance mode answers no client."""
+        return self.found.get(name, {}).get("ok", True) or (name == "rabbitmq" and self.drained)
 
     def _brokers(self) -> dict[str, frozenset[str]]:
         at = now()

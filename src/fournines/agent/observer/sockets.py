@@ -17,10 +17,13 @@ from .. import netlink
 _SOCK_DIAG, _BY_FAMILY, _DESTROY, _BYTECODE = 4, 20, 21, 1
 _JUMP, _CONDITION = 1, {"src": 7, "dst": 8}  # linux/inet_diag.h: INET_DIAG_BC_JMP, _S_COND, _D_COND
 #: struct inet_diag_req_v2 before the socket's id.
-_REQUEST = struct.Struct("=BBxxI")
+_REQUEST = struct.Struct("=BBBxI")
 #: The id in struct inet_diag_msg: ports at 4, own address at 8, the peer's at 24, interface, cookie.
 _ID = slice(4, 52)
 _PORTS = struct.Struct("!HH")
+#: sizeof(struct inet_diag_msg), after which attributes follow; of those INET_DIAG_INFO, and in its struct tcp_info
+#: tcpi_bytes_acked and tcpi_bytes_received (linux/tcp.h, since 4.1).
+_MESSAGE, _INFO, _PROGRESS_AT, _PROGRESS = 72, 2, 120, struct.Struct("=QQ")
 
 #: States as bits, of net/tcp_states.h.
 ESTABLISHED, SYN_SENT, CLOSE_WAIT = 1 << 1, 1 << 2, 1 << 8
@@ -31,12 +34,28 @@ CONNECTED = ESTABLISHED | SYN_SENT | CLOSE_WAIT | 1 << 4 | 1 << 5 | 1 << 9 | 1 <
 End = Literal["src", "dst"]
 
 
-def find(addresses: Collection[str], end: End, states: int, family: int = socket.AF_INET) -> Iterator[bytes]:
-    """struct inet_diag_msg of every connection in one of `states` whose `end` is one of `addresses`, IPv4. OSError: the
-    kernel does not tell."""
+def find(
+    addresses: Collection[str], end: End, states: int, family: int = socket.AF_INET, *, progress: bool = False
+) -> Iterator[bytes]:
+    """struct inet_diag_msg of every connection in one of `states` whose `end` is one of `addresses`, IPv4; with
+    `progress` also what `progressed` reads. OSError: the kernel does not tell."""
     only = _program(addresses, _CONDITION[end])
-    request = _REQUEST.pack(family, socket.IPPROTO_TCP, states) + bytes(48)
+    extensions = 1 << _INFO - 1 if progress else 0
+    request = _REQUEST.pack(family, socket.IPPROTO_TCP, extensions, states) + bytes(48)
     return netlink.dump(_SOCK_DIAG, _BY_FAMILY, request + struct.pack("=HH", 4 + len(only), _BYTECODE) + only)
+
+
+def progressed(found: bytes) -> tuple[int, int]:
+    """Bytes that the peer has acknowledged, and that were received of it, of what `find` found: 0 and 0 when the kernel
+    does not say."""
+    start = _MESSAGE
+    while start + 4 <= len(found):
+        length, kind = struct.unpack_from("=HH", found, start)
+        if kind == _INFO and length >= 4 + _PROGRESS_AT + _PROGRESS.size:
+            acknowledged, received = _PROGRESS.unpack_from(found, start + 4 + _PROGRESS_AT)
+            return acknowledged, received
+        start += max(4, (length + 3) & ~3)
+    return 0, 0
 
 
 def destroy(addresses: Collection[str], end: End, states: int, spare: Collection[int] = ()) -> int:
@@ -48,7 +67,7 @@ def destroy(addresses: Collection[str], end: End, states: int, spare: Collection
             if spare and not {*_PORTS.unpack_from(found, 4)}.isdisjoint(spare):
                 continue
             with contextlib.suppress(FileNotFoundError):  # it has ended by itself
-                netlink.command(_SOCK_DIAG, _DESTROY, _REQUEST.pack(family, socket.IPPROTO_TCP, states) + found[_ID])
+                netlink.command(_SOCK_DIAG, _DESTROY, _REQUEST.pack(family, socket.IPPROTO_TCP, 0, states) + found[_ID])
                 destroyed += 1
     return destroyed
 

@@ -38,7 +38,8 @@ class Row:
 class Node:
     """cluster: Galera's state UUID. claim: the epoch this node's agent is about to record itself at, or 0. sees:
     members that its agent hears within `writer_patience` and that could go on as the writer. deaf: it hears too few of
-    its view to act, and does not. starting: its host still starts its daemons after a boot."""
+    its view to act, and does not. starting: its host still starts its daemons after a boot. drained: an operator wants
+    its host to carry nothing that another one can carry."""
 
     health: Health
     cluster: str
@@ -47,6 +48,7 @@ class Node:
     sees: frozenset[str] = frozenset()
     deaf: bool = False
     starting: bool = False
+    drained: bool = False
 
     def to_json(self) -> dict[str, Any]:
         row = {"host": self.row.host, "epoch": self.row.epoch}
@@ -67,6 +69,7 @@ class Node:
                 sees=frozenset(said.get("sees", ())),
                 deaf=bool(said.get("deaf", False)),
                 starting=bool(said.get("starting", False)),
+                drained=bool(said.get("drained", False)),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a node: {error!r}") from None
@@ -136,20 +139,23 @@ def decide(seen: Seen) -> Decision:
 
 
 def _incumbent(host: str, same: Mapping[str, Node]) -> str:
-    """The recorded writer, unless it is gone, or is slow while another one is not: load alone, which makes all of them
-    slow, must not leave the cloud without a writer. A donor stays: moving would cut every session for nothing."""
+    """The recorded writer, unless it is gone, or is slow or drained while another one is not: load alone, which makes
+    all of them slow, must not leave the cloud without a writer. A donor stays: moving would cut every session for
+    nothing."""
     node = same.get(host)
     if node is None:
         # Not heard here; somebody who is may still hear it, and then it may still have its majority.
         return host if any(host in n.sees for n in same.values()) else ""
     if node.health is Health.BAD or node.deaf:
         return ""
-    others_good = any(n.health is Health.GOOD and not n.starting for name, n in same.items() if name != host)
-    return "" if node.health is Health.SLOW and others_good else host
+    others_good = any(
+        n.health is Health.GOOD and not n.starting and not n.drained for name, n in same.items() if name != host
+    )
+    return "" if (node.health is Health.SLOW or node.drained) and others_good else host
 
 
 def _usable(seen: Seen, same: Mapping[str, Node]) -> list[str]:
     """Candidates in the order in which they are preferred."""
     here = [n for n in seen.order if n in same and n in seen.view and same[n].health is not Health.BAD]
     here = [n for n in here if not same[n].deaf]
-    return sorted(here, key=lambda n: (same[n].starting, _PREFERENCE.index(same[n].health)))
+    return sorted(here, key=lambda n: (same[n].drained, same[n].starting, _PREFERENCE.index(same[n].health)))

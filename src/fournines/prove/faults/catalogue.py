@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
-from fournines.prove.faults import agent, bus, data, database, disk, host, load, network, service, storm, trust, world
+from fournines.prove.faults import (
+    agent,
+    bus,
+    data,
+    database,
+    disk,
+    host,
+    load,
+    network,
+    operation,
+    service,
+    storm,
+    trust,
+    world,
+)
 from fournines.prove.faults.strike import Strike
 from fournines.prove.faults.target import subjects
 
-FAMILIES = (service, agent, host, network, load, data, disk, database, bus, storm, trust, world)
+FAMILIES = (service, agent, host, network, load, data, disk, database, bus, storm, trust, world, operation)
 
 CATALOGUE: dict[str, type[Strike]] = {kind.name: kind for family in FAMILIES for kind in family.FAMILY}
 

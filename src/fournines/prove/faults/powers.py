@@ -98,6 +98,18 @@ class Network(Protocol):
         ...
 
 
+class Operations(Protocol):
+    """What operators do with hosts. Each may be repeated, and continues what was cut off. Raises FourninesError."""
+
+    async def drain(self, host: str) -> None: ...
+    async def undrain(self, host: str) -> None: ...
+    async def reboot(self, hosts: Sequence[str]) -> None: ...
+
+    async def is_drained(self, host: str) -> bool:
+        """By its own word, and without a VIP."""
+        ...
+
+
 @dataclass(frozen=True)
 class Powers:
     """`units`: a service fault's subject -> the unit that it strikes. `ports`: service -> what it listens on. `hosts`:
@@ -122,6 +134,7 @@ class Powers:
     shared: Mapping[str, str] = field(default_factory=dict[str, str])
     account: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     expired: Callable[[str, str], tuple[str, str] | None] = lambda service, host: None
+    operations: Operations | None = None
 
     @property
     def hand(self) -> Power:

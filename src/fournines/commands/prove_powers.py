@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from fournines import lab
+from fournines.cli.prove_operations import CloudOperations
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import HostError
 from fournines.prove.faults.disk import ROOT
@@ -41,6 +42,7 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         shared=SHARED if in_lab else {},
         account=(ACCOUNT, cloud.secrets.get(f"{ACCOUNT}.database"), tls.CA if tls.encrypted(cloud) else ""),
         expired=lambda service, host: _expired(cloud, service, host),
+        operations=CloudOperations(cloud, reach),
     )
 
 
