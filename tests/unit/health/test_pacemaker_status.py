@@ -15,6 +15,7 @@ from fournines.cli import status_show
 from fournines.cloud.model import Cloud
 from fournines.engine.transport import Completed
 from fournines.health import pacemaker
+from fournines.health.document import document
 from fournines.health.look import look
 from fournines.services import load
 from samples.agents import HOSTS, FakeHost, well
@@ -121,5 +122,5 @@ async def test_status_shows_the_cluster_and_its_document_has_all_of_it(cloud: Cl
     text = capture.get()
     assert "Pacemaker  DC ctl1, quorum, 3 of 3 members online" in text
     assert "fournines-vip-internal" in text and "Fencing, the latest first" in text
-    document = status_show.document(seen)["regions"]["phx"]["hosts"]["ctl1"]["pacemaker"]
-    assert document["dc"] == "ctl1" and document["history"][0]["outcome"] == "success"
+    said = document(seen)["regions"]["phx"]["hosts"]["ctl1"]["pacemaker"]
+    assert said["dc"] == "ctl1" and said["history"][0]["outcome"] == "success"

@@ -48,6 +48,7 @@ def test_what_several_services_want_of_a_host_is_the_same(cloud: Cloud) -> None:
 def test_what_is_triggered_or_checked_is_a_unit_of_a_service(cloud: Cloud) -> None:
     """Of the agent, the unit of a process that only some hosts run may be triggered everywhere: `try-restart`."""
     units = {unit for s in registry().values() for unit in s.units_in(cloud)}
+    units.add("systemd-journald.service")  # of every host, whoever made it
     units |= {r.fact.subject for h in cloud.hosts for r in registry()["agent"].desired(cloud, h) if isinstance(r, Unit)}
     for host in cloud.hosts:
         for service in carried(host):
