@@ -21,6 +21,7 @@ $fournines prove "$cloud" --faults "$faults" || status=$?
 cat >&2 << EOF
 
 Next:
+  sudo $fournines serve $cloud     # the dashboard: https://127.0.0.1:8440/
   sudo $fournines status $cloud --watch
   sudo $fournines prove $cloud --faults network.isolate@writer --baseline kolla-22.2
   sudo $fournines lab power off ctl1

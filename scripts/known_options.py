@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from xml.etree import ElementTree
 
 from fournines.services import openstack, registry
 from fournines.services.capabilities import UWSGI, ReadsOsloConfig
@@ -314,12 +315,46 @@ def keepalived(root: Path) -> Options:
     return {"keepalived.conf": {section: dict.fromkeys(words, "block") for section in sections}}
 
 
-def base(_root: Path) -> Options:
+def corosync(root: Path) -> Options:
+    """The keys that its own reader of corosync.conf asks for; some it puts together from parts."""
+    binary = (root / "usr/sbin/corosync").read_bytes()
+    sections: dict[str, set[str]] = {"totem": {"token"}, "quorum": {"two_node"}, "system": set()}
+    sections["logging"] = {"to_syslog", "to_stderr", "to_logfile", "logfile", "syslog_facility", "debug"}
+    for section, names in sections.items():
+        names |= {name.decode() for name in re.findall(rb"\b%b\.([a-z_]+)\0" % section.encode(), binary)}
+    numbers = {"token", "consensus", "join", "max_messages", "window_size", "netmtu"}
+    kinds = {"token_warning": "int 0..100", "token_coefficient": "int 0..", **dict.fromkeys(numbers, "int 1..")}
+    return {"corosync.conf": {section: untyped(names) | {n: kinds[n] for n in names & kinds.keys()}
+                              for section, names in sections.items()}}  # fmt: skip
+
+
+def pacemaker(root: Path) -> Options:
+    """Properties of the cluster, as its own tool describes them."""
+    said = run(root, "/usr/sbin/crm_attribute", "--list-options=cluster", "--all", "--output-as=xml")
+    found: Section = {}
+    for parameter in ElementTree.fromstring(said).iter("parameter"):  # noqa: S314
+        content = parameter.find("content")
+        if content is None or parameter.get("generated") == "1":
+            continue
+        choices = "|".join(option.get("value", "") for option in content.iter("option"))
+        kind = {"boolean": "bool", "integer": "int", "select": f"choice {choices}"}.get(content.get("type", ""), "")
+        found[parameter.get("name", "")] = kind
+    return {"cib": {"properties": found}}
+
+
+def journald(root: Path) -> Section:
+    """What systemd's own file names, commented out with the value that holds without it."""
+    lines = re.findall(r"^#(\w+)=(.*)$", (root / "etc/systemd/journald.conf").read_text(), re.MULTILINE)
+    return {name: "bool" if value in ("yes", "no") and name != "Compress" else "" for name, value in lines}
+
+
+def base(root: Path) -> Options:
     names = subprocess.run(["sysctl", "-aN"], capture_output=True, text=True, check=True).stdout.split()
     per_device = re.compile(r"(net\.ipv[46]\.(?:conf|neigh))\.(?!all\b|default\b)[^.]+(?:\.\d+)?\.")
     # Of modules that need not be loaded where this runs.
     modules = {"net.netfilter.*", "net.bridge.*"}
-    return {"sysctl.conf": {"": dict.fromkeys({per_device.sub(r"\1.*.", name) for name in names} | modules, "words")}}
+    kernel = dict.fromkeys({per_device.sub(r"\1.*.", name) for name in names} | modules, "words")
+    return {"sysctl.conf": {"": kernel}, "journald.conf": {"Journal": journald(root)}}
 
 
 def write(service: str, options: Options) -> None:
@@ -333,6 +368,7 @@ PROGRAMS = (
     base,
     cinder,
     cinder_volume,
+    corosync,
     glance,
     haproxy,
     horizon,
@@ -340,6 +376,7 @@ PROGRAMS = (
     mariadb,
     memcached,
     nova_compute,
+    pacemaker,
     rabbitmq,
     swift,
     swift_storage,

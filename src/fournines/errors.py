@@ -9,7 +9,8 @@
     ├── GateError             1    a stage's checks did not hold within their deadline
     ├── LabError              1    the lab cannot be built on this machine
     ├── ProveError            1    a campaign cannot start (the cloud is unhealthy, a fault is unknown)
-    └── SmokeError            1    nobody can sign in, so there is nothing to try
+    ├── SmokeError            1    nobody can sign in, so there is nothing to try
+    └── BackupError           1    a backup cannot be taken, is damaged, or is not what it is wanted for
 
 Each says what happened, where, why, and what to do next. `cli.main` prints it and exits with `exit_code`; no
 traceback reaches the user.
@@ -103,4 +104,8 @@ class ProveError(FourninesError):
 
 
 class SmokeError(FourninesError):
+    pass
+
+
+class BackupError(FourninesError):
     pass

@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fournines.cli.proof import alone, site_of
-from fournines.cli.proof_plan import Wish
-from fournines.cli.proof_show import STYLE
-from fournines.cli.reach import region_of
+from fournines.cli.proof_show import STYLE, operator
 from fournines.cloud.model import Cloud, Region
 from fournines.cloud.names import suggest
+from fournines.commands.clouds import region_of
+from fournines.commands.proof import alone, site_of
+from fournines.commands.proof_plan import Wish
 from fournines.errors import UsageError
 from fournines.prove.calm.model import Calm, Count, Wait
 from fournines.prove.calm.run import Order, functions_of, run
@@ -40,11 +40,11 @@ def prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str) -> Calm:
     functions = functions_of(chosen([name for name in wish.functions.split(",") if name], cloud, region.name))
     if not functions:
         raise UsageError("none of these functions is asked gently", next="leave --functions out")
-    return alone(cloud, wish, lambda: _calm(cloud, region, functions, wish, (length, without)))
+    return alone(cloud, wish, operator(), lambda: _calm(cloud, region, functions, wish, (length, without)))
 
 
 async def _calm(cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, what: tuple[float, str]) -> Calm:
-    async with site_of(cloud, region, functions, wish) as site:
+    async with site_of(cloud, region, functions, wish, operator()) as site:
         order = Order(
             seconds=what[0],
             without=what[1],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -16,8 +15,8 @@ from rich.text import Text
 
 from fournines.cli.voters_show import voters_lines
 from fournines.cloud.model import Cloud
+from fournines.commands.check import count, document
 from fournines.design import Finding, check_file
-from fournines.services.capabilities import voting
 
 HELP = """Check CLOUD, a cloud file, without touching a host.
 
@@ -41,24 +40,10 @@ Examples:
 def command(cloud: Path, as_json: bool) -> None:
     made, findings = check_file(cloud)
     if as_json:
-        click.echo(json.dumps(_document(cloud, made, findings), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(document(cloud, made, findings), indent=2, ensure_ascii=False))
     else:
         _show(Console(highlight=False, width=None if sys.stdout.isatty() else 1000), cloud, made, findings)
-    sys.exit(1 if _count(findings, "error") else 0)
-
-
-def _count(findings: Sequence[Finding], severity: str) -> int:
-    return sum(f.severity == severity for f in findings)
-
-
-def _document(path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> dict[str, object]:
-    return {
-        "file": str(path),
-        "errors": _count(findings, "error"),
-        "warnings": _count(findings, "warning"),
-        "voters": {region: dict(voting(cloud, region)) for region in cloud.regions} if cloud else {},
-        "findings": [dataclasses.asdict(f) for f in findings],
-    }
+    sys.exit(1 if count(findings, "error") else 0)
 
 
 def _show(console: Console, path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> None:
@@ -81,7 +66,7 @@ def _show(console: Console, path: Path, cloud: Cloud | None, findings: Sequence[
         elif finding.change:
             console.print(_hanging("    → ", Text(finding.change, "green")))
         console.print()
-    if cloud and not _count(findings, "error"):
+    if cloud and not count(findings, "error"):
         for line in voters_lines(cloud):
             console.print(Text(line, "dim"), soft_wrap=True)
     console.print(_verdict(path, cloud, findings), soft_wrap=True)
@@ -95,7 +80,7 @@ def _hanging(lead: str, text: Text) -> Table:
 
 
 def _verdict(path: Path, cloud: Cloud | None, findings: Sequence[Finding]) -> Text:
-    errors, warnings = _count(findings, "error"), _count(findings, "warning")
+    errors, warnings = count(findings, "error"), count(findings, "warning")
     counts = ", ".join(
         f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n
     )

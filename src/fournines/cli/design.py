@@ -74,11 +74,9 @@ Examples:
 @click.option("--all", "everything", is_flag=True, help="Every weakness, however improbable.")
 def overview(cloud: Path, as_json: bool, everything: bool) -> None:
     from fournines.cli.design_show import show_overview
-    from fournines.design.overview import overview as make
-    from fournines.prove.observed import stored
+    from fournines.commands.design import overview as make
 
-    model = load(cloud)
-    made = make(model, stored(model.state_dir, model.timing.profile))
+    made = make(load(cloud))
     if as_json:
         print_json(dataclasses.asdict(made))
     else:

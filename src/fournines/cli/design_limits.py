@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fournines.cli.design_common import CLOUD, JSON, print_json
-from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
+from fournines.cli.reach import Reach, reach_of, reach_options
 from fournines.cloud.model import Cloud, Host
+from fournines.commands.clouds import load_cloud
 from fournines.services import load
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from fournines.cli.operation import asked_of, now, operate, operation_options
-from fournines.cli.reach import load_cloud, named
+from fournines.cli.operation import asked_of, operate, operation_options
+from fournines.cli.reach import named
 from fournines.cloud.model import Cloud
+from fournines.commands.clouds import load_cloud
+from fournines.commands.operation import now
 from fournines.health.cluster import Cluster
 from fournines.operate import drain
 

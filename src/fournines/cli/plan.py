@@ -10,11 +10,13 @@ from typing import Any
 
 import click
 
-from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
-from fournines.cli.show import show, write_private
+from fournines.cli.reach import Reach, reach_of, reach_options
+from fournines.cli.show import show
 from fournines.cloud.model import Cloud
+from fournines.commands import plan as plans
+from fournines.commands.clouds import load_cloud
+from fournines.commands.private import write_private
 from fournines.design import require_valid
-from fournines.errors import HostError
 from fournines.plan import render
 from fournines.plan.model import Plan
 
@@ -43,7 +45,8 @@ Examples:
 def command(cloud: Path, output: Path | None, as_json: bool, exit_code: bool, offline: bool, **options: Any) -> None:
     made = load_cloud(cloud)
     require_valid(made)
-    plan, complete = _offline(made, reach_of(options)) if offline else asyncio.run(_look(made, reach_of(options)))
+    reach = reach_of(options)
+    plan, complete = (plans.offline(made, reach.hosts(made)), True) if offline else asyncio.run(_look(made, reach))
     if output:
         from fournines.plan.saved import dump
 
@@ -60,32 +63,16 @@ def command(cloud: Path, output: Path | None, as_json: bool, exit_code: bool, of
         sys.exit(2)
 
 
-def _offline(cloud: Cloud, reach: Reach) -> tuple[Plan, bool]:
-    from fournines.plan.desired import desired
-    from fournines.plan.make import make
-    from fournines.services import registry
-
-    names = {h.name for h in reach.hosts(cloud)}
-    wanted = desired(cloud, registry(), names)
-    return make(cloud, registry(), wanted, {name: {} for name in names}), True
-
-
 async def _look(cloud: Cloud, reach: Reach) -> tuple[Plan, bool]:
     """The plan for the hosts that answer, and whether all did."""
     from fournines.cli.progress import progress
-    from fournines.engine import connect, survey
-    from fournines.services import registry
 
     chosen = reach.hosts(cloud)
     click.echo(f"asking {len(chosen)} host{'s' * (len(chosen) != 1)}", err=True)
-    async with connect(chosen, reach.ssh()) as hosts:
-        with progress() as report:
-            found = await survey(cloud, registry(), hosts, report)
-    failures = {**hosts.failures, **found.failures}
-    for error in failures.values():
+    with progress() as report:
+        found = await plans.look(cloud, chosen, reach.ssh(), report)
+    for error in found.failures.values():
         click.echo(f"error: {error}", err=True)
-    if len(failures) == len(chosen):
-        raise HostError("no host answered", where=", ".join(failures), next="nothing can be planned; see above")
-    if failures:
-        click.echo(f"this plan leaves out {', '.join(failures)}", err=True)
-    return found.plan, not failures
+    if found.failures:
+        click.echo(f"this plan leaves out {', '.join(found.failures)}", err=True)
+    return found.plan, not found.failures

@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fournines.commands.proof import Operator
 from fournines.prove.load.control import Progress
 from fournines.prove.mark_summary import State, state, summary
 from fournines.prove.model import Campaign, Fault, FaultResult, Verdict
@@ -28,6 +29,15 @@ MARK: dict[State, Text] = {
     "fail": Text("missed", "red"),
     "unknown": Text("unknown", "yellow"),
 }
+
+
+def operator() -> Operator:
+    """Whoever sits at this terminal."""
+    return Operator(
+        say=lambda line: click.echo(line, err=True),
+        name=lambda: click.prompt("Type the cloud's name to go on", err=True),
+        reporting=reporting,
+    )
 
 
 @contextmanager

@@ -11,8 +11,8 @@ import click
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
-    from fournines.cli.proof_plan import Wish
     from fournines.cloud.model import Cloud
+    from fournines.commands.proof_plan import Wish
 
 HELP = """Inject faults into the cloud of CLOUD, measure the outage that a client sees, check that nothing is lost.
 
@@ -24,7 +24,7 @@ what each does. Instead of FAULTS, --suite names some: smoke (less than 5 minute
 --for says; --seed repeats a sequence. How long it takes is said before it begins.
 
 \b
-  targets: vip, writer, one, leader, router, minority, half, majority, all, a host, a zone
+  targets: vip, writer, one, leader, router, dc, active, passive, minority, half, majority, all, a host, a zone
   services: any of the cloud, such as keystone; or one unit, such as nova-conductor, guard, observer
 
 With --calm nothing is injected: for so long clients ask gently, and VIP moves, lost leases, changes of Galera's view,
@@ -107,10 +107,10 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--analyse", metavar="RUN", help="Analyse a stored run again: its directory, or `latest`.")
 def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, without: str, **options: Any) -> None:
     from fournines.cli import report
-    from fournines.cli.proof import again, prove
-    from fournines.cli.proof_plan import Wish
-    from fournines.cli.proof_show import show
-    from fournines.cli.reach import load_cloud
+    from fournines.cli.proof_show import operator, show
+    from fournines.commands.clouds import load_cloud
+    from fournines.commands.proof import again, prove
+    from fournines.commands.proof_plan import Wish
     from fournines.prove import store
     from fournines.prove.document import document
 
@@ -126,7 +126,7 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
         raise UsageError(
             "--without goes with --calm", next="--calm 10m --without HOST, or --faults host.power_off@HOST"
         )
-    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()))
+    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()), operator())
     if as_json:
         click.echo(document(campaign))
     else:

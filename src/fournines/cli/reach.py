@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -67,20 +66,3 @@ def named(cloud: Cloud, name: str) -> Host:
         next = f"did you mean {near[0]}?" if near else "see the cloud file"
         raise UsageError(f"{cloud.name} has no host {name}", next=next)
     return cloud.host_by_name[name]
-
-
-def region_of(cloud: Cloud, name: str | None) -> Region:
-    """The one of that name; without a name, the only one. Raises UsageError."""
-    if name is None and len(cloud.regions) == 1:
-        return next(iter(cloud.regions.values()))
-    if name is None or name not in cloud.regions:
-        raise UsageError("say which region", next=f"--region {' or '.join(cloud.regions)}")
-    return cloud.regions[name]
-
-
-def load_cloud(path: Path) -> Cloud:
-    """The cloud file, its hosts reached through the lab where there is one of that name."""
-    from fournines import lab
-    from fournines.services import load
-
-    return lab.access(load(path))

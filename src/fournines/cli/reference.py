@@ -22,6 +22,7 @@ _PARTS = (
     "Network",
     "Zone",
     "Host",
+    "Bmc",
     "Ssh",
     "Service",
     "Tls",

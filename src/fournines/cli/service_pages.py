@@ -45,6 +45,7 @@ def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
         "component": service.component,
         "needs": service.needs,
         "after": service.after,
+        "mechanism": [f"{tier}: {value}" for tier, value in service.mechanism.items()],
         "units": service.units,
         "rolling": service.rolling,
         "frontends": service.frontends(cloud, region) if isinstance(service, Balanced) else (),

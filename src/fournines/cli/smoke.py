@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from fournines.cli.reach import load_cloud, region_of
+from fournines.commands.clouds import load_cloud, region_of
 from fournines.engine import local_lock
 from fournines.errors import SmokeError
 

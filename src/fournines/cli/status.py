@@ -6,14 +6,15 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from fournines.cli.reach import Reach, load_cloud, reach_of, reach_options
+from fournines.cli.reach import Reach, reach_of, reach_options
 from fournines.cloud.model import Cloud
+from fournines.commands.clouds import load_cloud
+from fournines.commands.status import looks
 from fournines.health.cluster import Cluster
 
 HELP = """Say whether the control plane of CLOUD is healthy, what is wrong and what to do, tier by tier.
@@ -45,7 +46,7 @@ def command(cloud: Path, watch: bool, as_json: bool, **options: Any) -> None:
 
 
 async def _once(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
-    async for seen in _looks(cloud, reach):
+    async for seen in looks(cloud, reach.hosts(cloud), reach.ssh()):
         _print(seen, as_json)
         return seen
     raise AssertionError("an endless sequence ended")
@@ -55,7 +56,7 @@ async def _watch(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
     from fournines.cli.status_show import Screen
 
     with contextlib.nullcontext() if as_json or not sys.stdout.isatty() else Screen() as screen:
-        async for seen in _looks(cloud, reach):
+        async for seen in looks(cloud, reach.hosts(cloud), reach.ssh()):
             if screen:
                 screen.show(seen)
             else:
@@ -64,27 +65,18 @@ async def _watch(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
     raise AssertionError("an endless sequence ended")
 
 
-async def _looks(cloud: Cloud, reach: Reach) -> AsyncIterator[Cluster]:
-    """One after another, over connections that are kept; hosts that were away are tried again each time."""
-    from fournines.engine import connect
-    from fournines.health.look import look
-
-    hosts = reach.hosts(cloud)
-    while True:
-        async with connect(hosts, reach.ssh()) as connected:
-            lost = False
-            while not lost:
-                seen = await look(cloud, connected, connected.failures)
-                yield seen
-                lost = bool(connected.failures) or any(r.unknown for r in seen.regions)
-
-
 def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
-    if as_json:
-        from fournines.cli.status_show import document
+    from fournines.operate.rotate import state
 
-        click.echo(json.dumps(document(seen), indent=None if line else 2))
+    begun = state(seen.cloud)
+    if as_json:
+        from fournines.health.document import document
+
+        rotation = {"what": begun.what, "phase": begun.phase, "begun": begun.begun} if begun else None
+        click.echo(json.dumps({**document(seen), "rotation": rotation}, indent=None if line else 2))
     else:
         from fournines.cli.status_show import show
 
         show(seen)
+        if begun:
+            click.echo(f"\n{begun}: fournines rotate {seen.cloud.source} {' '.join(begun.what)} continues it")

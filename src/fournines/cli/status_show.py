@@ -1,12 +1,10 @@
-"""A cluster's status as text: a sentence, what is wrong, a table a tier; and as one JSON document."""
+"""A cluster's status as text: a sentence, what is wrong, a table a tier."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,13 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from fournines.cli.voters_show import voters_lines
+from fournines.health import pacemaker
 from fournines.health.cluster import Cluster, RegionState
+from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import HostState, Openstack, Probe
-from fournines.services.capabilities import voting
 
 GOOD, WARN, BAD, DIM = "green", "yellow", "red", "dim"
 #: Routers on the screen; those that are not active on one host come first.
 SHOWN = 20
+#: Fencings on the screen; all are in --json.
+FENCINGS = 5
 
 
 def show(seen: Cluster) -> None:
@@ -50,27 +51,6 @@ class Screen:
         self._live.update(Group(stamp, _whole(seen)), refresh=True)
 
 
-def document(seen: Cluster) -> dict[str, Any]:
-    return {
-        "cloud": seen.cloud.name,
-        "healthy": seen.healthy,
-        "sentence": seen.sentence(),
-        "problems": [dataclasses.asdict(p) for p in seen.problems],
-        "warnings": [dataclasses.asdict(w) for w in seen.warnings],
-        "regions": {
-            r.region.name: {
-                "vip_holders": r.vip_holders,
-                "writers": r.writers,
-                "voters": voting(seen.cloud, r.region.name),
-                "not_served": r.served(),
-                "hosts": {name: dataclasses.asdict(state) for name, state in r.states.items()},
-                "unknown": [dataclasses.asdict(u) for u in r.unknown],
-            }
-            for r in seen.regions
-        },
-    }
-
-
 def _whole(seen: Cluster) -> RenderableType:
     parts: list[RenderableType] = [Text(seen.sentence(), style=f"bold {GOOD if seen.healthy else BAD}")]
     for problem in seen.problems:
@@ -97,6 +77,10 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
     if region.galera:
         clusters = sorted({g.cluster for g in region.galera.values() if g.cluster})
         yield f"Galera  {' and '.join(clusters)}", _galera(region)
+    if (seen := pacemaker.view(region.pacemaker)) is not None:
+        yield f"Pacemaker  {_controlled(seen)}", _resources(seen)
+        if seen.history:
+            yield "Fencing, the latest first", _fencing(seen)
     if region.rabbitmq:
         bad = sum(1 for q in region.queues if not q.quorum)
         thin = sum(1 for q in region.queues if q.quorum and q.missing)
@@ -170,6 +154,32 @@ def _galera(region: RegionState) -> Table:
             str(g.seqno),
             str(g.receive_queue),
         )
+    return table
+
+
+def _controlled(seen: PacemakerState) -> str:
+    """`DC ctl1, quorum, 3 of 3 members online`."""
+    online = sum(state == "online" for state in seen.members.values())
+    quorum = "quorum" if seen.quorum else "no quorum"
+    return f"DC {seen.dc or 'none'}, {quorum}, {online} of {len(seen.members)} members online"
+
+
+def _resources(seen: PacemakerState) -> Table:
+    table = _table("resource", "in", "agent", "role", "runs on")
+    for r in seen.resources:
+        copy = r.within.endswith("-clone") and not r.on
+        good = r.active and not (r.failed or r.blocked)
+        table.add_row(
+            r.name, r.within, r.agent, Text(r.role, style=DIM if copy else GOOD if good else BAD), ", ".join(r.on)
+        )
+    return table
+
+
+def _fencing(seen: PacemakerState) -> Table:
+    table = _table("host", "action", "outcome", "by", "when")
+    for f in seen.history[:FENCINGS]:
+        outcome = f"{f.outcome}: {f.reason}" if f.reason else f.outcome
+        table.add_row(f.host, f.action, _mark(f.outcome == "success", outcome), f.by, f.at)
     return table
 
 

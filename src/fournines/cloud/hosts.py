@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path as FilePath
 from typing import TypeVar
 
 from fournines.cloud import model, schema
@@ -25,6 +26,7 @@ class Hosts:
     zones: Mapping[str, model.Zone]
     services: Mapping[str, frozenset[str]]  # role -> what it means in this region
     ssh: Callable[[schema.Ssh], model.Ssh]
+    file: Callable[[str | None], FilePath | None]
     named: dict[str, Path]
 
     @property
@@ -40,6 +42,7 @@ class Hosts:
         if not names or not self._unique(path, names):
             return
         columns, devices = self._addresses(path, written, len(names)), self._devices(path, written)
+        controllers = self._controllers(path, written.bmc, len(names))
         if zone is None or "management" not in columns:
             return
         services = frozenset[str]().union(*(self.services[r] for r in roles))
@@ -58,7 +61,27 @@ class Hosts:
                 path,
                 tuple(written.projects),
                 devices,
+                controllers[i] if controllers else None,
             )
+
+    def _controllers(self, path: Path, written: schema.Bmc | None, count: int) -> list[model.Bmc]:
+        """The management controller of each host; [] where the entry has none."""
+        if written is None:
+            return []
+        start, where = written.address, (*path, "bmc", "address")
+        # It is on a network of its own, which the file need not describe: any address will do.
+        addresses = self._try(lambda: start.take(count, IPv4Network("0.0.0.0/0")), where) or []
+        return [
+            model.Bmc(
+                address,
+                written.port,
+                written.user,
+                (written.system or "").rstrip("/"),
+                self.file(written.ca),
+                written.verify,
+            )
+            for address in addresses
+        ]
 
     def _names(self, pattern: str) -> list[str]:
         """Raises ValueError."""

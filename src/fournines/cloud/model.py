@@ -22,7 +22,8 @@ from fournines.cloud.source import Path, Places
 class Pattern:
     """The chosen mechanism of each tier (design 4)."""
 
-    vip: Literal["keepalived"] = "keepalived"
+    cluster: Literal["pacemaker"] | None = None
+    vip: Literal["keepalived", "pacemaker"] = "keepalived"
     database: Literal["galera"] = "galera"
     messaging: Literal["rabbitmq"] = "rabbitmq"
     network: Literal["ovs", "ovs-dvr"] = "ovs"
@@ -75,6 +76,22 @@ class Ssh:
 
 
 @dataclass(frozen=True)
+class Bmc:
+    """A host's power switch, by Redfish. system: "" for the only one that it has. ca None: the cloud's own CA."""
+
+    address: IPv4Address
+    port: int = 443
+    user: str = "admin"
+    system: str = ""
+    ca: FilePath | None = None
+    verify: bool = True
+
+    @property
+    def url(self) -> str:
+        return f"https://{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Host:
     """`address` is on the management network. `devices` maps each attached network's name to the host's device;
     `addresses` to an address, where there is one."""
@@ -90,6 +107,7 @@ class Host:
     entry: Path = ()  # of the cloud file: the same for all hosts of a range
     projects: tuple[str, ...] = ()  # whose servers alone may run here; (): everybody's
     devices: Mapping[str, str] = field(default_factory=dict[str, str])
+    bmc: Bmc | None = None
 
 
 @dataclass(frozen=True)

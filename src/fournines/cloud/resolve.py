@@ -33,7 +33,8 @@ class _Resolver:
         self.written = written
         self.problems = problems
         self.source = source
-        self.catalogue = catalogue
+        self.every = catalogue
+        self.catalogue = roles.chosen(catalogue, written.pattern.model_dump())
         self.wanted = self._components()
         self.roles = self._roles()
         self._named: dict[str, Path] = {}  # host -> the entry that names it
@@ -61,7 +62,7 @@ class _Resolver:
         )
 
     def _components(self) -> frozenset[str]:
-        known = roles.selectable(self.catalogue)
+        known = roles.selectable(self.every)
         names = self.written.components
         # A name alone stands where a list of them would have its elements.
         listed = ("components", 0) in self.problems.places
@@ -69,6 +70,7 @@ class _Resolver:
             name
             for i, name in enumerate(names)
             if self.problems.known(("components", i) if listed else ("components",), "component", name, known)
+            and self._chosen(("components", i) if listed else ("components",), name)
         ]
         return roles.selected(good, self.catalogue)
 
@@ -81,9 +83,22 @@ class _Resolver:
                 self.problems.wrong(path, f"{name} is a shipped role", "choose another name", key=True)
             named = enumerate(services)
             own[name] = frozenset(
-                s for i, s in named if self.problems.known((*path, i), "service", s, self.catalogue.keys())
+                s
+                for i, s in named
+                if self.problems.known((*path, i), "service", s, self.every.keys()) and self._chosen((*path, i), s)
             )
         return {name: services for name, services in own.items() if name not in roles.SHIPPED}
+
+    def _chosen(self, path: Path, service: str) -> bool:
+        """Whether a cloud of this pattern may have `service`; a component that is a set always."""
+        if service not in self.every or service in self.catalogue:
+            return True
+        tier, value = next(iter(self.every[service].mechanism.items()))
+        said = getattr(self.written.pattern, tier) or "none"
+        self.problems.wrong(
+            path, f"{service} belongs to pattern.{tier}: {value}, and this cloud's is {said}", "name one of them"
+        )
+        return False
 
     def _region(self, name: str, region: schema.Region) -> model.Region:
         path: Path = ("regions", name)
@@ -97,7 +112,7 @@ class _Resolver:
         zones = {z: model.Zone(z, w.power, w.switch) for z, w in region.zones.items()}
         used = {r for h in region.hosts.values() for r in h.roles}
         services = roles.placed(self.roles, self.catalogue, used, self.wanted)
-        entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._named)
+        entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._file, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
         vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
         return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region))
@@ -120,7 +135,7 @@ class _Resolver:
         configured: dict[str, model.ServiceConfig] = {}
         for name, service in self.written.services.items():
             path: Path = ("services", name)
-            if self.problems.known(path, "service", name, self.catalogue.keys(), key=True):
+            if self.problems.known(path, "service", name, self.every.keys(), key=True):
                 options = {f: self._sections((*path, "options", f), o) for f, o in service.options.items()}
                 configured[name] = model.ServiceConfig(options)
         return configured
@@ -147,7 +162,7 @@ class _Resolver:
     def _design(self) -> model.DesignSpec:
         """Targets name functions, which `services` knows: `check` looks at those."""
         written = self.written.design
-        things = {*model.FAILURE_KINDS, *self.catalogue}
+        things = {*model.FAILURE_KINDS, *self.every}
         known = self.problems.known
         return model.DesignSpec(
             target=written.target,
@@ -160,7 +175,7 @@ class _Resolver:
             failover={
                 name: seconds
                 for name, seconds in written.failover.items()
-                if known(("design", "failover", name), "service", name, self.catalogue.keys(), key=True)
+                if known(("design", "failover", name), "service", name, self.every.keys(), key=True)
             },
             coverage=written.coverage,
             manual=written.manual,

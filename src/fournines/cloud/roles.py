@@ -7,7 +7,7 @@ This layer knows no service: the catalogue, which `services` makes of its module
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 Component = Literal["core", "compute", "full"]
@@ -23,15 +23,27 @@ EVERY_HOST = "*"
 @dataclass(frozen=True)
 class Entry:
     """roles: of SHIPPED, or EVERY_HOST. component: the smallest set that has the service. needs: services without which
-    it is nothing. per_host: it belongs to its host, so that another host's copy takes no controller's away."""
+    it is nothing. per_host: it belongs to its host, so that another host's copy takes no controller's away. mechanism:
+    tier of `pattern:` -> its value in the clouds that have the service."""
 
     roles: tuple[str, ...]
     component: Component = "full"
     needs: tuple[str, ...] = ()
     per_host: bool = False
+    mechanism: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 Catalogue = Mapping[str, Entry]
+
+
+def chosen(catalogue: Catalogue, pattern: Mapping[str, object]) -> Catalogue:
+    """The services that a cloud of this pattern may have, and of what they need, those."""
+    there = {n for n, e in catalogue.items() if all(pattern.get(tier) == value for tier, value in e.mechanism.items())}
+    return {
+        name: replace(entry, needs=tuple(need for need in entry.needs if need in there))
+        for name, entry in catalogue.items()
+        if name in there
+    }
 
 
 def family(service: str) -> str:

@@ -53,8 +53,15 @@ class Part(BaseModel):
 class Pattern(Part):
     """The mechanism of each tier."""
 
-    vip: Literal["keepalived"] = Field(
-        default="keepalived", description="VRRPv3 unicast; a host without quorum gives it up"
+    cluster: Literal["pacemaker"] | None = Field(
+        default=None,
+        description="a Pacemaker and Corosync cluster on the hosts of role `endpoint`, with fencing: every one of them "
+        "needs `bmc`. Default: none",
+    )
+    vip: Literal["keepalived", "pacemaker"] = Field(
+        default="keepalived",
+        description="`keepalived`: VRRPv3 unicast; a host without quorum gives it up. `pacemaker`: IPaddr2 resources "
+        "of the cluster",
     )
     database: Literal["galera"] = Field(default="galera", description="MariaDB with Galera, one writer")
     messaging: Literal["rabbitmq"] = Field(default="rabbitmq", description="RabbitMQ with quorum queues")
@@ -126,6 +133,29 @@ class Ssh(Part):
     known_hosts: str | None = Field(default=None, min_length=1, description="default: `~/.ssh/known_hosts`")
 
 
+class Bmc(Part):
+    """A host's baseboard management controller, by which the cluster and `fournines fence` switch its power. Its
+    password is `bmc.HOST` in the secrets file."""
+
+    address: FirstAddress = Field(description="of its Redfish service; with `+` each host of a range has the next one")
+    user: str = Field(default="admin", min_length=1, description="account that may reset the system")
+    port: int = Field(default=443, ge=1, le=65535, description="default 443")
+    system: str | None = Field(
+        default=None,
+        pattern="^/redfish/",
+        description="Redfish resource of the system, such as /redfish/v1/Systems/1; default: the only one it has",
+    )
+    ca: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PEM that its certificate is checked against; default: the cloud's own CA (in the lab `lab up` has "
+        "it sign those certificates)",
+    )
+    verify: bool = Field(
+        default=True, description="false: its certificate is not checked, so whoever is in between learns the password"
+    )
+
+
 class Host(Part):
     """One host, or a range: `cmp[001-100]` with `address: 198.18.0.101+`."""
 
@@ -145,6 +175,7 @@ class Host(Part):
         description="only servers of these projects run here; projects of the default domain, made where missing",
     )
     ssh: Ssh = Field(default_factory=Ssh, description="only what differs from the cloud's")
+    bmc: Bmc | None = Field(default=None, description="its power switch; needed by `pattern: {cluster: pacemaker}`")
 
 
 class Region(Part):

@@ -9,7 +9,7 @@ from itertools import combinations
 from fournines.cloud.model import EXTERNAL, Cloud, Host, Network, Region
 from fournines.cloud.source import Path, dotted
 from fournines.design.finding import Flaw
-from fournines.services.capabilities import present
+from fournines.services.capabilities import MovesVip, present
 
 
 def vip_outside(cloud: Cloud) -> Iterator[Flaw]:
@@ -119,14 +119,15 @@ def vrid_clash(cloud: Cloud) -> Iterator[Flaw]:
 
 def vip_unreachable(cloud: Cloud) -> Iterator[Flaw]:
     for region in cloud.regions.values():
-        for host in cloud.hosts_of("keepalived", region.name):
+        movers = {s.name for s in present(cloud, region.name) if isinstance(s, MovesVip)}
+        for host in (h for h in region.hosts if h.services & movers):
             if "public" not in host.addresses:
                 yield Flaw(
                     host.entry,
                     "error",
                     f"{host.name} may hold the VIPs, but is not on network public",
                     "if it takes over, the public VIP is gone",
-                    "addresses: {public: ADDRESS}, or a role without keepalived",
+                    "addresses: {public: ADDRESS}, or a role without the load balancer",
                     key=True,
                 )
 

@@ -14,6 +14,7 @@ from fournines.design import (
     addresses,
     certificates,
     encryption,
+    fencing,
     firewall,
     options,
     placement,
@@ -78,6 +79,11 @@ DESIGN_RULES = (
     Rule("not-encrypted", "services inside that take connections without TLS", encryption.not_required),
     Rule("firewall-rules", "rules of the hosts' firewalls that nft would refuse", firewall.options, acceptable=False),
     Rule("no-firewall", "hosts without a firewall", firewall.none),
+    Rule("cluster", "a cluster that is missing, or that manages nothing", fencing.unclear, acceptable=False),
+    Rule("no-fencing", "members of a cluster without a power controller", fencing.missing, acceptable=False),
+    Rule("bmc-confused", "power controllers that would switch another host", fencing.confused, acceptable=False),
+    Rule("bmc-network", "power controllers on the network whose loss they have to end", fencing.same_network),
+    Rule("bmc-unverified", "power controllers whose certificates are not checked", fencing.unverified),
     Rule("vrid-clash", "regions with one VRID on a common network", addresses.vrid_clash, acceptable=False),
 )
 RULES = (*FILE_RULES, *DESIGN_RULES)

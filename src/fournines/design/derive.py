@@ -16,6 +16,7 @@ from fournines.services.capabilities import (
     Dispensable,
     Function,
     Leased,
+    MovesVip,
     Provides,
     Replicated,
     voters,
@@ -114,7 +115,9 @@ class _Deriver:
             return
         for need in service.needs:
             other = self.services[need]
-            if other.pattern is not HaPattern.PER_HOST and not isinstance(other, Dispensable):
+            if other.pattern is HaPattern.PER_HOST or not other.chosen(self.cloud):
+                continue
+            if not isinstance(other, Dispensable):
                 yield need
 
     def _within(self, name: str, present: Iterable[str]) -> bool:
@@ -123,9 +126,9 @@ class _Deriver:
 
     def _beside(self, service: Service) -> tuple[str, ...]:
         """What each copy of `service` needs on its own host."""
-        leased = isinstance(service, Leased)
+        moves = isinstance(service, MovesVip)
         needs = (self.services[n] for n in service.needs)
-        return tuple(n.name for n in needs if n.pattern is HaPattern.PER_HOST or (leased and n.fronts))
+        return tuple(n.name for n in needs if n.pattern is HaPattern.PER_HOST or (moves and n.fronts))
 
     def _without(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         needs = dict.fromkeys(

@@ -5,9 +5,9 @@ async with connect(cloud.hosts) as hosts:               # {name: ManagedHost}, a
     await apply(found.plan, hosts)
 """
 
-from fournines.engine.apply import apply, hold, require_confirmed, require_same_world
+from fournines.engine.apply import apply, hold, require_confirmed, require_foreseen, require_same_world
 from fournines.engine.connect import Connected, connect
-from fournines.engine.lock import local_lock
+from fournines.engine.lock import holder, local_lock, owner
 from fournines.engine.observe import observe
 from fournines.engine.ssh import SshOptions
 from fournines.engine.survey import Survey, survey
@@ -19,9 +19,12 @@ __all__ = [
     "apply",
     "connect",
     "hold",
+    "holder",
     "local_lock",
     "observe",
+    "owner",
     "require_confirmed",
+    "require_foreseen",
     "require_same_world",
     "survey",
 ]

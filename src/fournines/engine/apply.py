@@ -66,6 +66,15 @@ def require_confirmed(confirmed: Plan, plan: Plan) -> None:
         raise _moved(*new[:5])
 
 
+def require_foreseen(preview: Plan, plan: Plan) -> None:
+    """Raises `PlanError` when `plan` changes something that `preview`, made without asking the hosts, does not."""
+    known = {(c.host, c.resource.key) for stage in preview.stages for c in stage.changes}
+    changes = (c for stage in plan.stages for c in stage.changes)
+    new = [f"{c.host} {c.resource.key}: {c.diff}" for c in changes if (c.host, c.resource.key) not in known]
+    if new:
+        raise _moved(*new[:5])
+
+
 def _moved(*what: str) -> PlanError:
     return PlanError(
         "the hosts are not what they were when this plan was made",

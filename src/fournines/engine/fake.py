@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -38,6 +38,13 @@ class FakeHost:
 
     async def put(self, path: str, content: bytes, *, mode: int, owner: str, group: str, timeout: float = 60.0) -> None:
         self.files[path] = content, mode
+
+    async def pour(
+        self, script: str, stdin: Iterable[bytes], take: Callable[[bytes], object], *, timeout: float
+    ) -> Completed:
+        done = await self.run(script, stdin=b"".join(stdin).decode(errors="replace"), timeout=timeout)
+        take(done.stdout.encode())
+        return Completed(done.status, "", done.stderr)
 
     async def close(self) -> None:
         pass

@@ -54,6 +54,17 @@ def local_lock(state_dir: Path) -> Generator[None]:
             file.truncate(0)
 
 
+def holder(state_dir: Path) -> str | None:
+    """Who holds the lock of `local_lock` now; None: nobody. The kernel's table is read, nothing is locked."""
+    path = state_dir / "lock"
+    try:
+        inode = f":{path.stat().st_ino}"  # the device is another one there on overlays and btrfs
+        locked = any(f"{inode} " in line and " FLOCK " in line for line in Path("/proc/locks").read_text().splitlines())
+        return (path.read_text().strip() or None) if locked else None
+    except OSError:
+        return None
+
+
 def _make(directory: Path) -> None:
     """Made by root, a directory belongs to whom its parent belongs to: `sudo fournines apply` locks nobody out."""
     if directory.exists():

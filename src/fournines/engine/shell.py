@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -19,6 +19,7 @@ from fournines.errors import HostError, LockedError
 from fournines.services.resource import Fact, Put, Step
 
 _LOCK = resources.files("fournines.engine").joinpath("scripts/lock.sh").read_text()
+_PIECE = 1 << 18  # bytes
 _BEAT = 10.0  # seconds between signs of life to a held lock; scripts/lock.sh gives up after 45
 
 
@@ -97,6 +98,22 @@ class ShellHost(ABC):
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
 
+    async def pour(
+        self, script: str, stdin: Iterable[bytes], take: Callable[[bytes], object], *, timeout: float
+    ) -> Completed:
+        async with self._answer_within(None), self.shell(script) as pipes:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    sending = group.create_task(_pour(pipes, stdin))
+                    errors = group.create_task(pipes.stderr.read())
+                    while piece := await asyncio.wait_for(pipes.stdout.read(_PIECE), timeout):
+                        take(piece)
+                    sending.cancel()  # a script that has said its last word reads no more
+                    status = await pipes.wait()
+            except BaseExceptionGroup as several:
+                raise several.exceptions[0] from None
+            return Completed(status, "", errors.result().decode(errors="replace"))
+
     @asynccontextmanager
     async def lock(self, owner: str) -> AsyncGenerator[None]:
         async with AsyncExitStack() as stack:
@@ -154,6 +171,17 @@ async def _send(pipes: Pipes, data: bytes, *, end: bool = True) -> None:
     await pipes.stdin.drain()
     if end:
         pipes.stdin.write_eof()
+
+
+async def _pour(pipes: Pipes, pieces: Iterable[bytes]) -> None:
+    """A script that ends early says why: that its input broke is not an error."""
+    for piece in pieces:
+        try:
+            pipes.stdin.write(piece)
+            await pipes.stdin.drain()
+        except OSError:
+            return
+    pipes.stdin.write_eof()
 
 
 async def _beat(pipes: Pipes) -> None:

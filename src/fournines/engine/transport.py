@@ -7,7 +7,7 @@ anything that can start a process (`ssh`, `local`); `fake.FakeHost` implements t
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -54,6 +54,13 @@ class ManagedHost(Transport, Protocol):
 
     def perform(self, steps: Sequence[Step], *, keep_going: bool = False) -> AsyncGenerator[Done]:
         """One `Done` a step, as it ends; ends early after the first that fails, unless `keep_going`."""
+        ...
+
+    async def pour(
+        self, script: str, stdin: Iterable[bytes], take: Callable[[bytes], object], *, timeout: float
+    ) -> Completed:
+        """Runs `script` with input and output of any size: `stdin` goes in, each piece of its output to `take`. An
+        exception of either ends the script. `stdout` of what is returned is empty. timeout: seconds of silence."""
         ...
 
     def lock(self, owner: str) -> AbstractAsyncContextManager[None]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from fournines.cloud.maintenance import Entries, newest
 from fournines.cloud.model import Cloud, Region
+from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
 
@@ -64,6 +65,10 @@ class RegionState:
     @cached_property
     def rabbitmq(self) -> Mapping[str, Rabbitmq]:
         return {name: s.rabbitmq for name, s in self.states.items() if s.rabbitmq}
+
+    @cached_property
+    def pacemaker(self) -> Mapping[str, PacemakerState]:
+        return {name: s.pacemaker for name, s in self.states.items() if s.pacemaker}
 
     @cached_property
     def queues(self) -> tuple[Queue, ...]:

@@ -27,7 +27,12 @@ async def look(cloud: Cloud, hosts: Mapping[str, Transport], failures: Mapping[s
     asked = [h for h in cloud.hosts if h.name in hosts]
     answers = await asyncio.gather(*(_ask(host, hosts[host.name]) for host in asked))
     states: dict[str, HostState | Unknown] = {a.host: a for a in answers}
-    states |= {name: _unreachable(name, error) for name, error in failures.items()}
+    states |= {name: unreachable(name, error) for name, error in failures.items()}
+    return together(cloud, states)
+
+
+def together(cloud: Cloud, states: Mapping[str, HostState | Unknown]) -> Cluster:
+    """What follows from all of them."""
     seen = tuple(regions(cloud, states))
     return Cluster(
         cloud,
@@ -37,24 +42,33 @@ async def look(cloud: Cloud, hosts: Mapping[str, Transport], failures: Mapping[s
     )
 
 
+def absent(host: str) -> Unknown:
+    return Unknown(host, "no observer has run here since it booted", "", "fournines apply")
+
+
 async def _ask(host: Host, transport: Transport) -> HostState | Unknown:
     asked = time.time()
     try:
         done = await transport.run(_SCRIPT, timeout=ANSWER)
     except HostError as error:
-        return _unreachable(host.name, error)
+        return unreachable(host.name, error)
     clock, _, document = done.stdout.partition("\n")
     if done.status != 0:
-        return Unknown(host.name, "no observer has run here since it booted", "", "fournines apply")
+        return absent(host.name)
+    return understood(host.name, clock, document, asked=asked, answered=time.time())
+
+
+def understood(host: str, clock: str, document: str, *, asked: float, answered: float) -> HostState | Unknown:
+    """`document`: state.json as it was when the host's own clock said `clock`, seconds since the epoch; somewhere
+    between `asked` and `answered` of this machine's clock."""
     try:
-        said, answered = json.loads(document), time.time()
+        said = json.loads(document)
         state = parse(said, max(0.0, float(clock) - said["time"]))
-        # The host read its clock somewhere between the question and the answer.
         middle, either_way = (asked + answered) / 2, (answered - asked) / 2
         return replace(state, clock=(float(clock) - middle, either_way))
     except (ValueError, KeyError, TypeError) as error:
-        return Unknown(host.name, "its observer is of another version", repr(error), "fournines apply")
+        return Unknown(host, "its observer is of another version", repr(error), "fournines apply")
 
 
-def _unreachable(name: str, error: HostError) -> Unknown:
+def unreachable(name: str, error: HostError) -> Unknown:
     return Unknown(name, error.what, error.why, error.next or f"see whether {name} has power and network")

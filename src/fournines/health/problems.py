@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from statistics import median
 
+from fournines.health import pacemaker
 from fournines.health.cluster import Problem, RegionState
 from fournines.health.openstack import openstack
+from fournines.services import haproxy, tls
 from fournines.timing.timers import Timers
 
 #: Seconds after which what an agent wrote is no longer what is true: it writes each second.
@@ -46,6 +48,7 @@ def problems(region: RegionState) -> list[Problem]:
         _expiry,
         _clocks,
         _openstack,
+        _pacemaker,
     )
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
@@ -109,15 +112,18 @@ def _vip(r: RegionState) -> Iterator[Problem]:
             yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
-        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", "journalctl -u keepalived -n 50")
+        mend = "crm_mon --one-shot says why" if r.pacemaker else "journalctl -u keepalived -n 50"
+        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", mend)
     if len(r.vip_holders) > 1:
         what = f"{' and '.join(r.vip_holders)} hold the VIPs at once"
-        yield _problem(r, what, "", "let VRRP (IP protocol 112) through between these hosts")
+        mend = "fence one of them" if r.pacemaker else "let VRRP (IP protocol 112) through between these hosts"
+        yield _problem(r, what, "", mend)
     wanted = {str(r.region.vips.internal), str(r.region.vips.public)}
     for name in r.vip_holders:
         if missing := wanted - set(able[name].held):
             what = f"holds one VIP and not {', '.join(sorted(missing))}"
-            yield _problem(r, what, name, "systemctl restart keepalived")
+            mend = "crm_resource --refresh" if r.pacemaker else "systemctl restart keepalived"
+            yield _problem(r, what, name, mend)
     for name, vip in able.items():
         if not vip.may_hold:
             yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "fix what it says; it returns by itself")
@@ -228,7 +234,14 @@ def _expiry(r: RegionState) -> Iterator[Problem]:
             elif ends - now < CERTIFICATE_DAYS * DAY:
                 days = (ends - now) / DAY
                 what = f"{path} ends in {days:.0f} days" if days > 0 else f"{path} ended {-days:.0f} days ago"
-                yield _problem(r, what, name, "give tls.certificate a new one; then fournines apply")
+                yield _problem(r, what, name, _renewal(path))
+
+
+def _renewal(path: str) -> str:
+    if path == haproxy.CERTIFICATE:
+        return "fournines rotate CLOUD certificates; with tls.certificate in the cloud file: a new one there, apply"
+    authority = path == tls.CA or path.endswith("/members.pem")
+    return f"fournines rotate CLOUD {'ca' if authority else 'certificates'}"
 
 
 def _clocks(r: RegionState) -> Iterator[Problem]:
@@ -246,4 +259,9 @@ def _clocks(r: RegionState) -> Iterator[Problem]:
 
 def _openstack(r: RegionState) -> Iterator[Problem]:
     for what, where, mend in openstack(r):
+        yield _problem(r, what, where, mend)
+
+
+def _pacemaker(r: RegionState) -> Iterator[Problem]:
+    for what, where, mend in pacemaker.ailments("CLOUD", r.pacemaker):
         yield _problem(r, what, where, mend)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fournines.cloud.maintenance import Entries, Maintenance, entries
+from fournines.health import pacemaker
+from fournines.health.pacemaker import PacemakerState
 
 SYNCED = "Synced"
 #: wsrep_local_state (Galera's `gcs_node_state`).
@@ -154,13 +156,14 @@ class Openstack:
 @dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
-    certificates: file -> seconds since the epoch at which it ends. fernet_age: seconds, of the primary key.
-    clock: seconds by which the host's is ahead of that of the machine that asked, give or take so many. maintenance:
-    what operators have asked of hosts, as far as this one knows."""
+    departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends.
+    fernet_age: seconds, of the primary key. clock: seconds by which the host's is ahead of that of the machine that
+    asked, give or take so many. maintenance: what operators have asked of hosts, as far as this one knows."""
 
     host: str
     age: float
     silent_peers: tuple[str, ...] = ()
+    departed: tuple[str, ...] = ()
     vip: Vip | None = None
     guard: GuardState | None = None
     starting: bool = False
@@ -169,6 +172,7 @@ class HostState:
     rabbitmq: Rabbitmq | None = None
     memcached: Probe | None = None
     keystone: Probe | None = None
+    pacemaker: PacemakerState | None = None
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     fernet_age: float | None = None
@@ -195,7 +199,8 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
     return HostState(
         host=document["host"],
         age=age,
-        silent_peers=tuple(name for name, peer in peers.items() if not peer["confirmed"]),
+        silent_peers=tuple(n for n, peer in peers.items() if not peer["confirmed"] or peer.get("departed")),
+        departed=tuple(n for n, peer in peers.items() if peer.get("departed")),
         vip=_vip(document["vip"]) if document["vip"] else None,
         guard=_guard(document["guard"]) if document.get("guard") else None,
         starting=bool(document.get("starting", False)),
@@ -204,6 +209,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         rabbitmq=_rabbitmq(document["rabbitmq"]) if "rabbitmq" in document else None,
         memcached=_probe(document.get("memcached")),
         keystone=_probe(document.get("keystone")),
+        pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         fernet_age=_part(document, "fernet").get("age"),

@@ -33,6 +33,7 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     Hosts that the cloud file no longer has are removed; those that it still has keep their data.
     Raises LabError when the machine cannot, when networks clash, when a host does not boot.
     """
+    redfish.make_passwords(cloud)
     machine.require(hosts=sum(not is_on(cloud.name, host.name) for host in cloud.hosts))
     before = _recorded(cloud.name)
     if before and before.root_image.is_dir():
@@ -55,7 +56,9 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
             if not is_on(lab.cloud, host.name):
                 say(f"{host.name}: power on")
         resume(lab.cloud)
-        redfish.start(lab)
+        redfish.start(lab, cloud)
+        if any(host.bmc for host in cloud.hosts):
+            cloud.secrets.save()  # their passwords: `apply` tells the members of the cluster
     _await(lab, say)
     redfish.wait(lab)
     _try_networks(lab)

@@ -95,6 +95,8 @@ def connect(lab: Lab) -> None:
             f"address replace {bridge.address} dev {bridge.device}",
             f"link set {bridge.device} up",
         ]
+    controllers = [host.controller for host in lab.hosts if host.controller]
+    commands += [f"address replace {one.address}/32 dev {one.bridge}" for one in controllers]
     _batch(commands)
 
 

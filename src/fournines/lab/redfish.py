@@ -2,7 +2,8 @@
 
 Just what `fence_redfish` and sushy ask for: the service root, the collection of systems, a system with its power state,
 and `ComputerSystem.Reset` (DSP0266 1.15, schema ComputerSystem 1.20). Basic authentication; one process a lab, bound to
-the lab's own address on the machine; `python -m fournines.lab.redfish CLOUD` is what runs in it.
+the lab's own address on the machine and to those of its hosts' own controllers (`bmc`), each of which knows one system.
+`python -m fournines.lab.redfish CLOUD` is what runs in it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, cast
 
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import FourninesError, LabError
 from fournines.lab import cgroup
 from fournines.lab.power import Action, is_on, power
 from fournines.lab.shell import run
 from fournines.lab.state import Lab, LabHost, load, write_atomically
+from fournines.services import pacemaker, tls
 
 PORT = 8443
 SYSTEMS = "/redfish/v1/Systems"
@@ -38,12 +43,17 @@ RESETS: dict[str, Action] = {
 }
 
 
-def start(lab: Lab) -> None:
-    """Starts the lab's endpoint, unless it runs. Its user and password are in redfish.json, for root alone."""
+def start(lab: Lab, cloud: Cloud | None = None) -> None:
+    """Starts the lab's endpoint, unless it runs as it should. Users and passwords are in redfish.json, for root alone.
+
+    cloud: whose hosts have power controllers of their own (`bmc`).
+    """
     group = cgroup.of_redfish(lab.cloud)
+    changed = prepare(lab, cloud)
     if cgroup.populated(group):
-        return
-    prepare(lab)
+        if not changed:
+            return
+        cgroup.destroy(group)
     cgroup.make(group)
     script = 'echo $$ > "$1/cgroup.procs"; shift; exec "$@" < /dev/null > redfish.log 2>&1'
     argv = ["setsid", "--fork", "sh", "-c", script, "sh", str(group), sys.executable, "-P"]
@@ -70,24 +80,60 @@ def wait(lab: Lab, timeout: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def prepare(lab: Lab) -> None:
-    """Makes what the endpoint of `lab` needs, where it is missing: user and password, certificate."""
-    _credentials(lab)
+def make_passwords(cloud: Cloud) -> None:
+    """Those of the hosts' own controllers, which on other hosts their makers have."""
+    for host in cloud.hosts:
+        if host.bmc:
+            cloud.secrets.get(pacemaker.password(host.name))
+
+
+def prepare(lab: Lab, cloud: Cloud | None = None) -> bool:
+    """Makes what the endpoint of `lab` needs: users and passwords, certificates. Whether any of it is new."""
     _certificate(lab)
+    controllers = [host for host in cloud.hosts if host.bmc] if cloud else []
+    pems = [_controller_certificate(lab, cloud, host) for host in controllers if cloud]
+    record = _credentials(lab, [_controller(cloud, host) for host in controllers if cloud])
+    return any([*pems, record])
 
 
-def _credentials(lab: Lab) -> None:
-    """Writes redfish.json: made once, its password kept, its systems those of today."""
+def _controller(cloud: Cloud, host: Host) -> dict[str, Any]:
+    assert host.bmc
+    return {
+        "host": host.name,
+        "address": str(host.bmc.address),
+        "port": host.bmc.port,
+        "user": host.bmc.user,
+        "password": str(cloud.secrets.get(pacemaker.password(host.name))),
+    }
+
+
+def _controller_certificate(lab: Lab, cloud: Cloud, host: Host) -> bool:
+    """Under the cloud's own CA, which is what members check it against unless the cloud file names another."""
+    path, pem = lab.directory / "tls" / f"{host.name}.pem", tls.controller_pem(cloud, host).encode()
+    if path.exists() and path.read_bytes() == pem:
+        return False
+    write_atomically(path, pem, 0o600)
+    return True
+
+
+def _credentials(lab: Lab, controllers: list[dict[str, Any]]) -> bool:
+    """Writes redfish.json: its own password is made once, its systems are those of today."""
     path = lab.directory / "redfish.json"
-    password = json.loads(path.read_text())["password"] if path.exists() else secrets.token_urlsafe(18)
+    before = path.read_text() if path.exists() else ""
+    password = json.loads(before)["password"] if before else secrets.token_urlsafe(18)
     record = {
         "address": str(lab.gateway),
         "port": PORT,
         "user": "admin",
         "password": password,
         "systems": {host.name: f"{SYSTEMS}/{host.uuid}" for host in lab.hosts},
+        "controllers": controllers,
     }
-    write_atomically(path, (json.dumps(record, indent=1) + "\n").encode(), 0o600)
+    text = json.dumps(record, indent=1) + "\n"
+    if text == before:
+        return False
+    write_atomically(path, text.encode(), 0o600)
+    return True
 
 
 def _certificate(lab: Lab) -> None:
@@ -117,6 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30  # of an idle connection, seconds
     cloud = ""
     authorization = ""
+    only = ""  # the host whose controller this is; "": of all
 
     def do_GET(self) -> None:
         self._answer(self._get)
@@ -149,14 +196,15 @@ class _Handler(BaseHTTPRequestHandler):
         if path == "/redfish/v1":
             return _root(self.cloud)
         lab = load(self.cloud)
+        systems = [host for host in lab.hosts if self.only in ("", host.name)]
         if path == SYSTEMS:
-            return _collection(lab)
-        return _system(lab, _find(lab, path.removeprefix(f"{SYSTEMS}/")))
+            return _collection(systems)
+        return _system(lab, _find(systems, path.removeprefix(f"{SYSTEMS}/")))
 
     def _post(self, path: str, body: bytes) -> None:
         lab = load(self.cloud)
         identity, slash, action = path.removeprefix(f"{SYSTEMS}/").partition("/")
-        host = _find(lab, identity)
+        host = _find([host for host in lab.hosts if self.only in ("", host.name)], identity)
         if slash + action != "/Actions/ComputerSystem.Reset":
             raise _RefusedError(404, f"{path} is no action")
         try:
@@ -197,8 +245,8 @@ def _root(cloud: str) -> dict[str, Any]:
     }
 
 
-def _collection(lab: Lab) -> dict[str, Any]:
-    members = [{"@odata.id": f"{SYSTEMS}/{host.uuid}"} for host in lab.hosts]
+def _collection(systems: Sequence[LabHost]) -> dict[str, Any]:
+    members = [{"@odata.id": f"{SYSTEMS}/{host.uuid}"} for host in systems]
     return {
         "@odata.id": SYSTEMS,
         "@odata.type": "#ComputerSystemCollection.ComputerSystemCollection",
@@ -228,8 +276,8 @@ def _system(lab: Lab, host: LabHost) -> dict[str, Any]:
     }
 
 
-def _find(lab: Lab, identity: str) -> LabHost:
-    for host in lab.hosts:
+def _find(systems: Sequence[LabHost], identity: str) -> LabHost:
+    for host in systems:
         if identity in (host.uuid, host.name):
             return host
     raise _RefusedError(404, f"there is no system {identity}")
@@ -240,9 +288,9 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, address: tuple[str, int], handler: type[_Handler], directory: Path) -> None:
+    def __init__(self, address: tuple[str, int], handler: type[_Handler], certificate: Path, key: Path | None) -> None:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(directory / "certificate.pem", directory / "key.pem")
+        self._context.load_cert_chain(certificate, key)
         super().__init__(address, handler)
 
     def get_request(self) -> tuple[ssl.SSLSocket, Any]:
@@ -254,14 +302,29 @@ class _Server(ThreadingHTTPServer):
         print(f"{client_address[0]}: {sys.exc_info()[1]}", file=sys.stderr)
 
 
-def server(cloud: str) -> ThreadingHTTPServer:
-    """The endpoint of the lab named `cloud`, bound and not yet serving."""
+def servers(cloud: str) -> list[ThreadingHTTPServer]:
+    """The endpoint of the lab named `cloud`, then its hosts' own controllers: bound, not yet serving."""
     lab = load(cloud)
     record = json.loads((lab.directory / "redfish.json").read_text())
+    folder = lab.directory / "tls"
+    own = _server(cloud, record, folder / "certificate.pem", folder / "key.pem")
+    return [own, *(_server(cloud, one, folder / f"{one['host']}.pem", None) for one in record.get("controllers", []))]
+
+
+def _server(cloud: str, record: dict[str, Any], certificate: Path, key: Path | None) -> ThreadingHTTPServer:
     token = base64.b64encode(f"{record['user']}:{record['password']}".encode()).decode()
-    handler = cast("type[_Handler]", type("Handler", (_Handler,), {"cloud": cloud, "authorization": f"Basic {token}"}))
-    return _Server((record["address"], record["port"]), handler, lab.directory / "tls")
+    known = {"cloud": cloud, "authorization": f"Basic {token}", "only": record.get("host", "")}
+    handler = cast("type[_Handler]", type("Handler", (_Handler,), known))
+    return _Server((record["address"], record["port"]), handler, certificate, key)
+
+
+def serve(cloud: str) -> None:
+    """Never returns."""
+    own, *controllers = servers(cloud)
+    for one in controllers:
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+    own.serve_forever()
 
 
 if __name__ == "__main__":
-    server(sys.argv[1]).serve_forever()
+    serve(sys.argv[1])

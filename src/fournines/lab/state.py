@@ -54,6 +54,15 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Controller:
+    """A host's own power controller, at an address of the machine's on `bridge`."""
+
+    bridge: str
+    address: IPv4Address
+    port: int
+
+
+@dataclass(frozen=True)
 class LabHost:
     """`uuid` is the system's identity in Redfish. `address` is on the management network."""
 
@@ -61,6 +70,7 @@ class LabHost:
     uuid: str
     address: IPv4Address
     ports: tuple[Port, ...]
+    controller: Controller | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +153,22 @@ def _host(cloud: Cloud, host: Host) -> LabHost:
             )
         )
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, f"{host.name}.{cloud.name}.fournines")
-    return LabHost(host.name, str(identity), host.address, tuple(ports))
+    return LabHost(host.name, str(identity), host.address, tuple(ports), _controller(cloud, host))
+
+
+def _controller(cloud: Cloud, host: Host) -> Controller | None:
+    """Raises LabError when it is on no network of the region: nothing would lead there."""
+    if host.bmc is None:
+        return None
+    for network in cloud.region_of(host).networks.values():
+        if host.bmc.address in network.cidr:
+            bridge = _device("fnb", f"{cloud.name}/{host.region}/{network.name}")
+            return Controller(bridge, host.bmc.address, host.bmc.port)
+    raise LabError(
+        f"The power controller of {host.name} has an address on no network of {host.region}: {host.bmc.address}",
+        why="a lab's power controllers are on its own networks",
+        next="give `bmc: {address: …}` an address of one of them, or give the region a network for it",
+    )
 
 
 def _digest(name: str) -> str:

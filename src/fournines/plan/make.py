@@ -31,7 +31,7 @@ from fournines.plan.waves import at_most, strictest, waves
 from fournines.services.resource import Fact, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
-_NOTHING = {
+NOTHING = {
     "path": "absent",
     "text": "absent",
     "unit": "inactive not-found",
@@ -39,7 +39,7 @@ _NOTHING = {
     "shell": "absent",
     "python": "absent",
 }
-_NEW = frozenset(_NOTHING.values())
+_NEW = frozenset(NOTHING.values())
 
 
 def make(cloud: Cloud, services: Registry, wanted: Desired, observed: Observed) -> Plan:
@@ -87,7 +87,7 @@ class _Maker:
     # What the hosts say
 
     def _reply(self, host: str, fact: Fact) -> str:
-        return self.observed[host].get(fact, _NOTHING[fact.kind])
+        return self.observed[host].get(fact, NOTHING[fact.kind])
 
     def _runs(self, service: Service, host: str) -> bool:
         if not service.units:

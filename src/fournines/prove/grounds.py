@@ -24,7 +24,7 @@ from fournines.prove.admin import Keystone, Management
 from fournines.prove.load.http import trusting
 from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import endpoints, mariadb, rabbitmq, tls
+from fournines.services import bus, endpoints, mariadb, rabbitmq, tls
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -77,13 +77,13 @@ class Grounds:
         )
 
     def broker(self, cloud: Cloud, region: Region, queue: str) -> Broker:
-        t = self.timers
+        t, login = self.timers, bus.account(cloud, ACCOUNT)
         return Broker(
             nodes=tuple(str(h.address) for h in cloud.hosts_of("rabbitmq", region.name)),
             port=rabbitmq.port(cloud),
             vhost=ACCOUNT,
-            user=ACCOUNT,
-            password=cloud.secrets.get(f"{ACCOUNT}.messaging"),
+            user=login.name,
+            password=login.password,
             queue=queue,
             heartbeat=t.amqp_heartbeat,
             reconnect_delay=t.amqp_reconnect_delay,

@@ -15,7 +15,7 @@ from fournines.prove import outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
 from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps, strikable
-from fournines.prove.faults.target import Standing, aim
+from fournines.prove.faults.target import CLUSTER, Standing, aim
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, ROUTED, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
@@ -191,6 +191,9 @@ class Trial:
         found = await outside.standing(site, holders, leader)
         if any(f.target == "router" for f in self._fault.singles):
             found = replace(found, router=await outside.router(site))
+        if any(f.target in CLUSTER for f in self._fault.singles):
+            dc, active = await outside.cluster(site)
+            found = replace(found, dc=dc, active=active)
         return found
 
     async def _await_redundancy(self) -> None:

@@ -22,8 +22,8 @@ TOGETHER, THEN = "and", "then"
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`name` such as `host.power_off`, `service.freeze`; `service` for service faults; `target` as the user wrote it:
-    one, vip, writer, leader, minority, half, majority, all, or a host's or zone's name. `duration` until the heal;
-    `lasting`: as the user wrote it, "" if not.
+    one, vip, writer, leader, dc, active, passive, minority, half, majority, all, or a host's or zone's name. `duration`
+    until the heal; `lasting`: as the user wrote it, "" if not.
 
     Of several, `name` is TOGETHER or THEN, `target` their text, and `parts` the faults themselves.
     """

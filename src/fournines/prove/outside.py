@@ -5,13 +5,15 @@ The VIPs by ARP, or by the hosts' kernels where ARP does not reach; the writer b
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import aiomysql
 import pymysql
 
+from fournines.agent.observer.pacemaker import COMMAND, parse
 from fournines.errors import FourninesError, ProveError
-from fournines.prove.faults.target import ROUTERS, Standing
+from fournines.prove.faults.target import MEMBERS, ROUTERS, Standing
 from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Database
 from fournines.prove.site import Site
@@ -64,6 +66,26 @@ async def _by_kernel(site: Site) -> set[str]:
     names = [host.name for host in site.cloud.hosts_of("haproxy", site.region.name)]
     answers = await asyncio.gather(*(has(name) for name in names))
     return {name for name, holds in zip(names, answers, strict=True) if holds}
+
+
+async def cluster(site: Site) -> tuple[str, str]:
+    """Pacemaker's designated controller, and the host with most of the resources of which there is one copy, by the
+    word of a member that has the quorum. "" where there is no cluster, or nobody can say."""
+    for host in site.cloud.hosts_of(MEMBERS, site.region.name):
+        try:
+            said = parse((await site.reach.run(host.name, " ".join(COMMAND), timeout=10.0)).stdout)
+        except (FourninesError, OSError, ValueError, SyntaxError):  # ElementTree.ParseError is a SyntaxError
+            continue
+        if not said["quorum"]:
+            continue
+        single = [r for r in said["resources"] if r["agent"].startswith(("ocf:", "systemd:")) and not _cloned(r)]
+        carried = Counter(name for r in single for name in r["on"])
+        return said["dc"], max(carried, key=lambda name: carried[name], default="")
+    return "", ""
+
+
+def _cloned(resource: dict[str, Any]) -> bool:
+    return resource["in"].endswith("-clone")
 
 
 async def router(site: Site) -> str:

@@ -63,8 +63,8 @@ TURNS_OVER_S = 10.0
 #: Between probes of a light function, seconds.
 LIGHT_S = 0.1
 
-#: Light functions every 100 or 200 ms. The others as often as two cores bear: of CPU, a password costs Keystone 0.3 s of
-#: bcrypt, projects listed 15 ms, a token validated 8 ms, and a saturated machine measures only itself.
+#: Light functions every 100 or 200 ms. The others as often as two cores bear: of CPU, a password costs Keystone 0.3 s
+#: of bcrypt, projects listed 15 ms, a token validated 8 ms, and a saturated machine measures only itself.
 #: Those that a service declares bear the name by which `design` knows them.
 PROBES = {
     probe.name: probe

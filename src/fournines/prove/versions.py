@@ -7,8 +7,12 @@ from fournines.cloud.model import Cloud, Region
 from fournines.errors import HostError
 from fournines.prove.reach import Reach
 
-PACKAGES = ("galera-4", "haproxy", "keepalived", "keystone", "mariadb-server", "memcached", "rabbitmq-server")
-_QUERY = "dpkg-query -W -f '${Package} ${Version}\\n' " + " ".join(PACKAGES)
+PACKAGES = (
+    *("corosync", "galera-4", "haproxy", "keepalived", "keystone"),
+    *("mariadb-server", "memcached", "pacemaker", "rabbitmq-server"),
+)
+#: Of those that are installed: which of them a cloud has, its pattern says.
+_QUERY = "dpkg-query -W -f '${Package} ${Version}\\n' " + " ".join(PACKAGES) + " 2> /dev/null || true"
 
 
 async def versions(reach: Reach, cloud: Cloud, region: Region) -> dict[str, str]:

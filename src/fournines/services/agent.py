@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -24,6 +24,7 @@ from fournines.agent.guard.heartbeat import PROTOCOL, pair_name
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import (
+    balancer_cluster,
     database_access,
     galera_tls,
     haproxy,
@@ -219,17 +220,18 @@ def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
         ],
         "candidates": [h.name for h in cloud.hosts_of("keepalived", host.region)],
         "heartbeat": t.agent_heartbeat,
-        "vip_lease": t.vip_lease if t.vip_quorum else 0,
+        "vip_lease": t.vip_lease if t.vip_quorum and not balancer_cluster.moved(cloud) else 0,
         "dead_host": t.dead_host,
         "degraded": t.degraded,
     }
-    if "keepalived" in host.services:
+    if "keepalived" in host.services or ("haproxy" in host.services and balancer_cluster.moved(cloud)):
+        # With "unit": "" it only looks: another one decides who has the VIPs.
         settings["vip"] = {
             "addresses": [
                 {"address": address, "prefix": prefix, "interface": interface}
                 for address, prefix, interface in keepalived.vips(cloud, host)
             ],
-            "unit": keepalived.UNIT,
+            "unit": "" if balancer_cluster.moved(cloud) else keepalived.UNIT,
             "track_file": keepalived.TRACK_FILE,
             "alive_file": keepalived.ALIVE_FILE,
             "monitor_port": haproxy.MONITOR_PORT,
@@ -267,10 +269,21 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "heartbeat": timers(cloud).agent_heartbeat,
         "writer_patience": WRITER_PATIENCE,
         "units": units,
-        "certificates": [haproxy.CERTIFICATE] if "haproxy" in has else [],
+        "certificates": _certificates(cloud, has),
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
+        **({"pacemaker": True} if "pacemaker" in has else {}),
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
     } | _galera(cloud, host)
+
+
+def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
+    """Files on a host with these services whose end its observer tells: the public VIP's, which may be the operator's
+    own, and those that `rotate` renews, all at once; so a few stand for all."""
+    found = [tls.CA, CERTIFICATE]
+    found += [haproxy.CERTIFICATE] if "haproxy" in has else []
+    if tls.encrypted(cloud) and "mariadb" in has:
+        found += [f"{galera_tls.CERTIFICATES}/{name}.pem" for name in ("server", "member", "members")]
+    return found
 
 
 def state_token(cloud: Cloud) -> str:

@@ -92,7 +92,7 @@ class Aodh(Service):
         return (units.frontend(cloud, API),)
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
-        return Registration((CatalogueEntry("alarming", "aodh", API.port),), (Account("aodh"),))
+        return Registration((CatalogueEntry("alarming", "aodh", API.port),), (Account("aodh", trustee=True),))
 
 
 def _own(cloud: Cloud, region: Region) -> Sections:

@@ -16,8 +16,10 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import tls
 from fournines.services.capabilities import control_plane
+from fournines.services.journal import journal
 from fournines.services.options import operators
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, when
 from fournines.services.service import Check, HaPattern, Service
 from fournines.services.sysctl import sysctl
@@ -61,7 +63,18 @@ class Base(Service):
             "a kernel that panicked stays as it is until a person comes",
             "remove it, or some seconds",
         ),
+        Safeguard(
+            "journald.conf",
+            "Journal",
+            "Storage",
+            when("volatile", "none"),
+            "a host that lost power has forgotten why: what led to an outage is gone with it",
+            "persistent",
+        ),
     )
+
+    def rotations(self) -> Mapping[str, Rotation]:
+        return tls.ROTATIONS
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield _host_name(host)
@@ -157,6 +170,7 @@ def _resources(cloud: Cloud, region: str) -> tuple[Resource, ...]:
         Directory(tls.DIRECTORY),
         File(tls.CA, tls.internal_ca(cloud)),
         *sysctl("60-fournines.conf", kernel, operators(cloud, "base", "sysctl.conf")),
+        *journal(cloud),
         _names(cloud, region),
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.source import Path
+from fournines.services.cib import Managed
 from fournines.services.service import HaPattern, Service
 
 
@@ -19,6 +20,13 @@ class UsesDatabase(Protocol):
     `DATABASE:NAME` is one more database of account NAME."""
 
     databases: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class FillsTables(Protocol):
+    """Tables, as `DATABASE.TABLE`, that are empty in no cloud that ever worked: what a backup's copy is asked for."""
+
+    filled: ClassVar[tuple[str, ...]]
 
 
 @runtime_checkable
@@ -84,12 +92,14 @@ class Account:
     """A service's user in Keystone; the password is secret `NAME.keystone`. `admin` is for those whom 2025.1's policies
     let do their work with nothing less (docs/security.md).
 
-    It has `roles` on the project `service` of the default domain; in another domain, on all of that one.
+    It has `roles` on the project `service` of the default domain; in another domain, on all of that one. trustee: users
+    give it trusts, which name it by its id: no second account can take its place.
     """
 
     name: str
     roles: tuple[str, ...] = ("admin", "service")
     domain: str = "Default"
+    trustee: bool = False
 
 
 @dataclass(frozen=True)
@@ -252,6 +262,20 @@ class Leased(Protocol):
     voters: ClassVar[str]
 
     def leased(self, cloud: Cloud) -> bool: ...
+
+
+@runtime_checkable
+class MovesVip(Protocol):
+    """Decides which host has the VIPs: one whose own load balancer works."""
+
+    moves_vip: ClassVar[bool]
+
+
+@runtime_checkable
+class ManagedByCluster(Protocol):
+    """Pacemaker runs it, or part of it, in clouds that ask for that: what `managed` says, () in others."""
+
+    def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]: ...
 
 
 @runtime_checkable

@@ -25,6 +25,17 @@ TLS = {
     "ssl-default-bind-curves": "X25519:P-256:P-384",
 }
 
+#: What the line about a request says. Its id: the caller's, and the one that the API gave it, to be found in their logs
+#: (`fournines trace`). Without the query: Swift's temporary URLs are signed in it.
+_REQUEST_ID = "header X-Openstack-Request-Id len 40"
+LOGGED: dict[str, Any] = {
+    "capture": [f"request {_REQUEST_ID}", f"response {_REQUEST_ID}"],
+    "log-format": (
+        '"%ci to %f, %b/%s: %ST %tsc after %Ta ms (queue %Tw, connect %Tc, response %Tr), %rc retries,'
+        ' %HM %HPO, asked by %[capture.req.hdr(0)], as %[capture.res.hdr(0)]"'
+    ),
+}
+
 #: Two years (RFC 6797): a browser that has been here asks by TLS alone.
 _HSTS = "Strict-Transport-Security max-age=63072000 if { ssl_fc }"
 

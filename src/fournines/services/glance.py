@@ -229,9 +229,10 @@ def _store(cloud: Cloud, region: Region) -> Iterable[Resource]:
     match store(cloud):
         case "swift":
             yield Package("python3-swiftclient")
+            login = openstack.keystone_login(cloud, "glance")
             account = {
-                "user": "service:glance",
-                "key": cloud.secrets.get("glance.keystone"),
+                "user": f"service:{login.name}",
+                "key": login.password,
                 "user_domain_name": "Default",
                 "project_domain_name": "Default",
                 "auth_version": 3,

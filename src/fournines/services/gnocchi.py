@@ -165,6 +165,7 @@ def _trust(cloud: Cloud) -> dict[str, str]:
 def _own(cloud: Cloud, region: Region) -> Sections:
     t = timers(cloud)
     pool = openstack.database(cloud, region, "gnocchi")["database"]
+    login = openstack.keystone_login(cloud, "gnocchi")
     return {
         "DEFAULT": {"coordination_url": valkey.coordination(cloud, region, "gnocchi")},
         "api": {"auth_mode": "keystone", "enable_proxy_headers_parsing": True},
@@ -180,8 +181,8 @@ def _own(cloud: Cloud, region: Region) -> Sections:
             "driver": "swift",
             "swift_auth_version": 3,
             "swift_authurl": endpoints.keystone_internal(cloud, region),
-            "swift_user": "gnocchi",
-            "swift_key": cloud.secrets.get("gnocchi.keystone"),
+            "swift_user": login.name,
+            "swift_key": login.password,
             "swift_user_domain_name": "Default",
             "swift_project_name": "service",
             "swift_project_domain_name": "Default",

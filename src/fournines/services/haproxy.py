@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import front_door, tls
+from fournines.services import balancer_cluster, front_door, tls
 from fournines.services.capabilities import Balanced, Frontend, Port, present
+from fournines.services.cib import Managed
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import ms, stanzas
@@ -221,6 +222,11 @@ class Haproxy(Service):
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
         yield from drop_in(UNIT)
         yield Unit(UNIT)
+        if balancer_cluster.moved(cloud):
+            yield from balancer_cluster.agent()
+
+    def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]:
+        return balancer_cluster.managed(cloud, region, MONITOR_PORT) if balancer_cluster.moved(cloud) else ()
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check(
@@ -244,7 +250,7 @@ def _config(cloud: Cloud, host: Host) -> str:
     region, t = cloud.region_of(host), timers(cloud)
     sections: dict[str, dict[str, Any]] = {
         "global": {
-            "log": "stdout format raw local0 notice",
+            "log": "stdout format raw local0 info",
             "user": "haproxy",
             "group": "haproxy",
             "stats socket": f"{SOCKET} mode 660 level admin expose-fd listeners",
@@ -274,6 +280,9 @@ def _defaults(t: Timers) -> dict[str, Any]:
     return {
         "mode": "http",
         "log": "global",
+        # A line for what failed, timed out, or was sent again; none for a health check, nor for what went well.
+        "option dontlog-normal": True,
+        "option dontlognull": True,
         "maxconn": front_door.MAX_PER_FRONTEND,
         "balance": "roundrobin",
         "retries": t.retries,
@@ -302,6 +311,7 @@ def _sections(cloud: Cloud, region: Region, service: str, frontend: Frontend) ->
         f"frontend {frontend.name}-either",
         {
             "mode": "tcp",
+            "option tcplog": True,
             "bind": f"{region.vips.internal}:{frontend.port}",
             "tcp-request": ["inspect-delay 3s", "content accept if { req.ssl_hello_type 1 } or HTTP"],
             "use_backend": f"{frontend.name}-tls if {{ req.ssl_hello_type 1 }}",
@@ -339,6 +349,7 @@ _OBSERVED = " observe layer4 error-limit 1 on-error sudden-death"
 def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> dict[str, Any]:
     t = timers(cloud)
     section: dict[str, Any] = {"mode": frontend.mode, "bind": list(_binds(cloud, region, frontend))}
+    section |= front_door.LOGGED if frontend.mode == "http" else {"option tcplog": True}
     if frontend.check:
         section["option httpchk"] = True
         section["http-check send"] = f"meth GET uri {frontend.check}"

@@ -142,7 +142,7 @@ class Heat(Service):
                 CatalogueEntry("orchestration", "heat", API.port, "/v1/%(project_id)s"),
                 CatalogueEntry("cloudformation", "heat-cfn", CFN.port, "/v1"),
             ),
-            (Account("heat"), Account(DOMAIN_ADMIN, roles=("admin",), domain=DOMAIN)),
+            (Account("heat", trustee=True), Account(DOMAIN_ADMIN, roles=("admin",), domain=DOMAIN)),
             roles=("heat_stack_owner", "heat_stack_user"),
         )
 
@@ -156,6 +156,7 @@ def _own(cloud: Cloud, region: Region) -> Sections:
         if not k.startswith("project_") and k != "cafile"
     }
     keystone = endpoints.keystone_internal(cloud, region)
+    domain_admin = openstack.keystone_login(cloud, DOMAIN_ADMIN)
     return {
         "DEFAULT": {
             "heat_metadata_server_url": cfn,
@@ -165,8 +166,8 @@ def _own(cloud: Cloud, region: Region) -> Sections:
             # keystoneauth's connect_retries in all of its clients: a reset would repeat the POST that makes a server.
             "client_retry_limit": 0,
             "stack_user_domain_name": DOMAIN,
-            "stack_domain_admin": DOMAIN_ADMIN,
-            "stack_domain_admin_password": cloud.secrets.get(f"{DOMAIN_ADMIN}.keystone"),
+            "stack_domain_admin": domain_admin.name,
+            "stack_domain_admin_password": domain_admin.password,
             # For what stacks keep encrypted in the database. It must have 32 characters, as our secrets have.
             "auth_encryption_key": cloud.secrets.get("heat.encryption"),
         },

@@ -40,6 +40,8 @@ class Keepalived(Service):
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("haproxy",)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
+    mechanism: ClassVar[Mapping[str, str]] = {"vip": "keepalived"}
+    moves_vip: ClassVar[bool] = True
     guarded: ClassVar[tuple[Safeguard, ...]] = (
         *(
             Safeguard("keepalived.conf", INSTANCE, *rest[:-1], fatal=rest[-1])

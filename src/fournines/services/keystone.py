@@ -19,11 +19,13 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
+from fournines.cloud.secrets import new_password
 from fournines.services import endpoints, fernet, memcached, openstack, quoting, tls, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
-from fournines.services.registration import registration
+from fournines.services.registration import accounts, password_of, registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
+from fournines.services.rotation import AtOnce, Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, unless, when
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -55,10 +57,13 @@ class Keystone(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "core"
-    needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived")
+    needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived", "pacemaker")
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)
+    filled: ClassVar[tuple[str, ...]] = tuple(
+        f"keystone.{table}" for table in ("user", "local_user", "password", "project", "role", "assignment", "endpoint")
+    )
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"keystone.conf": ("keystone",), "uwsgi.ini": UWSGI}
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {
         "keystone.conf": (
@@ -150,6 +155,20 @@ class Keystone(Service):
         Function("list_projects", "lists projects"),
     )
 
+    def rotations(self) -> Mapping[str, Rotation]:
+        return {
+            "fernet-keys": AtOnce("the keys that encrypt tokens", _rotate_fernet_keys),
+            "service-users": TwoValid(
+                "the services' users in Keystone",
+                lambda cloud: (password_of(account) for account in accounts(cloud) if not account.trustee),
+            ),
+            "admin": AtOnce(
+                "the administrator's password",
+                lambda cloud, _now: cloud.secrets.set("keystone.admin", new_password()),
+                cost="tokens that were bought with the old password end",
+            ),
+        }
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("keystone", "python3-memcache"):
             yield Package(package)
@@ -226,6 +245,11 @@ def token_usable(cloud: Cloud) -> float:
 def max_active_keys(cloud: Cloud) -> int:
     fernet_tokens = cloud.options("keystone", "keystone.conf").get("fernet_tokens", {})
     return int(fernet_tokens.get("max_active_keys", fernet.MAX_ACTIVE_KEYS))
+
+
+def _rotate_fernet_keys(cloud: Cloud, now: float) -> None:
+    rotated = fernet.rotated(fernet.keys(cloud), now, token_usable(cloud), max_active_keys(cloud))
+    cloud.secrets.set(fernet.SECRET, fernet.dumps(rotated))
 
 
 def _api(cloud: Cloud) -> units.Wsgi:

@@ -18,19 +18,23 @@ Nodes are started in any order, together: `galera-start` asks the peers' observe
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import database_access, front_door, galera_tls, quoting
-from fournines.services.capabilities import Frontend, Port, UsesDatabase, members, present
+from fournines.services.capabilities import FillsTables, Frontend, Port, UsesDatabase, members, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import ini, ms, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.rotation import Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, iso8601
@@ -43,6 +47,11 @@ PORT = 3306
 WRITER_PORT, WRITER_PATH = 9200, "/database/writer"
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
 LONGEST_GROUP = 32
+#: Copies of the database: taken, restored beside it, loaded (`programs/database_copy.py`).
+COPY = "/usr/lib/fournines/database-copy"
+COPY_SETTINGS = "/etc/fournines/database-copy.json"
+#: What `prove` writes to.
+PROBE = "probe"
 #: Of one controller of a whole cloud, at rest.
 LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
@@ -180,6 +189,9 @@ class Mariadb(Service):
         Port(4444, "tcp", "its own members", "Galera state transfer", always=False),
     )
 
+    def rotations(self) -> Mapping[str, Rotation]:
+        return {"database": TwoValid("the passwords of the services' accounts in the database", _passwords)}
+
     def failover(self, cloud: Cloud) -> float:
         """The members agree on a view without the dead one; by the agents' election, or the load balancer's check."""
         t = timers(cloud)
@@ -189,13 +201,15 @@ class Mariadb(Service):
         restart = (f"restart:{UNIT}",)
         for package in ("mariadb-server", "mariadb-backup", "galera-4", "socat"):
             yield Package(package)
-        yield from galera_tls.certificates(cloud, host, restart)
+        yield from galera_tls.certificates(cloud, host, (f"reload:{UNIT}",))
         yield galera_tls.step(cloud, CONFIG, UNIT)
         yield File(CONFIG, _config(cloud, host), triggers=restart)
         yield INSTALLED
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
         yield Unit(UNIT, timeout=900)
+        yield File(COPY, _copy_program(), mode=0o755)
+        yield File(COPY_SETTINGS, _copy_settings(cloud, host.region))
         if host == cloud.hosts_of(self.name, host.region)[0]:
             network = cloud.region_of(host).networks["management"].cidr
             yield _accounts(cloud, host.region, network)
@@ -255,6 +269,24 @@ def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
     for name, _, owner in (entry.partition(":") for entry in asked):
         found[owner or name] = (*found.get(owner or name, ()), name)
     return found
+
+
+def _passwords(cloud: Cloud) -> Iterable[str]:
+    """Names of the secrets."""
+    return (f"{name}.database" for region in cloud.regions for name in accounts(cloud, region))
+
+
+@cache
+def _copy_program() -> str:
+    text = files("fournines.programs").joinpath("database_copy.py").read_text(encoding="utf-8")
+    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
+
+
+def _copy_settings(cloud: Cloud, region: str) -> str:
+    """What a copy is asked for; which databases of it are restored: all but that of `prove`."""
+    names = [name for databases in accounts(cloud, region).values() for name in databases if name != PROBE]
+    filled = [table for s in present(cloud, region) if isinstance(s, FillsTables) for table in s.filled]
+    return json.dumps({"databases": names, "filled": filled}, indent=2) + "\n"
 
 
 def primary_of(*sizes: int) -> str:
@@ -375,7 +407,7 @@ def _elsewhere(host: Host) -> Task:
 def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
     """All in one: each client that a probe starts costs the host more than its question."""
     wanted = [
-        {"name": name, "databases": databases, "digest": _digest(cloud.secrets.get(f"{name}.database"))}
+        {"name": name, "databases": databases, "digests": _digests(cloud, f"{name}.database")}
         for name, databases in accounts(cloud, region).items()
     ]
     values = {
@@ -389,6 +421,12 @@ def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
         script="mariadb",
         stdin=template("mariadb/accounts.sql.j2", **values),
     )
+
+
+def _digests(cloud: Cloud, secret: str) -> list[str]:
+    """Of the password in use and, in the middle of a rotation, of the other one. In an order that does not change when
+    the two change places."""
+    return sorted(_digest(p) for p in (cloud.secrets.get(secret), cloud.secrets.other(secret)) if p is not None)
 
 
 def _digest(password: str) -> str:

@@ -68,7 +68,12 @@ def _daemon(name: str, what: str, section: str = "") -> units.Daemon:
 
 CONDUCTOR = _daemon("conductor", "conductor", "conductor")
 SCHEDULER = _daemon("scheduler", "scheduler", "scheduler")
-CONSOLE = replace(_daemon("novncproxy", "console proxy"), command=f"{consoles.PROXY} --config-file {CONFIG}")
+#: It writes a line for each check, whose connection HAProxy resets.
+CONSOLE = replace(
+    _daemon("novncproxy", "console proxy"),
+    command=f"{consoles.PROXY} --config-file {CONFIG}",
+    quiet=("websocketproxy .*handler exception: .*Connection reset by peer",),
+)
 #: Seconds between two checks of the console proxy, which forks for each; a connection that is refused goes elsewhere.
 _CONSOLE_INTER = 5.0
 #: The timers in its file, beside those of every service's.

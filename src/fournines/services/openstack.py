@@ -12,6 +12,7 @@ from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import bus, endpoints, memcached, quoting, rabbitmq, tls
+from fournines.services.accounts import Login, in_use
 from fournines.services.mariadb import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
@@ -235,7 +236,7 @@ def transport_url(cloud: Cloud, region: Region, vhost: str, host: Host | None = 
     """oslo.messaging's address of `vhost`: all nodes, no VIP; with accounts of `host`'s own, if it is a compute. Holds
     the password."""
     account = bus.account(cloud, vhost, host)
-    password = quoting.userinfo(cloud.secrets.get(account.secret))
+    password = quoting.userinfo(account.password)
     port = rabbitmq.port(cloud)
     nodes = (f"{account.name}:{password}@{h.address}:{port}" for h in cloud.hosts_of("rabbitmq", region.name))
     return f"rabbit://{','.join(nodes)}/{vhost}"
@@ -298,13 +299,19 @@ def notifications(cloud: Cloud, region: Region, name: str, host: Host | None = N
     }
 
 
+def keystone_login(cloud: Cloud, account: str) -> Login:
+    """Name and password of `account` (a `capabilities.Account`) in Keystone."""
+    return in_use(cloud, account, f"{account}.keystone")
+
+
 def credentials(cloud: Cloud, region: Region, account: str) -> dict[str, Any]:
     """How `account` (a `capabilities.Account`) buys a token: for any section that keystoneauth reads."""
+    login = keystone_login(cloud, account)
     return {
         "auth_type": "password",
         "auth_url": endpoints.keystone_internal(cloud, region),
-        "username": account,
-        "password": cloud.secrets.get(f"{account}.keystone"),
+        "username": login.name,
+        "password": login.password,
         "user_domain_name": "Default",
         "project_name": "service",
         "project_domain_name": "Default",

@@ -103,6 +103,17 @@ def fits(certificate_pem: str, subject: Subject, ca_pem: str) -> bool:
     return list(names) == [*_general(subject)]
 
 
+def is_authority(certificate_pem: str) -> bool:
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def common_name(certificate_pem: str) -> str:
+    certificate = x509.load_pem_x509_certificate(certificate_pem.encode())
+    (attribute,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(attribute.value)
+
+
 def _general(subject: Subject) -> Iterable[x509.GeneralName]:
     yield from map(x509.DNSName, subject.names)
     yield from map(x509.IPAddress, subject.addresses)

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from typing import Any, ClassVar
@@ -21,11 +22,13 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.services import bus, quoting, tls
+from fournines.services.accounts import GENERATIONS
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.rotation import Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
@@ -163,6 +166,14 @@ class Rabbitmq(Service):
         Port(6000, "tcp", "its own members", "replication of streams", last=6500, always=False),
         Port(35672, "tcp", (), "rabbitmqctl, while it runs", last=35682, always=False),
     )
+
+    def rotations(self) -> Mapping[str, Rotation]:
+        return {
+            "messaging": TwoValid(
+                "the accounts of the services and computes on the bus",
+                lambda cloud: (name for region in cloud.regions for name in bus.secrets(cloud, region)),
+            )
+        }
 
     def failover(self, cloud: Cloud) -> float:
         """A client leaves the dead node's connection after `tcp_user_timeout` (without one, after two heartbeats), and
@@ -378,12 +389,13 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
         "cafile": tls.CA if tls.encrypted(cloud) else None,
         "user": ADMIN,
         "password": cloud.secrets.get("rabbitmq.admin"),
+        "generations": [f"{re.escape(name)}{GENERATIONS}" for name in names],
         "definitions": {
             "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
             "users": [
                 {
                     "name": a.name,
-                    "password_hash": _password_hash(a.name, cloud.secrets.get(a.secret)),
+                    "password_hash": _password_hash(a.name, a.password),
                     "hashing_algorithm": "rabbit_password_hashing_sha256",
                     "tags": [OF_HOST] if a.of_host else [],
                 }

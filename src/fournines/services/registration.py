@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fournines.cloud.model import Cloud, Region
 from fournines.services import endpoints
+from fournines.services.accounts import GENERATIONS, Login, logins
 from fournines.services.capabilities import Account, Registers, Registration, present
 from fournines.services.render import template
 from fournines.services.resource import File, Resource, Task
@@ -55,7 +57,15 @@ def _document(cloud: Cloud, region: Region, own_url: str) -> dict[str, Any]:
         "projects": list(dict.fromkeys(["service", *(name for p in parts for name in p.projects)])),
         "roles": list(roles),
         "administrator": {"name": "admin", "options": _OPTIONS},
-        "accounts": [_account(cloud, account) for account in accounts],
+        "accounts": [
+            _account(account, login)
+            for account in accounts
+            for login in logins(cloud, account.name, password_of(account))
+        ],
+        # Of one of these names, and not among the accounts: another generation has taken its place.
+        "generations": [
+            {"name": f"{re.escape(account.name)}{GENERATIONS}", "domain": account.domain} for account in accounts
+        ],
         "services": [
             {
                 "type": entry.type,
@@ -70,15 +80,26 @@ def _document(cloud: Cloud, region: Region, own_url: str) -> dict[str, Any]:
     }
 
 
-def _account(cloud: Cloud, account: Account) -> dict[str, Any]:
-    password = cloud.secrets.get(f"{account.name}.keystone")
+def password_of(account: Account) -> str:
+    """Name of the secret."""
+    return f"{account.name}.keystone"
+
+
+def accounts(cloud: Cloud) -> list[Account]:
+    """Of all regions."""
+    found = (r for region in cloud.regions.values() for r in _registrations(cloud, region))
+    return list(dict.fromkeys(account for r in found for account in r.accounts))
+
+
+def _account(account: Account, login: Login) -> dict[str, Any]:
+    marked = json.dumps([login.password, _OPTIONS]).encode()
     return {
-        "name": account.name,
+        "name": login.name,
         "domain": account.domain,
-        "password": password,
+        "password": login.password,
         "options": _OPTIONS,
         # What Keystone stores of a password takes 0.3 s to compare with. This is of 192 random bits: safe to show.
-        "mark": hashlib.sha256(json.dumps([password, _OPTIONS]).encode()).hexdigest()[:32],
+        "mark": hashlib.sha256(marked).hexdigest()[:32],
         "roles": list(account.roles),
         "on": {"project": "service"} if account.domain == "Default" else {"domain": account.domain},
     }

@@ -82,6 +82,11 @@ class Resource(Protocol):
         """None when `observed` (the fact's reply) is as wanted, else one line that says what differs."""
         ...
 
+    @property
+    def settled(self) -> str:
+        """A reply that is as wanted. Of several resources with one fact, all of theirs are one, joined by blanks."""
+        ...
+
     def steps(self) -> Sequence[Step]: ...
 
 
@@ -100,6 +105,10 @@ class Package:
 
     def diff(self, observed: str) -> str | None:
         return "absent → installed" if observed == "absent" else None
+
+    @property
+    def settled(self) -> str:
+        return "installed"
 
     def steps(self) -> Sequence[Step]:
         return [Run(_INSTALL.replace("PACKAGE", shlex.quote(self.name)), timeout=900.0)]
@@ -166,6 +175,10 @@ class File:
             said.append(f"owner {owner}:{group} → {self.owner}:{self.group}")
         return ", ".join(said) or None
 
+    @property
+    def settled(self) -> str:
+        return f"file {self.mode:o} {self.owner} {self.group} {self.sha256}"
+
     def steps(self) -> Sequence[Step]:
         return [Put(self.path, self.content.encode(), self.mode, self.owner, self.group)]
 
@@ -195,6 +208,10 @@ class Directory:
         if (int(mode, 8), owner, group) != (self.mode, self.owner, self.group):
             return f"{mode} {owner}:{group} → {self.mode:o} {self.owner}:{self.group}"
         return None
+
+    @property
+    def settled(self) -> str:
+        return f"dir {self.mode:o} {self.owner} {self.group}"
 
     def steps(self) -> Sequence[Step]:
         return [MakeDirectory(self.path, self.mode, self.owner, self.group)]
@@ -228,6 +245,10 @@ class Unit:
         else:
             good = enabled.startswith("masked") and active in ("inactive", "failed")
         return None if good else f"{active} {enabled} → {self.state}"
+
+    @property
+    def settled(self) -> str:
+        return {"running": "active enabled", "stopped": "inactive disabled", "masked": "inactive masked"}[self.state]
 
     def steps(self) -> Sequence[Step]:
         flag = "" if self.block else " --no-block"
@@ -268,6 +289,10 @@ class Task:
 
     def diff(self, observed: str) -> str | None:
         return None if observed == self.want else f"{observed} → {self.want}"
+
+    @property
+    def settled(self) -> str:
+        return self.want
 
     def steps(self) -> Sequence[Step]:
         return [Run(self.script, timeout=self.timeout, stdin=self.stdin)]

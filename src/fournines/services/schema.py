@@ -39,6 +39,10 @@ class Schema:
         state = states.get(self.name, "absent")
         return None if state == "ok" else f"{state} → ok"
 
+    @property
+    def settled(self) -> str:
+        return f"{self.name}=ok"
+
     def steps(self) -> Sequence[Step]:
         return [Run(self.script, timeout=self.timeout)]
 

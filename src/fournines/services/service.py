@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Literal
@@ -51,6 +51,8 @@ class Service(ABC):
     needs: ClassVar[tuple[str, ...]] = ()
     #: Services that are healthy before this one starts, in clouds that have them.
     after: ClassVar[tuple[str, ...]] = ()
+    #: Tier of `pattern:` -> its value in the clouds that have this service; {}: it depends on none.
+    mechanism: ClassVar[Mapping[str, str]] = {}
     #: How a *change* to hosts that already run it is rolled; a first start follows `first_start`.
     rolling: ClassVar[Rolling] = "by-zone"
     first_start: ClassVar[Rolling] = "together"
@@ -65,6 +67,10 @@ class Service(ABC):
     def units_in(self, cloud: Cloud) -> tuple[str, ...]:
         """`units`, of a service that has others too where a cloud asks for them."""
         return self.units
+
+    def chosen(self, cloud: Cloud) -> bool:
+        """Whether the cloud's pattern is one that this service belongs to."""
+        return all(getattr(cloud.pattern, tier) == value for tier, value in self.mechanism.items())
 
     @property
     def follows(self) -> tuple[str, ...]:

@@ -11,16 +11,22 @@ bytes. One whose names no longer fit is signed anew for the same key.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.secrets import OTHER
 from fournines.errors import CloudFileError
 from fournines.services.certificate import Own, own
-from fournines.services.pki import Subject, expired, fits, new_key, sign, sign_ca
+from fournines.services.pki import Subject, common_name, expired, fits, is_authority, new_key, sign, sign_ca
 from fournines.services.resource import Directory, File, Resource
+from fournines.services.rotation import AtOnce, Phase, Rotation
 
+#: Secret of the cloud's CA, without its suffixes.
+CLOUD_CA = "tls.ca"
 DIRECTORY = "/etc/fournines/tls"
 #: What services inside check one another's certificates against: the cloud's CA alone.
 CA = f"{DIRECTORY}/ca.crt"
@@ -62,8 +68,8 @@ def ca_certificate(cloud: Cloud) -> str:
 
 
 def internal_ca(cloud: Cloud) -> str:
-    """PEM of the cloud's own CA."""
-    return _authority(cloud, "tls.ca", f"fournines CA of {cloud.name}")
+    """PEM of the cloud's own CA; in the middle of its rotation, of both."""
+    return _authority(cloud, CLOUD_CA, f"fournines CA of {cloud.name}")
 
 
 def trusted(cloud: Cloud) -> str:
@@ -83,24 +89,30 @@ def server_pem(cloud: Cloud, region: Region) -> str:
     if theirs:
         return theirs.server
     name = f"tls.{region.name}.{region.vips.public}"  # a new VIP is a new key
-    return _issued(cloud, name, Subject(tuple(region.public_hosts), (region.vips.public,)), "tls.ca")
+    return _issued(cloud, name, Subject(tuple(region.public_hosts), (region.vips.public,)), CLOUD_CA)
 
 
 def internal_pem(cloud: Cloud, region: Region) -> str:
     """The same for the internal VIP. A secret."""
     name = f"tls.{region.name}.internal"
-    return _issued(cloud, name, Subject((), (region.vips.internal,)), "tls.ca")
+    return _issued(cloud, name, Subject((), (region.vips.internal,)), CLOUD_CA)
 
 
 def host_pem(cloud: Cloud, host: Host) -> str:
     """Certificate and key of the servers on `host`: its name, and its addresses. A secret."""
-    return _issued(cloud, f"tls.host.{host.name}", Subject((host.name,), _addresses(host)), "tls.ca")
+    return _issued(cloud, f"tls.host.{host.name}", Subject((host.name,), _addresses(host)), CLOUD_CA)
+
+
+def controller_pem(cloud: Cloud, host: Host) -> str:
+    """The same for the power controller of `host`, where it has no certificate of its own: in the lab. A secret."""
+    assert host.bmc
+    return _issued(cloud, f"tls.bmc.{host.name}", Subject((), (host.bmc.address,)), "tls.ca")
 
 
 def database_pem(cloud: Cloud, host: Host) -> str:
     """The same for a database that clients reach by the internal VIP: with that, too. A secret."""
     addresses = (*_addresses(host), cloud.region_of(host).vips.internal)
-    return _issued(cloud, f"tls.database.{host.name}", Subject((host.name,), addresses), "tls.ca")
+    return _issued(cloud, f"tls.database.{host.name}", Subject((host.name,), addresses), CLOUD_CA)
 
 
 def broker_pem(cloud: Cloud, host: Host) -> str:
@@ -108,11 +120,12 @@ def broker_pem(cloud: Cloud, host: Host) -> str:
     goes on asking for the name of the first (kombu). A secret."""
     brokers = (h.address for h in cloud.hosts_of("rabbitmq", host.region))
     subject = Subject((host.name,), tuple(dict.fromkeys([*_addresses(host), *brokers])))
-    return _issued(cloud, f"tls.broker.{host.name}", subject, "tls.ca")
+    return _issued(cloud, f"tls.broker.{host.name}", subject, CLOUD_CA)
 
 
 def member_ca(cloud: Cloud, region: str, group: str) -> str:
-    """PEM of the authority that signs for the members of `group` (a service's name) in `region`, and nobody else."""
+    """PEM of the authority that signs for the members of `group` (a service's name) in `region`, and nobody else; in
+    the middle of its rotation, of both."""
     return _authority(cloud, _group(region, group), f"fournines {group} of {cloud.name} {region}")
 
 
@@ -135,9 +148,17 @@ def console_pem(cloud: Cloud, host: Host) -> str:
     return _issued(cloud, f"{name}.server", Subject((host.name,), _addresses(host)), name)
 
 
+def operator_pem(cloud: Cloud, names: tuple[str, ...], addresses: tuple[IPv4Address, ...]) -> str:
+    """Certificate and key of a server of the operator's, under the cloud's own CA. Not kept: each has a key of its own.
+    A secret."""
+    key = new_key()
+    return sign(Subject(names, addresses), key, internal_ca(cloud), cloud.secrets.get("tls.ca.key")) + key
+
+
 def expired_pem(cloud: Cloud, pem: str) -> str:
     """What the cloud's CA once signed, as if it had expired. A secret."""
-    return expired(pem, internal_ca(cloud), cloud.secrets.get("tls.ca.key"))
+    internal_ca(cloud)
+    return expired(pem, cloud.secrets.get(f"{CLOUD_CA}.certificate"), cloud.secrets.get(f"{CLOUD_CA}.key"))
 
 
 def files(directory: str, owner: str, triggers: tuple[str, ...], **pems: str) -> Iterable[Resource]:
@@ -157,15 +178,18 @@ def _group(region: str, group: str) -> str:
 
 
 def _authority(cloud: Cloud, secret: str, name: str) -> str:
-    """Certificate of the authority `secret`.key."""
+    """Certificate of the authority `secret`.key, and of the other one, in an order that does not change when the two
+    change places: what trusts both need not be told."""
     key = cloud.secrets.get(f"{secret}.key", new_key)
-    return cloud.secrets.get(f"{secret}.certificate", lambda: sign_ca(name, key))
+    own = cloud.secrets.get(f"{secret}.certificate", lambda: sign_ca(name, key))
+    other = cloud.secrets.other(f"{secret}.certificate")
+    return own if other is None else "".join(sorted((own, other)))
 
 
 def _issued(cloud: Cloud, secret: str, subject: Subject, authority: str) -> str:
     """Certificate and key of `subject` under `authority`."""
     key = cloud.secrets.get(f"{secret}.key", new_key)
-    if authority == "tls.ca":
+    if authority == CLOUD_CA:
         internal_ca(cloud)
     ca = cloud.secrets.get(f"{authority}.certificate")
 
@@ -177,6 +201,56 @@ def _issued(cloud: Cloud, secret: str, subject: Subject, authority: str) -> str:
         certificate = signed()
         cloud.secrets.set(f"{secret}.certificate", certificate)
     return certificate + key
+
+
+def _renew(cloud: Cloud, _now: float) -> None:
+    """Keys and certificates are made anew when they are next asked for: all but those of authorities."""
+    for name in _stored(cloud):
+        if not is_authority(cloud.secrets.get(f"{name}.certificate")):
+            cloud.secrets.remove(f"{name}.certificate")
+            cloud.secrets.remove(f"{name}.key")
+
+
+def _stored(cloud: Cloud) -> list[str]:
+    """Secrets that are a key and a certificate, without the suffixes."""
+    names = (n.removesuffix(".certificate") for n in cloud.secrets.names() if n.startswith("tls."))
+    return [n for n in names if {f"{n}.certificate", f"{n}.key"} <= set(cloud.secrets.names())]
+
+
+@dataclass(frozen=True)
+class _Authorities:
+    """The cloud's CA and those of groups: both are trusted while certificates of the new one replace the old one's."""
+
+    does: str = "the cloud's CA, the authorities of groups, and all certificates under them"
+    cost: str = "clients outside need the new ca.pem before phase use, where they verify the public VIP with it"
+
+    def change(self, cloud: Cloud, phase: Phase, now: float) -> None:
+        secrets = cloud.secrets
+        if phase == "accept":
+            for name in _stored(cloud):
+                if is_authority(secrets.get(f"{name}.certificate")):
+                    self._offer(cloud, name)
+            return
+        for name in [n.removesuffix(f".key{OTHER}") for n in secrets.names() if n.endswith(f".key{OTHER}")]:
+            for part in ("key", "certificate"):
+                secrets.swap(f"{name}.{part}") if phase == "use" else secrets.drop(f"{name}.{part}")
+        if phase == "use":
+            _renew(cloud, now)
+
+    def _offer(self, cloud: Cloud, name: str) -> None:
+        """Of another name: OpenSSL and Erlang look for issuers by theirs."""
+        key, generation = new_key(), cloud.secrets.generation(f"{name}.certificate") + 1
+        before = re.sub(r", \d+$", "", common_name(cloud.secrets.get(f"{name}.certificate")))
+        cloud.secrets.offer(f"{name}.key", key)
+        # X.520's limit of 64 bytes must not cut the number off.
+        cloud.secrets.offer(f"{name}.certificate", sign_ca(f"{before[:56]}, {generation}", key))
+
+
+#: `base` has them: its hosts all do.
+ROTATIONS: Mapping[str, Rotation] = {
+    "certificates": AtOnce("keys and certificates of all servers and members, under the same authorities", _renew),
+    "ca": _Authorities(),
+}
 
 
 #: A cloud is rendered several times a run.

@@ -32,6 +32,14 @@ APIS = "fournines-apis.target"
 #: Keystone's unit: every other API asks it for tokens as soon as it starts.
 FIRST_API = "keystone.service"
 
+#: Lines that a health check leaves in the journal of an API under uWSGI, as extended regular expressions
+#: (LogFilterPatterns of systemd.exec(5), which takes a backslash for its own): HAProxy resets its connection as soon as
+#: it has the status, and some APIs write a line for each request. CHECK: the path of the check.
+_OF_CHECKS = (
+    "^uwsgi_proto_.*Connection reset by peer",
+    'requestlog .*"GET CHECK" status: (200|404)',
+)
+
 #: Bytes of the largest request that an API is sent: Heat's limit of a stack's files, doubled.
 BODY = 2 * 1024 * 1024
 
@@ -103,6 +111,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
+        quiet=[pattern.replace("CHECK", api.check) for pattern in _OF_CHECKS],
         loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check}",
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
@@ -161,7 +170,8 @@ class Daemon:
     what the program prints. kill_mode: `process` leaves what the daemon started alive. before_stop: sh that runs while
     it still serves. watchdog: seconds; it tells systemd when it is ready and that it lives, and is killed after so long
     a silence. after: units. upholds: units that are to run while this one does. nice: as of nice(1); APIs have 0, what
-    only measures 10. sandbox: where it needs another than `sandbox.service` of its user."""
+    only measures 10. sandbox: where it needs another than `sandbox.service` of its user. quiet: extended regular
+    expressions of lines that say nothing and come all the time; they are kept out of the journal."""
 
     unit: str
     service: str
@@ -181,6 +191,7 @@ class Daemon:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     nice: int = 5
     sandbox: Sandbox | None = None
+    quiet: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

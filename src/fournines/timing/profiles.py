@@ -38,6 +38,13 @@ def derive(detect: float) -> Timers:
         dead_host=scaled(0.4, 0.4),
         # As Galera: survivors of a loss that suspected one another over a stall of a second would serve nobody.
         degraded=scaled(1.5, 1.5),
+        # Four stalls of a busy host; then fencing, whose own time is the power controller's.
+        corosync_token=scaled(0.8, 0.8),
+        corosync_consensus=scaled(1.0, 1.0),
+        cluster_monitor=scaled(1.0, 1.0),
+        cluster_timeout=scaled(20.0, 20.0),
+        fence_timeout=scaled(60.0, 60.0),
+        fence_delay=scaled(2.0, 2.0),
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
@@ -123,17 +130,25 @@ def _peer(
     service_down: float = 60.0,
     agent_down: float = 75.0,
     sentinel_down: float = 30.0,
+    corosync_token: float = 3.65,
     database_check: str = "agent",
     vip_quorum: bool = False,
 ) -> Timers:
-    """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging, oslo.cache and
-    Sentinel. None of them has anything like `service_lease`: it is Pacemaker's failover in the HA guide."""
+    """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging, oslo.cache, Sentinel,
+    Pacemaker and Corosync (whose token of 3 s grows by 0.65 s for a third member). None of them has anything like
+    `service_lease`: it is Pacemaker's failover in the HA guide."""
     return Timers(
         vrrp_advert=vrrp_advert,
         vip_lease=vip_lease,
         agent_heartbeat=vip_lease / 10,
         dead_host=0.0,
         degraded=vip_lease,
+        corosync_token=corosync_token,
+        corosync_consensus=round(1.2 * corosync_token, 3),
+        cluster_monitor=10.0,
+        cluster_timeout=20.0,
+        fence_timeout=60.0,
+        fence_delay=5.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default
@@ -200,7 +215,8 @@ PEERS: Mapping[str, Timers] = {
     ),
     "ha-guide": _peer(
         vrrp_advert=10 / 3, vip_lease=6.2, check_inter=2.0, check_fall=5, check_rise=2, check_timeout=10.0,
-        client_server=60.0, queue_timeout=60.0, db_pool_recycle=3600, db_max_retries=-1, vip_quorum=True,
+        corosync_token=10.0, client_server=60.0, queue_timeout=60.0, db_pool_recycle=3600, db_max_retries=-1,
+        vip_quorum=True,
     ),
 }  # fmt: skip
 

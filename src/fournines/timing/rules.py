@@ -7,27 +7,13 @@ daemon itself refuses the combination, the bound is from its own source.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from fournines.timing import fencing
+from fournines.timing.contradiction import STALL, Contradiction
 from fournines.timing.timers import TOKEN_ATTEMPTS, WRITER_PATIENCE, Timers
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """`timers` are the fields that disagree, the one to change first. `fatal`: a daemon or the design breaks."""
-
-    timers: tuple[str, ...]
-    what: str
-    why: str
-    change: str
-    fatal: bool = True
-
 
 #: Seconds after which a database writer that is cut off has stopped acting (`agent.observer.writer`).
 CUT_OFF_WRITER = WRITER_PATIENCE / 2
-
-#: Seconds for which a guard, real-time and locked in memory, was seen to be late on saturated hosts.
-STALL = 0.2
 
 #: Seconds after which an idle listener of oslo.messaging looks up from its connection (ACK_REQUEUE_EVERY_SECONDS_MAX),
 #: and, if that is lost, from trying the same broker again. Kombu gives a connect up after as long.
@@ -36,7 +22,7 @@ LISTENER_PATIENCE = 5.0
 
 def contradictions(t: Timers) -> Iterator[Contradiction]:
     """Everything in `t` that does not fit together."""
-    for rule in (_vip, _departed, _checks, _patience, _galera, _bus, _dead_peers, _agents, _singles):
+    for rule in (_vip, _departed, fencing.rules, _checks, _patience, _galera, _bus, _dead_peers, _agents, _singles):
         yield from rule(t)
 
 

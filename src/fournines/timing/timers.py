@@ -27,6 +27,15 @@ class Timers:
         float, "a host whose guard and kernel are both silent for so long is declared dead by the others; 0: never"
     ]
     degraded: Annotated[float, "what `vip_lease` and `dead_host` are while a voter is away: a stall is no second loss"]
+    # Pacemaker and Corosync
+    corosync_token: Annotated[float, "corosync `token`: a member that is silent for so long is suspected"]
+    corosync_consensus: Annotated[float, "corosync `consensus`: to agree on who is left, after that"]
+    cluster_monitor: Annotated[float, "interval of Pacemaker's monitor of HAProxy; a VIP's is five times as long"]
+    cluster_timeout: Annotated[float, "Pacemaker's `timeout` of start, stop and monitor of a resource"]
+    fence_timeout: Annotated[float, "`stonith-timeout`: a fencing that takes longer has failed, and is tried again"]
+    fence_delay: Annotated[
+        float, "`priority-fencing-delay` and the step of `pcmk_delay_base`: of two hosts that would fence each other"
+    ]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]

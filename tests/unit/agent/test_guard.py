@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fournines.agent.guard import channel, guard, lease, vip
+from fournines.agent.guard.config import Address, Vip
 from fournines.agent.guard.guard import STALE, Guard, read_vote, write_vote
 from fournines.agent.guard.lease import ACQUAINTANCE, GRACE, STANDS_BACK, TAKES, Lease
 from samples.guards import ADDRESSES, VIP, World, configuration
@@ -171,3 +173,29 @@ class TestLease:
             at += 0.05
         assert at > 10.0 + TAKES
         assert one.endpoint(at + STANDS_BACK, True, False).able
+
+
+def test_where_a_cluster_moves_the_vip_the_guard_only_sees_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody votes: its state can be told, nothing is tracked, nothing is killed, whatever becomes of the VIP."""
+    made = configuration("a", "", "", "bc")
+    watched = replace(made, vip_lease=0.0, vip=Vip((Address(VIP, 32, "management"),), unit=""))
+
+    def touched(*_: object) -> Any:
+        raise AssertionError("it is another's")
+
+    for name in ("track", "running", "kill"):
+        monkeypatch.setattr(vip.Keepalived, name, touched)
+    monkeypatch.setattr(vip, "local_addresses", lambda: frozenset({VIP}))
+    own = Lease(watched, 0.0)
+    for at in (0.0, ACQUAINTANCE + 1.0, 60.0):
+        own.look_at_keepalived(at, conflict=True)
+        own.renew(at, (), deaf=True, balancer=False)
+    assert own.state(60.0) == {
+        "held": [VIP],
+        "may_hold": True,
+        "granted": True,
+        "why": "",
+        "arbitrated": False,
+        "remaining": 0.0,
+    }
+    assert Guard(watched).state(60.0)["vip"]["held"] == []

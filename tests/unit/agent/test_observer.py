@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -243,3 +244,19 @@ def test_a_table_that_is_not_there_leaves_what_heartbeats_told(
     heir.hear(holder.say(1))
     asyncio.run(heir.taken_over(frozenset({VIP})))
     assert sent == [1] * tickle.ROUNDS
+
+
+async def test_a_departure_is_written_down_at_once(one: Observer, guard: socket.socket, tmp_path: Path) -> None:
+    telling = asyncio.create_task(one.tell())
+    try:
+        await asyncio.sleep(0.3)
+        says(guard, departed=("b",))
+        one.hear()
+        began = now()
+        state = tmp_path / "state.json"
+        async with asyncio.timeout(5):
+            while not json.loads(state.read_text())["peers"]["b"]["departed"]:
+                await asyncio.sleep(0.01)
+        assert now() - began < 0.5
+    finally:
+        telling.cancel()

@@ -7,11 +7,10 @@ import os
 import signal
 from pathlib import Path
 
-import click
 import pytest
 
-from fournines.cli import proof
-from fournines.cli.prove_powers import HostProcesses, powers_of
+from fournines.commands import proof
+from fournines.commands.prove_powers import HostProcesses, powers_of
 from fournines.engine.transport import Completed
 from fournines.prove.faults.powers import Process
 from fournines.prove.reach import Reach
@@ -63,7 +62,7 @@ async def test_the_environment_as_the_host_tells_it() -> None:
 
 def test_hosts_that_are_no_lab_have_neither_switch_nor_power(monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = load(EXAMPLE)
-    monkeypatch.setattr("fournines.cli.prove_powers.lab.exists", lambda _name: False)
+    monkeypatch.setattr("fournines.commands.prove_powers.lab.exists", lambda _name: False)
     powers = powers_of(cloud, cloud.regions["phx"], reach(Shell("")))
     assert (powers.power, powers.network) == (None, None)
     assert powers.units["guard"] == "fournines-guard.service"
@@ -81,6 +80,6 @@ def test_what_ends_a_campaign_lets_it_heal_first(sign: signal.Signals) -> None:
         finally:
             healed.append("healed")
 
-    with pytest.raises(click.Abort):
+    with pytest.raises(KeyboardInterrupt):
         proof._interruptible(work())
     assert healed == ["healed"]

@@ -11,11 +11,12 @@ from typing import cast
 import pytest
 from click.testing import CliRunner, Result
 
-from fournines import engine, lab, services
+from fournines import commands, lab, services
 from fournines.cli import apply as apply_command
 from fournines.cli import plan as plan_command
 from fournines.cli import reach
 from fournines.cloud.model import Cloud, Host
+from fournines.commands import clouds
 from fournines.engine.connect import Connected
 from fournines.engine.fake import FakeHost
 from fournines.errors import HostError, LockedError, PlanError, UsageError
@@ -34,13 +35,14 @@ class Site:
         self.hosts = toy.world(self.cloud)
         self.content = "one"
         self.connections = 0
-        monkeypatch.setattr(reach, "load_cloud", self._load)
         for module in (plan_command, apply_command):
             monkeypatch.setattr(module, "load_cloud", self._load)
+        for module in (plan_command, apply_command, commands.apply):
             monkeypatch.setattr(module, "require_valid", lambda cloud: None)
         monkeypatch.setattr(services, "registry", lambda: toy.registry(toy.Toy("db", self.content)))
-        monkeypatch.setattr(engine, "connect", self._connect)
-        monkeypatch.setattr(apply_command, "connect", self._connect)
+        monkeypatch.setattr(commands.plan, "registry", lambda: toy.registry(toy.Toy("db", self.content)))
+        for module in (commands.plan, commands.apply):
+            monkeypatch.setattr(module, "connect", self._connect)
         monkeypatch.delenv("FOURNINES_SUDO_PASSWORD", raising=False)
 
     def _load(self, path: Path) -> Cloud:
@@ -222,6 +224,6 @@ def test_the_sudo_password_is_read_and_not_shown(site: Site, monkeypatch: pytest
 
 def test_a_lab_of_the_same_name_gives_the_way_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made = toy.cloud(THREE)
-    monkeypatch.setattr("fournines.services.load", lambda path: made)
+    monkeypatch.setattr(clouds, "load", lambda path: made)
     monkeypatch.setattr(lab, "access", lambda cloud: toy.cloud({"x": []}) if cloud is made else cloud)
-    assert [host.name for host in reach.load_cloud(tmp_path).hosts] == ["x"]
+    assert [host.name for host in clouds.load_cloud(tmp_path).hosts] == ["x"]

@@ -17,6 +17,7 @@ from fournines.cloud.model import Cloud
 from fournines.engine.transport import Completed
 from fournines.errors import HostError
 from fournines.health.cluster import Cluster
+from fournines.health.document import document as status_document
 from fournines.health.look import look
 from fournines.services import load
 from samples.agents import HOSTS, FakeHost, server, well
@@ -180,7 +181,7 @@ async def test_the_text_and_the_document(cloud: Cloud, capsys: pytest.CaptureFix
     assert text.startswith("acme serves, and is not healthy: 1 problem.\n")
     assert "✗ ctl3: memcached does not answer" in text
     assert "next: journalctl -u memcached" in text
-    document = json.loads(json.dumps(status_show.document(seen)))
+    document = json.loads(json.dumps(status_document(seen)))
     assert document["healthy"] is False
     assert document["regions"]["phx"]["vip_holders"] == ["ctl1"]
     assert document["regions"]["phx"]["hosts"]["ctl2"]["galera"]["acting"] is True
@@ -188,10 +189,10 @@ async def test_the_text_and_the_document(cloud: Cloud, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(("only", "code"), [("nobody", 0), ("ctl3", 1)])
 def test_the_exit_code_says_whether_it_is_healthy(monkeypatch: pytest.MonkeyPatch, only: str, code: int) -> None:
-    async def looks(cloud: Cloud, reach: object) -> AsyncIterator[Cluster]:
+    async def looks(cloud: Cloud, _hosts: object, _ssh: object) -> AsyncIterator[Cluster]:
         yield await changed(cloud, at("memcached", "ok", value=False), only)
 
-    monkeypatch.setattr(status, "_looks", looks)
+    monkeypatch.setattr(status, "looks", looks)
     ran = CliRunner().invoke(status.command, [str(EXAMPLE), "--json"])
     assert ran.exit_code == code
     assert json.loads(ran.stdout)["healthy"] == (code == 0)

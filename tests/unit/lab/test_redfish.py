@@ -47,7 +47,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pressed: list[tuple[str
     monkeypatch.setattr(redfish, "PORT", 0)
     redfish.prepare(lab)
     record = json.loads((tmp_path / "acme" / "redfish.json").read_text())
-    server = redfish.server("acme")
+    [server] = redfish.servers("acme")
     trust = ssl.create_default_context(cafile=tmp_path / "acme" / "tls" / "certificate.pem")
 
     def ask(method: str, path: str, body: str = "", password: str = record["password"]) -> tuple[int, Any]:
@@ -128,3 +128,23 @@ def test_the_password_is_kept_and_private(tmp_path: Path, ask: Ask) -> None:
     redfish.prepare(state.load("acme"))
     assert path.read_text() == before
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_each_host_has_a_controller_that_knows_it_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "LABS", tmp_path)
+    cloud = load(EXAMPLE.with_name("pacemaker-vip.yaml"))
+    redfish.make_passwords(cloud)
+    lab = state.design(cloud, "image")
+    state.save(lab)
+    assert redfish.prepare(lab, cloud)
+    assert not redfish.prepare(lab, cloud), "the endpoint is not restarted for nothing"
+    record = json.loads((tmp_path / "acme" / "redfish.json").read_text())
+    assert [(c["host"], c["address"]) for c in record["controllers"]] == [
+        ("ctl1", "198.18.2.211"),
+        ("ctl2", "198.18.2.212"),
+        ("ctl3", "198.18.2.213"),
+    ]
+    assert len({c["password"] for c in record["controllers"]}) == 3
+    assert all((tmp_path / "acme" / "tls" / f"{c['host']}.pem").exists() for c in record["controllers"])
+    cloud.secrets.set("bmc.ctl1", "another")
+    assert redfish.prepare(lab, cloud)

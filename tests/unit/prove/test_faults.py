@@ -170,6 +170,25 @@ def test_a_target_means_hosts(cloud: Cloud, target: str, standing: Standing, str
     assert aim(fault, candidates(fault, cloud, "phx"), standing) == struck
 
 
+@pytest.mark.parametrize(
+    ("target", "standing", "struck"),
+    [
+        ("dc", Standing(dc="ctl2"), ("ctl2",)),
+        ("active", Standing(active="ctl3"), ("ctl3",)),
+        ("passive", Standing(active="ctl1", dc="ctl2"), ("ctl3",)),
+        ("passive", Standing(active="ctl1", dc="ctl2", writer="ctl3"), ("ctl2",)),
+        ("passive", Standing(), ()),
+    ],
+)
+def test_a_target_of_a_cluster_is_one_of_its_members(
+    cloud: Cloud, target: str, standing: Standing, struck: tuple[str, ...]
+) -> None:
+    fault = Fault("host.power_off", "", target, 1.0)
+    assert candidates(fault, cloud, "phx") == (), "without a cluster there is nobody to strike"
+    members = load(EXAMPLE.parent / "pacemaker-vip.yaml")
+    assert aim(fault, candidates(fault, members, "phx"), standing) == struck
+
+
 def test_a_router_is_aimed_at_among_the_hosts_with_agents_of_the_network() -> None:
     full = load(EXAMPLE.with_name("full-cloud.yaml"))
     fault = Fault("host.power_off", "", "router", 20.0)

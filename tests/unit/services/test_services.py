@@ -56,7 +56,7 @@ def test_a_database_password_is_compared_by_its_hash(cloud: Cloud) -> None:
     assert "probe.database" not in task.check + task.script + task.stdin
     digest = "*026724D2D985260BC52B7B17902543A7A403CFCD"  # MariaDB's own `select password('probe.database')`
     assert f"= '{digest} ssl'" in task.check
-    assert f"by password '{digest}'" in task.stdin
+    assert f"via mysql_native_password using '{digest}' require ssl;" in task.stdin
     assert "'198.18.0.0/255.255.255.0'" in task.stdin
 
 

@@ -18,6 +18,17 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"dead_host": 0.39, "vip_lease": 0.3}, ("dead_host",), {"dead_host": 0.4}),
     ({"vip_lease": 0.9}, ("dead_host", "vip_lease"), {"dead_host": 0.9}),
     ({"agent_heartbeat": 0.08}, ("dead_host", "agent_heartbeat"), {"dead_host": 0.48}),
+    ({"corosync_consensus": 0.9}, ("corosync_consensus", "corosync_token"), {"corosync_consensus": 0.96}),
+    ({"corosync_token": 0.5}, ("corosync_token",), {"corosync_token": 0.6}),
+    (
+        {"corosync_token": 30.0, "corosync_consensus": 36.0},
+        ("corosync_token", "corosync_consensus", "server_timeout"),
+        {"corosync_token": 27.0, "corosync_consensus": 32.5},
+    ),
+    ({"fence_timeout": 11.0, "cluster_timeout": 10.0}, ("fence_timeout", "fence_delay"), {"fence_timeout": 12.0}),
+    ({"fence_delay": 1.0}, ("fence_delay",), {"fence_delay": 1.5}),
+    ({"cluster_timeout": 4.0}, ("cluster_timeout",), {"cluster_timeout": 5.0}),
+    ({"cluster_timeout": 61.0}, ("cluster_timeout", "fence_timeout"), {"cluster_timeout": 60.0}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),
     ({"check_timeout": 2.0, "check_inter": 2.0}, ("check_timeout", "check_inter"), {"check_timeout": 2.1}),
     (

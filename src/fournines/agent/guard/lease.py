@@ -65,6 +65,8 @@ class Lease:
 
     def renew(self, at: float, others: Sequence[Endpoint], deaf: bool, balancer: bool, drained: bool = False) -> None:
         """The gate first: it is what the others count on."""
+        if not self._vip.unit:
+            return
         if self._config.arbitrated:
             self._open(at)
             value, why = self._arbitrated(at, others, deaf)
@@ -107,6 +109,8 @@ class Lease:
 
     def look_at_keepalived(self, at: float, conflict: bool) -> None:
         self.look_for_addresses()
+        if not self._vip.unit:
+            return
         self._running = self._keepalived.running()
         seen = vip.Observed(
             held=bool(self.held),

@@ -176,5 +176,7 @@ class Grants:
             self._ends[voter] = max(self._ends[voter], sent + lasts)
 
     def until(self) -> float:
-        """The moment at which the majority ends."""
+        """The moment at which the majority ends; there is none where nobody votes."""
+        if not self._ends:
+            return NEVER
         return sorted(self._ends.values(), reverse=True)[len(self._ends) // 2]

@@ -16,6 +16,7 @@
       "writer_patience": 0.8,              a writer whose host is silent for so long is replaced
       "units": ["mariadb.service", …],     units whose state is reported
       "certificates": ["/etc/haproxy/public.pem"],       PEM files whose expiry is reported
+      "pacemaker": true,                   a member of a Pacemaker cluster, whose state is reported; may be left out
       "fernet_keys": "/etc/keystone/fernet-keys",        directory, "" where there is none
 
       each of these only where the host carries the service:
@@ -120,6 +121,7 @@ class Config:
     openstack: dict[str, float] = field(default_factory=dict[str, float])
     certificate: str = ""
     private_by_tls: bool = False
+    pacemaker: bool = False
 
     @property
     def peer_names(self) -> tuple[str, ...]:

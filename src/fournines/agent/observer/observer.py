@@ -16,7 +16,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, maintenance, openstack, sever, sockets, system, watch
+from . import daemons, handshakes, maintenance, openstack, pacemaker, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 REFUSE = 0.25
 #: Seconds of the guard's silence after which the observer goes on without it: it is told something ten times a second.
 SILENCE = 0.25
+#: Seconds between two writes of state.json: at most, and at least.
+TELL, SOONEST = 1.0, 0.1
 #: Seconds before a part that has failed runs again.
 AGAIN = 1.0
 #: Seconds between looks at what operators have asked of this host.
@@ -56,6 +58,8 @@ class Observer:
         self._gone: dict[str, float] = {}  # departed hosts with which clusters still have their connections: since when
         self._acting: frozenset[str] = frozenset()
         self._effects: set[asyncio.Task[object]] = set()
+        self._news = asyncio.Event()
+        self._standing: tuple[frozenset[str], frozenset[str], bool] | None = None
 
     # What the guard tells
 
@@ -122,6 +126,10 @@ class Observer:
         if self._channel:
             own = {"at": at, "starting": self.starting, "drained": self.drained}
             channel.send(self._channel, channel.GUARD, own, self._body(at))
+        standing = (self.peers.departed, self._held, bool(self.database and self.database.decision.acting))
+        if standing != self._standing:
+            self._standing = standing
+            self._news.set()
 
     def _body(self, at: float) -> bytes:
         body: dict[str, Any] = self.database.body(at) if self.database else {}
@@ -205,14 +213,19 @@ class Observer:
             await asyncio.sleep(MAINTENANCE)
 
     async def tell(self) -> None:
-        """state.json, whole or not at all, and the sign of life that systemd waits for."""
+        """state.json, whole or not at all, and the sign of life that systemd waits for: each second, and at once when a
+        host departs, the VIP moves or another host takes the writes."""
         fresh, path = channel.RUN / "state.json.new", channel.RUN / "state.json"
         while True:
             fresh.touch(mode=0o600)
             fresh.write_text(json.dumps(self.state()))
             fresh.replace(path)
             process.notify("WATCHDOG=1")
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(SOONEST)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TELL - SOONEST):
+                    await self._news.wait()
+            self._news.clear()
 
     # What it tells
 
@@ -348,6 +361,8 @@ class Observer:
             found.append(watch.Watcher("certificates", 60.0, lambda: system.certificates(config.certificates)))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: system.fernet(config.fernet_keys)))
+        if config.pacemaker:
+            found.append(watch.Watcher("pacemaker", pacemaker.EVERY, pacemaker.look))
         if (database := self.database) and (galera := config.galera) and config.openstack:
             look = openstack.look
             found.append(

@@ -6,7 +6,7 @@ client's kernel answers with an ACK of the right ones (RFC 9293, 3.10.7.4), to t
 such connection and resets it. A living connection takes no harm: it answers, and its peer ignores the answer.
 
 Where the connection's position is known (`clients`), the ACK is that of a keepalive: one before what the client
-expects. Firewalls and NATs that drop what no window holds (nf_conntrack) let it pass, and then the answer and the reset.
+expects. Firewalls and NATs that drop what no window holds (nf_conntrack) let it pass, then the answer and the reset.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from ..clock import now
@@ -18,10 +19,14 @@ from .config import Config, Haproxy, Keystone, Rabbitmq
 Found = dict[str, dict[str, Any]]
 
 
-@cache
 def trusting(cafile: str) -> ssl.SSLContext | None:
-    """A client's context that trusts `cafile` alone; without one, no TLS."""
-    return ssl.create_default_context(cafile=cafile) if cafile else None
+    """A client's context that trusts what is in `cafile` now, alone; without one, no TLS."""
+    return _trusting(cafile, Path(cafile).stat().st_mtime_ns) if cafile else None
+
+
+@lru_cache(maxsize=4)
+def _trusting(cafile: str, _written: int) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=cafile)
 
 
 async def http_get(

@@ -9,7 +9,7 @@ from fournines.prove.faults.powers import Process
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
 
 #: Services that `--faults each` strikes, where the cloud has them.
-CORE = ("keystone", "haproxy", "mariadb", "rabbitmq", "memcached", "keepalived")
+CORE = ("keystone", "haproxy", "mariadb", "rabbitmq", "memcached", "keepalived", "corosync", "pacemaker")
 #: The widest single event that must lose nothing: every database node killed within one second.
 WIDEST = "mariadb+all"
 #: A unit's own stop may drain its connections first. Seconds.

@@ -1,6 +1,7 @@
 """Which hosts a target means: `one` (neither VIP holder nor writer, where there is such a host), `vip`, `writer`,
-`leader` (of the probe's queue), `router` (where most routers are active), `minority`, `half`, `majority`, `all`, or
-the name of a host or a zone."""
+`leader` (of the probe's queue), `router` (where most routers are active), `dc` (Pacemaker's designated controller),
+`active` (where most of what Pacemaker runs once is), `passive` (a member where none of it is), `minority`, `half`,
+`majority`, `all`, or the name of a host or a zone."""
 
 from __future__ import annotations
 
@@ -14,13 +15,20 @@ from fournines.services import registry
 from fournines.services.agent import FALLBACK, GUARD, Agent
 from fournines.services.capabilities import guards
 
-TARGETS = ("one", "vip", "writer", "leader", "router", "minority", "half", "majority", "all")
+ROLES = ("vip", "writer", "leader", "router", "dc", "active")
+TARGETS = ("one", *ROLES, "passive", "minority", "half", "majority", "all")
+#: Of a Pacemaker cluster alone.
+CLUSTER = ("dc", "active", "passive")
 #: Carries the routers.
 ROUTERS = "neutron_agents"
+#: Makes a host a member of the cluster.
+MEMBERS = "pacemaker"
 #: Where a service fault hurts that names no target.
 DEFAULT_TARGET = {
     "haproxy": "vip",
     "keepalived": "vip",
+    "corosync": "vip",
+    "pacemaker": "vip",
     "mariadb": "writer",
     "guard": "vip",
     "fallback": "vip",
@@ -41,10 +49,12 @@ class Standing:
     writer: str = ""
     leader: str = ""
     router: str = ""
+    dc: str = ""
+    active: str = ""
 
     def roles(self, hosts: Iterable[str]) -> tuple[str, ...]:
         struck = set(hosts)
-        return tuple(role for role in ("vip", "writer", "leader", "router") if getattr(self, role) in struck)
+        return tuple(role for role in ROLES if getattr(self, role) in struck)
 
 
 def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
@@ -65,12 +75,13 @@ def _short(unit: str) -> str:
 
 def candidates(fault: Fault, cloud: Cloud, region: str, carrier: str = "") -> tuple[Host, ...]:
     """Hosts that the fault can strike: those with its service, or with `carrier`, or all that carry a part of the
-    control plane. Of a router's target: those with Neutron's agents."""
+    control plane. Of a router's target: those with Neutron's agents; of a cluster's, its members."""
     if fault.service:
         service, unit = subjects(cloud)[fault.service]
         return tuple(SOME[unit](cloud, region)) if unit in SOME else cloud.hosts_of(service, region)
-    if carrier or fault.target == "router":
-        return cloud.hosts_of(carrier or ROUTERS, region)
+    special = ROUTERS if fault.target == "router" else MEMBERS if fault.target in CLUSTER else ""
+    if carrier or special:
+        return cloud.hosts_of(carrier or special, region)
     return tuple(h for h in cloud.regions[region].hosts if h.services & set(CORE))
 
 
@@ -83,8 +94,11 @@ def aim(fault: Fault, hosts: Sequence[Host], standing: Standing, struck: Iterabl
     if fault.target == "one":
         names = [n for n in names if n not in set(struck)] or names
     match fault.target:
-        case "vip" | "writer" | "leader" | "router":
+        case "vip" | "writer" | "leader" | "router" | "dc" | "active":
             wanted = {str(getattr(standing, fault.target))}
+        case "passive":
+            idle = [n for n in names if standing.active and n != standing.active]
+            wanted = set(([n for n in idle if n not in (standing.dc, standing.writer)] or idle)[:1])
         case "one":
             free = [n for n in names if n not in (standing.vip, standing.writer)]
             wanted = set((free or [n for n in names if n != standing.vip] or names)[:1])

@@ -6,20 +6,17 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import click
-
 from fournines import lab
-from fournines.cli.proof_plan import Plan, Wish, plan_of
-from fournines.cli.proof_show import reporting
-from fournines.cli.prove_powers import powers_of
-from fournines.cli.reach import region_of
 from fournines.cloud.model import Cloud, Region, TimingSpec
+from fournines.commands.clouds import region_of
+from fournines.commands.proof_plan import Plan, Wish, plan_of
+from fournines.commands.prove_powers import powers_of
 from fournines.design.reliability import DEFAULTS, Reliability
 from fournines.engine import SshOptions, apply, connect, local_lock, survey
 from fournines.engine.events import Event, StageStarted
@@ -42,6 +39,16 @@ from fournines.prove.versions import versions
 from fournines.services import registry
 from fournines.services.tls import trusted
 
+
+@dataclass(frozen=True)
+class Operator:
+    """Who runs a campaign. say: one line. name: asks for the cloud's name, as a consent. reporting: live progress."""
+
+    say: Callable[[str], None]
+    name: Callable[[], str]
+    reporting: Callable[[], AbstractContextManager[Reporter]]
+
+
 SSH = SshOptions()
 #: What the second client probes.
 ROUTED = tuple(name for name, probe in PROBES.items() if probe.routed)
@@ -56,27 +63,27 @@ def again(cloud: Cloud, run_name: str) -> Campaign:
     return analyse_again(named if named.is_dir() else Path(run_name))
 
 
-def prove(cloud: Cloud, wish: Wish) -> Campaign:
+def prove(cloud: Cloud, wish: Wish, operator: Operator) -> Campaign:
     """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
     region = region_of(cloud, wish.region)
     functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
     if wish.suite and not wish.functions:
         functions = functions_of(wish.suite, functions)
     plan = plan_of(cloud, wish, functions)
-    click.echo(plan.said(wish.repeat * (2 if wish.baseline else 1)), err=True)
-    return alone(cloud, wish, lambda: _campaign(cloud, region, plan, functions, wish))
+    operator.say(plan.said(wish.repeat * (2 if wish.baseline else 1)))
+    return alone(cloud, wish, operator, lambda: _campaign(cloud, region, plan, wish, operator, functions=functions))
 
 
-def alone(cloud: Cloud, wish: Wish, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def alone(cloud: Cloud, wish: Wish, operator: Operator, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Runs `work` with the cloud's lock, and its owner's consent. Raises ProveError, UsageError, LockedError."""
     if "keystone.admin" not in cloud.secrets.names():
         raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
-    _consent(cloud, wish)
+    _consent(cloud, wish, operator)
     with local_lock(cloud.state_dir):
         return _interruptible(work())
 
 
-def _consent(cloud: Cloud, wish: Wish) -> None:
+def _consent(cloud: Cloud, wish: Wish, operator: Operator) -> None:
     """A lab is there to be broken. Hosts that are not a lab's need two words from their owner."""
     if lab.exists(cloud.name):
         return
@@ -85,7 +92,7 @@ def _consent(cloud: Cloud, wish: Wish) -> None:
             "these hosts are not a lab's: their clients will feel every fault",
             next="add --yes, and type the cloud's name",
         )
-    if click.prompt("Type the cloud's name to go on", err=True) != cloud.name:
+    if operator.name() != cloud.name:
         raise ProveError("that is not this cloud's name, so nothing was done", where=cloud.name)
 
 
@@ -102,11 +109,13 @@ def _interruptible(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(main())
     except asyncio.CancelledError:
-        raise click.Abort from None
+        raise KeyboardInterrupt from None
 
 
-async def _campaign(cloud: Cloud, region: Region, plan: Plan, functions: tuple[str, ...], wish: Wish) -> Campaign:
-    async with site_of(cloud, region, functions, wish, routed=True) as site:
+async def _campaign(
+    cloud: Cloud, region: Region, plan: Plan, wish: Wish, operator: Operator, *, functions: tuple[str, ...]
+) -> Campaign:
+    async with site_of(cloud, region, functions, wish, operator, routed=True) as site:
         order = Order(
             faults=plan.faults,
             profile=site.profile,
@@ -128,7 +137,7 @@ async def _campaign(cloud: Cloud, region: Region, plan: Plan, functions: tuple[s
 
 @asynccontextmanager
 async def site_of(
-    cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, *, routed: bool = False
+    cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, operator: Operator, *, routed: bool = False
 ) -> AsyncGenerator[Site, None]:
     """What a campaign needs of the world; what an earlier one left struck is healed first. `routed`: with a second
     client behind a router, in a lab. Raises ProveError, LabError."""
@@ -143,8 +152,8 @@ async def site_of(
         powers = powers_of(cloud, region, reach)
         healed = await heal_leftovers(powers, cloud.state_dir)
         if healed:
-            click.echo(f"healed what an earlier run left: {', '.join(healed)}", err=True)
-        with reporting() as reporter:
+            operator.say(f"healed what an earlier run left: {', '.join(healed)}")
+        with operator.reporting() as reporter:
             async with (
                 grounds(cloud, region, str(cafile)) as ground,
                 project(cloud, region, functions) as own,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-from fournines.cli import reboot as reboot_command
-from fournines.cli.operation import Asked, Change, carry_out, now
-from fournines.cli.reach import Reach as HostReach
 from fournines.cloud import maintenance
 from fournines.cloud.model import Cloud
-from fournines.engine import connect
-from fournines.engine.events import silent
+from fournines.commands import reboot
+from fournines.commands.operation import Change, carry_out, now
+from fournines.engine import SshOptions
+from fournines.engine.events import Report, silent
 from fournines.health.cluster import Cluster
 from fournines.operate import drain
 from fournines.prove.reach import Reach
@@ -25,7 +25,6 @@ class CloudOperations:
     def __init__(self, cloud: Cloud, reach: Reach) -> None:
         self._cloud = cloud
         self._reach = reach
-        self._asked = Asked("prove", True, False, False, HostReach((), False, False), quiet=True)
 
     async def drain(self, host: str) -> None:
         chosen, when = self._cloud.host_by_name[host], now()
@@ -44,7 +43,8 @@ class CloudOperations:
 
     async def reboot(self, hosts: Sequence[str]) -> None:
         chosen = [self._cloud.host_by_name[name] for name in hosts]
-        await reboot_command.all_of(self._cloud, chosen, REASON, self._asked)
+        how = reboot.How(REASON, SshOptions(), _unsaid, _quiet)
+        await reboot.reboot_all(self._cloud, await reboot.planned(self._cloud, chosen, how), how)
 
     async def is_drained(self, host: str) -> bool:
         vips = self._cloud.region_of(self._cloud.host_by_name[host]).vips
@@ -57,5 +57,12 @@ class CloudOperations:
         return maintenance.parse(done.stdout) if done.status == 0 else {}
 
     async def _carry_out(self, change: Change, host: str) -> None:
-        async with connect(self._cloud.hosts, self._asked.reach.ssh()) as connected:
-            await carry_out(self._cloud, connected, change, needed=(host,), report=silent)
+        await carry_out(self._cloud, SshOptions(), change, (host,), reporting=_quiet, say=_unsaid)
+
+
+def _quiet() -> AbstractContextManager[Report]:
+    return nullcontext(silent)
+
+
+def _unsaid(_: str) -> None:
+    """The campaign says what happens."""

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Literal
 
 from fournines import lab
-from fournines.cli.prove_operations import CloudOperations
 from fournines.cloud.model import Cloud, Region
+from fournines.commands.prove_operations import CloudOperations
 from fournines.errors import HostError
 from fournines.prove.faults.disk import ROOT
 from fournines.prove.faults.powers import Drop, Powers, Process

@@ -1,0 +1,113 @@
+"""Pacemaker's clusters: what they need to be safe, and what they would fence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fournines.cloud.model import Cloud, Host
+from fournines.cloud.source import Path
+from fournines.design.finding import Flaw
+from fournines.services.capabilities import ManagedByCluster, present
+
+_PATTERN: Path = ("pattern",)
+
+
+def unclear(cloud: Cloud) -> Iterator[Flaw]:
+    """Tiers that Pacemaker is to manage where there is no cluster, and a cluster that manages nothing."""
+    pattern = cloud.pattern
+    if pattern.vip == "pacemaker" and pattern.cluster is None:
+        yield Flaw(
+            (*_PATTERN, "vip"),
+            "error",
+            "Pacemaker is to move the VIPs, and the cloud has no cluster",
+            "nobody would hold them",
+            "add `cluster: pacemaker`, or `vip: keepalived`",
+        )
+    if pattern.cluster and not any(_managed(cloud, region) for region in cloud.regions):
+        yield Flaw(
+            (*_PATTERN, "cluster"),
+            "warning",
+            "the cluster manages nothing: keepalived moves the VIPs",
+            "its hosts can be fenced, and gain nothing by it but resources of your own",
+            "add `vip: pacemaker`",
+        )
+
+
+def _managed(cloud: Cloud, region: str) -> bool:
+    return any(
+        isinstance(s, ManagedByCluster) and list(s.managed(cloud, cloud.regions[region]))
+        for s in present(cloud, region)
+    )
+
+
+def missing(cloud: Cloud) -> Iterator[Flaw]:
+    for host in _members(cloud):
+        if host.bmc is None:
+            yield Flaw(
+                host.entry,
+                "error",
+                f"{host.name} is a member of the cluster and has no power controller",
+                "when it is silent nothing may be started elsewhere: it may still be running what it ran, and nobody "
+                "can see to it that it is off",
+                "bmc: {address: ADDRESS}",
+                key=True,
+            )
+
+
+def confused(cloud: Cloud) -> Iterator[Flaw]:
+    """Controllers that would switch another host than the one that is meant, or that are no controllers."""
+    known: dict[tuple[object, ...], Host] = {}
+    addresses = {address: h.name for h in cloud.hosts for address in (h.address, *h.addresses.values())}
+    vips = {vip: name for name, r in cloud.regions.items() for vip in (r.vips.internal, r.vips.public)}
+    for host in cloud.hosts:
+        if host.bmc is None:
+            continue
+        where: Path = (*host.entry, "bmc", "address")
+        switch = (host.bmc.address, host.bmc.port, host.bmc.system)
+        if (other := known.setdefault(switch, host)) is not host:
+            yield Flaw(
+                where,
+                "error",
+                f"{host.name} and {other.name} have one power controller and system: {host.bmc.url}{host.bmc.system}",
+                "to fence one is to switch the other off",
+                "each its own address, or `system` of each",
+            )
+        owner = addresses.get(host.bmc.address) or vips.get(host.bmc.address)
+        if owner:
+            yield Flaw(
+                where,
+                "error",
+                f"the power controller of {host.name} has an address of {owner}: {host.bmc.address}",
+                "a host that hangs answers for nobody: what switches its power has an address of its own",
+                "the controller's own address",
+            )
+
+
+def same_network(cloud: Cloud) -> Iterator[Flaw]:
+    for host in _members(cloud):
+        network = cloud.region_of(host).networks.get("management")
+        if host.bmc and network and host.bmc.address in network.cidr:
+            yield Flaw(
+                (*host.entry, "bmc", "address"),
+                "error",
+                f"the power controller of {host.name} is on network management, whose loss it has to end",
+                "a switch that takes the hosts' words away takes those to their controllers along: nothing can be "
+                "fenced, and nothing moves",
+                "a network of its own for the controllers, which the members of the cluster are on",
+            )
+
+
+def unverified(cloud: Cloud) -> Iterator[Flaw]:
+    for host in cloud.hosts:
+        if host.bmc and not host.bmc.verify:
+            yield Flaw(
+                (*host.entry, "bmc", "verify"),
+                "warning",
+                f"the certificate of the power controller of {host.name} is not checked",
+                "whoever is between them and it learns the password that switches it off",
+                "ca: FILE",
+            )
+
+
+def _members(cloud: Cloud) -> tuple[Host, ...]:
+    return tuple(h for h in cloud.hosts if "pacemaker" in h.services)

@@ -1,0 +1,81 @@
+// Zones, hosts, roles. A host opens a panel: daemons, logs, power.
+
+import { get } from "./api.js";
+import { h, on, paint, dot, plural } from "./dom.js";
+import { fetched, may, refusal, start, ask } from "./asking.js";
+
+let find = "";
+let log = null;
+
+export function map(state) {
+  const { status } = state;
+  if (!status) return [h("p.soft.pad", null, "Asking the hosts.")];
+  const wanted = find.toLowerCase();
+  const shown = status.hosts.filter((host) => !wanted || [host.name, host.zone, host.state, ...host.roles, ...host.marks].some((x) => x.toLowerCase().includes(wanted)));
+  const zones = new Map();
+  for (const host of shown) {
+    const key = `${host.region} ${host.zone}`;
+    if (!zones.has(key)) zones.set(key, []);
+    zones.get(key).push(host);
+  }
+  return [
+    h("div.tools", null, h("label", null, h("span.hidden", null, "Find a host"),
+      h("input", { id: "find", type: "search", placeholder: "host, zone, role, down …  ( / )", "data-do": "find", "data-when": "input" })),
+      h("span.soft", null, `${plural(shown.length, "host")} of ${status.hosts.length.toLocaleString("en")}`),
+      h("span.legend", null, dot("ok"), "well", dot("warning"), "warning", dot("down"), "problem", dot("unknown"), "no answer")),
+    h("div.zones.live", null, [...zones].map(([key, hosts]) => h(`section.zone${hosts.length > 24 ? ".many" : ""}`, { "data-key": key },
+      h("h2", null, status.regions.length > 1 ? key : hosts[0].zone, h("span.soft", null, ` ${plural(hosts.length, "host")}`)),
+      h("div.tiles", null, hosts.map((host) => h("a.tile", { "data-key": host.name, class: host.state, href: `#map/${host.name}`, title: `${host.name}: ${host.roles.join(", ")}${host.text ? `; ${host.text}` : ""}` },
+        dot(host.state), h("b", null, host.name), host.marks.map((m) => h("span.mark", null, m)),
+        hosts.length > 24 ? null : h("span.soft", null, host.text || host.roles.join(", ")))))))),
+  ];
+}
+
+const chosen = () => (location.hash.startsWith("#map/") ? decodeURIComponent(location.hash.slice(5)) : "");
+const element = document.getElementById("panel");
+
+export function closePanel() {
+  if (chosen()) history.replaceState(null, "", "#map");
+  element.hidden = true;
+  log = null;
+}
+
+export function panel(state) {
+  const name = chosen();
+  element.hidden = !name;
+  if (!name || !state.status) return;
+  const row = state.status.hosts.find((host) => host.name === name);
+  const known = fetched(state, `host ${name}`, `/v1/hosts/${encodeURIComponent(name)}`, JSON.stringify([row?.state, row?.marks, row?.text, Math.floor((state.status.at || 0) / 5)]));
+  const { value: host, error } = known;
+  const said = host?.said;
+  paint(element, [
+    h("div.line", null, row ? dot(row.state) : null, h("h2", null, name), row?.marks.map((m) => h("span.mark", null, m)), h("span.grow"), h("a.button", { href: "#map", "data-do": "close-panel" }, "Close")),
+    error ? refusal(error) : null,
+    host?.unknown ? refusal(host.unknown) : null,
+    host ? h("dl.pairs", null, ["address", host.address, "region", host.region, "zone", [host.zone.name, host.zone.power && `power ${host.zone.power}`, host.zone.switch && `switch ${host.zone.switch}`].filter(Boolean).join(", "), "roles", host.roles.join(", ")].map((x, i) => h(i % 2 ? "dd" : "dt", null, x)),
+      said?.guard ? [h("dt", null, "votes for"), h("dd", null, said.guard.vote || "nobody"), h("dt", null, "guard's delay"), h("dd", null, `${(said.guard.delay * 1000).toFixed(0)} ms`)] : null,
+      said?.clock ? [h("dt", null, "clock"), h("dd", null, `${said.clock[0] >= 0 ? "+" : ""}${said.clock[0].toFixed(2)} s`)] : null) : h("p.soft", null, "Asking."),
+    said ? [h("h3", null, "Daemons"), h("ul.units", null, Object.entries(said.units).sort(([a, x], [b, y]) => (x === "active") - (y === "active") || a.localeCompare(b)).map(([unit, active]) =>
+      h("li", { "data-key": unit }, dot(active === "active" ? "ok" : "down"), h("span", null, unit), h("span.soft", null, active === "active" ? "" : active),
+        may(state, "operator") ? h("button.plain", { "data-do": "log", "data-arg": `${name} ${unit}` }, "log") : null)))] : null,
+    log && log.host === name ? [h("h3", null, log.unit), log.error ? refusal(log.error) : h("pre.log", { tabindex: 0 }, log.lines ? log.lines.join("\n") || "nothing" : "Asking.")] : null,
+    may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Power"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)))] : null,
+    host ? h("details", null, h("summary", null, "All that its agent says"), h("pre.log", null, JSON.stringify(host.said, null, 1))) : null,
+  ]);
+}
+
+on("find", (_, input) => { find = input.value; });
+on("close-panel", () => { closePanel(); location.hash = "map"; });
+on("log", async (arg) => {
+  const [host, unit] = arg.split(" ");
+  log = { host, unit };
+  try {
+    log = await get(`/v1/hosts/${encodeURIComponent(host)}/log?unit=${encodeURIComponent(unit)}`);
+  } catch (error) {
+    log = { host, unit, error: error.error };
+  }
+});
+on("power", async (arg) => {
+  const [host, action] = arg.split(" ");
+  if (await ask({ title: `Power ${action}: ${host}?`, body: [h("p", null, action === "on" ? "" : "It loses power at once, as when its cord is pulled.")], confirm: `Power ${action}`, danger: action !== "on" })) await start("power", { host, action });
+});

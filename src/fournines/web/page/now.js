@@ -1,0 +1,58 @@
+// One sentence, what is wrong and what to do, the tiers, who holds what.
+
+import { h, dot, plural } from "./dom.js";
+
+export function now({ status }) {
+  if (!status) return [h("p.soft.pad", null, "Asking the hosts.")];
+  if (!status.ready) return [h("p.soft.pad", null, `Asking ${plural(status.hosts.length, "host")}.`)];
+  const state = status.healthy ? "ok" : status.regions.some((r) => r.not_served.length) ? "down" : "warning";
+  return [
+    h(`section.live.sentence.${state}`, { "aria-live": "polite" }, h("h1", null, status.sentence)),
+    status.file_error ? h("section.refusal", null, h("b", null, "The cloud file is wrong; what is shown is of the last one that was not. "), status.file_error.what, status.file_error.why ? h("pre.why", null, status.file_error.why) : null) : null,
+    status.problems.length ? findings("What is wrong", status.problems, "down") : null,
+    status.warnings.length ? findings("What may become wrong", status.warnings, "warning") : null,
+    h("div.columns", { class: "live" }, status.regions.map((region) => [
+      section(status, region, "Tiers", h("ul.tiers", null, region.tiers.map((tier) =>
+        h("li", { "data-key": tier.name }, dot(tier.state), h("b", null, tier.name), h("span.soft", null, tier.text))))),
+      section(status, region, "Hosts", hosts(status.hosts.filter((host) => host.region === region.name))),
+      region.galera.length ? section(status, region, "Galera", table(["host", "role", "state", "size", "seqno", "queue"], region.galera.map((g) =>
+        [g.host, g.role, h(`span${g.ok ? "" : ".bad"}`, null, g.primary ? g.state : `${g.state}, non-Primary`), g.size, g.seqno.toLocaleString("en"), g.queue]))) : null,
+      region.brokers.length ? section(status, region, "RabbitMQ", [
+        table(["host", "answers", "sees running", "leads", "alarms"], region.brokers.map((b) =>
+          [b.host, h(`span${b.ok ? "" : ".bad"}`, null, b.ok ? "yes" : "no"), `${b.running} of ${b.of}`, b.leads, b.alarms.join(", ") || "none"])),
+        h("p.soft", null, `${plural(region.queues.all, "replicated queue")}, ${region.queues["without quorum"]} without quorum, ${region.queues["with missing members"]} with missing members`)]) : null,
+      region.backends.length ? section(status, region, "Backends, as the VIP's load balancer sees them", table(["service", "up", "not up"], region.backends.map((b) =>
+        [b.name, `${b.up} of ${b.of}`, h(`span${b.down.length ? ".bad" : ""}`, null, b.down.join(", "))]))) : null,
+      section(status, region, "VIPs", h("dl.pairs", null, Object.entries(region.vips).map(([name, address]) => [h("dt", null, name), h("dd", null, address)]),
+        h("dt", null, "voters"), h("dd", null, region.voters.join(", ") || "none"))),
+    ])),
+  ];
+}
+
+const section = (status, region, title, body) =>
+  h("section", { "data-key": `${region.name} ${title}` }, h("h2", null, status.regions.length > 1 ? `${region.name}: ${title}` : title), body);
+
+function findings(title, list, state) {
+  return h("section.live.findings", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
+    h("li", { "data-key": `${p.where} ${p.what}` }, dot(state), h("div", null,
+      p.where ? h("b", null, `${p.where}: `) : null, p.what, h("div.next", null, "→ ", h("code", null, p.next)))))));
+}
+
+// Many hosts are told by those that are not well, and a count.
+function hosts(rows) {
+  const odd = rows.length > 12 ? rows.filter((r) => r.state !== "ok" || r.marks.length) : rows;
+  return [
+    rows.length > 12 ? h("p.soft", null, `${rows.filter((r) => r.state === "ok").length.toLocaleString("en")} of ${plural(rows.length, "host")} are well`) : null,
+    h("ul.hosts", null, odd.slice(0, 40).map((r) => h("li", { "data-key": r.name }, dot(r.state),
+      h("a", { href: `#map/${r.name}` }, r.name), r.marks.map((m) => h("span.mark", null, m)), h("span.soft", null, r.text || (r.age === null ? "" : `${r.age.toFixed(1)} s`))))),
+    odd.length > 40 ? h("a", { href: "#map" }, `${odd.length - 40} more`) : null,
+  ];
+}
+
+export function table(columns, rows) {
+  const times = {};
+  const key = (cell) => (typeof cell === "string" ? `${cell} ${(times[cell] = (times[cell] || 0) + 1)}` : false);
+  return h("div.scroll", null, h("table", null,
+    h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))),
+    h("tbody", null, rows.map((row) => h("tr", { "data-key": key(row[0]) }, row.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell)))))));
+}

@@ -1,0 +1,245 @@
+"""The dashboard in Chromium, on a real server whose hosts, users and jobs are fakes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+
+from samples.browser import chromium, contrast, emulate, style
+from samples.dashboard import Site, serving
+
+pytestmark = pytest.mark.browser
+T = TypeVar("T")
+VIEWS = ("now", "map", "change", "prove", "operations", "availability", "design")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with chromium(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with serving(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def chrome(browser: webdriver.Chrome, site: Site) -> webdriver.Chrome:
+    """Signed in as an admin."""
+    emulate(browser)
+    browser.get("about:blank")
+    browser.get_log("browser")
+    sign_in(browser, site, "ada")
+    return browser
+
+
+def sign_in(chrome: webdriver.Chrome, site: Site, user: str) -> None:
+    chrome.get(site.url + "/")
+    until(chrome, lambda: one(chrome, "form.sign-in, nav"))
+    chrome.find_element(By.NAME, "user").send_keys(user)
+    chrome.find_element(By.NAME, "password").send_keys("secret", Keys.ENTER)
+    until(chrome, lambda: "is healthy" in text(chrome, ".sentence"))
+
+
+def until(chrome: webdriver.Chrome, holds: Callable[[], T], within: float = 15.0) -> T:
+    deadline = time.monotonic() + within
+    while True:
+        try:
+            if found := holds():
+                return found
+        except StaleElementReferenceException:
+            pass
+        assert time.monotonic() < deadline, text(chrome, "body")
+        time.sleep(0.02)
+
+
+def one(chrome: webdriver.Chrome, selector: str) -> WebElement | None:
+    return next(iter(chrome.find_elements(By.CSS_SELECTOR, selector)), None)
+
+
+def text(chrome: webdriver.Chrome, selector: str) -> str:
+    return chrome.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+
+def click(chrome: webdriver.Chrome, selector: str) -> None:
+    until(chrome, lambda: one(chrome, selector)).click()  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def go(chrome: webdriver.Chrome, view: str) -> None:
+    chrome.execute_script("location.hash = arguments[0]", view)
+    until(chrome, lambda: text(chrome, 'nav [aria-current="page"]').lower() == view.partition("/")[0])
+
+
+def overflows(chrome: webdriver.Chrome) -> bool:
+    return chrome.execute_script("return document.documentElement.scrollWidth > innerWidth")
+
+
+def errors(chrome: webdriver.Chrome) -> list[str]:
+    """The visit of somebody who is not signed in yet begins with a 401."""
+    found = [e["message"] for e in chrome.get_log("browser") if e["level"] == "SEVERE"]
+    return [m for m in found if not ("/v1/session" in m and "401" in m)]
+
+
+def test_a_wrong_password_is_said_and_a_right_one_shows_the_cloud(browser: webdriver.Chrome, site: Site) -> None:
+    browser.get(site.url + "/")
+    until(browser, lambda: one(browser, "form.sign-in"))
+    browser.find_element(By.NAME, "user").send_keys("ada")
+    browser.find_element(By.NAME, "password").send_keys("wrong", Keys.ENTER)
+    until(browser, lambda: "Keystone refuses this" in text(browser, "#why"))
+    browser.find_element(By.NAME, "password").clear()
+    browser.find_element(By.NAME, "password").send_keys("secret", Keys.ENTER)
+    until(browser, lambda: "ctl1 holds the VIPs" in text(browser, ".sentence"))
+
+
+def test_every_view_is_drawn_without_an_error(chrome: webdriver.Chrome) -> None:
+    for view in VIEWS:
+        go(chrome, view)
+        until(chrome, lambda: text(chrome, "main") and not one(chrome, "main p.pad.soft:only-child"))
+    until(chrome, lambda: "Single points of failure" in text(chrome, "main"), 60)
+    assert errors(chrome) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_telephone_shows_it_without_scrolling_sideways(chrome: webdriver.Chrome, view: str) -> None:
+    emulate(chrome, width=390)
+    go(chrome, view)
+    time.sleep(0.5)
+    assert not overflows(chrome)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read(chrome: webdriver.Chrome, scheme: str) -> None:
+    emulate(chrome, scheme=scheme)
+    card = style(chrome, "main > section", "backgroundColor")
+    for selector in ("h1", ".tiers .soft", "table td", ".hosts a"):
+        assert contrast(style(chrome, selector, "color"), card) >= 4.5, selector
+
+
+def test_a_power_off_is_on_the_page_within_a_second(chrome: webdriver.Chrome, site: Site) -> None:
+    site.power_off("ctl1")
+    off = time.monotonic()
+    until(chrome, lambda: "declared it dead" in text(chrome, ".findings"))
+    assert time.monotonic() - off < 1.0
+    assert "VIP" not in text(chrome, ".hosts .mark")
+
+
+def test_an_old_state_is_grey_and_a_server_that_is_back_is_found(chrome: webdriver.Chrome, site: Site) -> None:
+    assert "live" in text(chrome, "#age")
+    site.stop()
+    stopped = time.monotonic()
+    until(chrome, lambda: one(chrome, "body.stale"))
+    assert time.monotonic() - stopped < 6.0
+    until(chrome, lambda: "grayscale" in style(chrome, ".sentence", "filter"))
+    assert "old" in text(chrome, "#age")
+    assert "The server does not answer" in text(chrome, "#stale")
+    site.power_off_quietly("ctl3")
+    site.start()
+    until(chrome, lambda: not one(chrome, "body.stale"))
+    until(chrome, lambda: "ctl3" in text(chrome, ".findings"))
+    assert "live" in text(chrome, "#age")
+
+
+def test_hosts_that_say_nothing_make_the_page_grey_too(chrome: webdriver.Chrome, site: Site) -> None:
+    for host in site.words:
+        site.words[host] = None
+    silent = time.monotonic()
+    until(chrome, lambda: one(chrome, "body.stale"))
+    assert 2.0 < time.monotonic() - silent < 5.0
+    assert "No host answers" in text(chrome, "#stale")
+
+
+def test_a_session_that_ended_leads_to_the_sign_in(chrome: webdriver.Chrome, site: Site) -> None:
+    for key in list(site.server.access.sessions._sessions):  # pyright: ignore[reportPrivateUsage]
+        del site.server.access.sessions._sessions[key]  # pyright: ignore[reportPrivateUsage]
+    until(chrome, lambda: "Your session has ended" in text(chrome, "form.sign-in"))
+
+
+def test_a_plan_is_shown_with_its_diff_and_applied_with_its_progress(chrome: webdriver.Chrome) -> None:
+    go(chrome, "change")
+    click(chrome, "[data-do=plan]")
+    until(chrome, lambda: "3 to add, 1 to update" in text(chrome, ".plan"))
+    click(chrome, "details.change > summary")
+    assert "+timeout check <b>2s</b>" in text(chrome, ".diff")  # as text: what a host says is no markup
+    click(chrome, "[data-do=apply]")
+    click(chrome, "dialog .cancel")
+    assert "apply" not in [j.kind for j in chrome_jobs(chrome)]
+    click(chrome, "[data-do=apply]")
+    click(chrome, "dialog [type=submit]")
+    until(chrome, lambda: "package:haproxy" in text(chrome, ".applying .lines"))
+    until(chrome, lambda: "done" in text(chrome, ".applying .outcome"))
+    assert errors(chrome) == []
+
+
+class _Job:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+
+def chrome_jobs(chrome: webdriver.Chrome) -> list[_Job]:
+    script = "return fetch('/v1/jobs').then((a) => a.json()).then((a) => a.jobs.map((j) => j.kind))"
+    return [_Job(kind) for kind in chrome.execute_script(script)]
+
+
+def test_a_campaign_asks_for_the_clouds_name_and_draws_what_the_client_sees(
+    chrome: webdriver.Chrome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fournines import lab
+
+    monkeypatch.setattr(lab, "exists", lambda _name: False)
+    go(chrome, "prove")
+    click(chrome, '[data-arg="host.power_off@vip"]')
+    click(chrome, ".choose .danger")
+    until(chrome, lambda: "host.power_off@vip" in text(chrome, "dialog"))
+    typed = until(chrome, lambda: one(chrome, "dialog [name=typed]"))
+    assert typed
+    assert one(chrome, "dialog [type=submit]:disabled")
+    typed.send_keys("acme")
+    click(chrome, "dialog [type=submit]:not(:disabled)")
+    until(chrome, lambda: one(chrome, ".cells .bad"))
+    until(chrome, lambda: "pass" in text(chrome, ".campaign table"))
+    assert "0.71 s" in text(chrome, ".campaign table")
+    assert chrome.execute_script("return document.getElementById('faults').value") == "host.power_off@vip"
+
+
+def test_a_reader_sees_and_cannot_act(browser: webdriver.Chrome, site: Site) -> None:
+    sign_in(browser, site, "rita")
+    go(browser, "change")
+    assert until(browser, lambda: one(browser, "[data-do=plan]:disabled"))
+    go(browser, "operations")
+    until(browser, lambda: "Rotate secrets" in text(browser, "main"))
+    assert not browser.find_elements(By.CSS_SELECTOR, ".operation button:not(:disabled)")
+    assert "Audit" not in text(browser, "main")
+
+
+def test_the_keyboard_is_enough(chrome: webdriver.Chrome) -> None:
+    body = chrome.find_element(By.TAG_NAME, "body")
+    body.send_keys("2")
+    until(chrome, lambda: text(chrome, 'nav [aria-current="page"]') == "Map")
+    body.send_keys("/")
+    until(chrome, lambda: chrome.execute_script("return document.activeElement.id") == "find")
+    chrome.switch_to.active_element.send_keys("writer")
+    until(chrome, lambda: text(chrome, ".zones").count("ctl") == 1)
+    chrome.find_element(By.CSS_SELECTOR, ".tile").send_keys(Keys.ENTER)
+    until(chrome, lambda: "mariadb.service" in text(chrome, "#panel"))
+    chrome.find_element(By.TAG_NAME, "body").send_keys(Keys.ESCAPE)
+    until(chrome, lambda: one(chrome, "#panel[hidden]"))
+    chrome.find_element(By.TAG_NAME, "body").send_keys("?")
+    until(chrome, lambda: "Find a host" in text(chrome, "dialog"))
+
+
+def test_the_page_asks_nobody_else(chrome: webdriver.Chrome, site: Site) -> None:
+    names = chrome.execute_script("return performance.getEntriesByType('resource').map((e) => e.name)")
+    assert names
+    assert all(name.startswith(site.url) for name in names)
+    assert errors(chrome) == []

@@ -1,0 +1,95 @@
+"""In the worker's place: plays a job of the kind that was ordered, without a host. `python play_job.py DIRECTORY`.
+
+With "hold" among the hosts of a plan it goes on until it is told to stop; with "die" it ends without a result.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from fournines.web.process import started
+from fournines.web.work import EVENTS, ORDER, PROCESS, RESULT, write
+
+CHANGES = [
+    {"kind": "add", "resource": "package:haproxy", "hosts": ["ctl1", "ctl2", "ctl3"], "diff": "not installed"},
+    {
+        "kind": "update",
+        "resource": "file:/etc/haproxy/haproxy.cfg",
+        "hosts": ["ctl1"],
+        "diff": "content\n--- a\n+++ b\n@@ -1 +1 @@\n-timeout check 1s\n+timeout check <b>2s</b>\n",
+    },
+]
+PLAN: dict[str, Any] = {
+    "cloud": "acme",
+    "empty": False,
+    "world": "w",
+    "summary": "3 to add, 1 to update, on 3 hosts in 1 stage.",
+    "stages": [
+        {"name": "haproxy", "rolling": "one", "waves": [["ctl1"], ["ctl2"]], "gate": [], "changes": CHANGES},
+    ],
+}
+FUNCTIONS = ("authenticate", "list_projects", "write_row")
+
+
+def main(directory: Path) -> None:
+    write(directory / PROCESS, started())
+    order = json.loads((directory / ORDER).read_text())
+
+    def tell(about: str, /, **what: Any) -> None:
+        with (directory / EVENTS).open("a") as file:
+            file.write(json.dumps({"at": time.time(), "type": about, **what}) + "\n")
+
+    def stop(_number: int, _frame: object) -> None:
+        write(directory / RESULT, {"state": "cancelled", "ended": time.time()})
+        sys.exit(1)
+
+    signal.signal(signal.SIGTERM, stop)
+    hosts = order["arguments"].get("hosts", [])
+    if "die" in hosts:
+        return
+    tell("text", text="asking 3 hosts")
+    while "hold" in hosts:
+        time.sleep(0.1)
+    result = {
+        "plan": lambda: {"plan": PLAN, "failures": {}},
+        "apply": lambda: apply(tell),
+        "prove": lambda: prove(tell),
+    }
+    done = result.get(order["kind"], dict[str, Any])()
+    write(directory / RESULT, {"state": "done", "result": done, "ended": time.time()})
+
+
+def apply(tell: Any) -> dict[str, Any]:
+    tell("stage", stage="haproxy", number=1, of=1, hosts=["ctl1", "ctl2", "ctl3"])
+    for number, host in enumerate(("ctl1", "ctl2", "ctl3"), 1):
+        tell("change", stage="haproxy", host=host, number=1, of=2, kind="add", key="package:haproxy")
+        time.sleep(0.4 * number)
+    tell("stage-done", stage="haproxy", seconds=2.4)
+    return {"applied": True, "plan": PLAN}
+
+
+def prove(tell: Any) -> dict[str, Any]:
+    tell("fault", number=1, of=1, fault="host.power_off@vip", profile="lan")
+    counts = {name: [0.0, 0.0, 0.0, None] for name in FUNCTIONS}
+    for tick in range(12):
+        for seen in counts.values():
+            if tick in (5, 6):
+                seen[2] += 1
+            else:
+                seen[0] += 5
+                seen[3] = tick * 0.5
+        tell("counts", functions=counts)
+        tell("text", text="load runs" if tick < 5 else "struck" if tick < 8 else "healed, waits for full redundancy")
+        time.sleep(0.1)
+    seen = {"verdict": "pass", "reasons": [], "hosts": ["ctl1"], "roles": ["vip"]}
+    tell("verdict", fault="host.power_off@vip", longest_gap_s=0.71, worst_wait_s=1.1, **seen)
+    return {"verdict": "pass", "run": "20261128T000000", "faults": 1}
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
