@@ -14,6 +14,7 @@ demo: root
 test: root .venv/.tests lint
 	$(BIN)/fournines lab image examples/three-controllers.yaml
 	$(BIN)/fournines lab image examples/full-cloud.yaml
+	$(BIN)/fournines lab image examples/pacemaker-vip.yaml
 	$(BIN)/pytest tests
 
 root:

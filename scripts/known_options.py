@@ -323,7 +323,12 @@ def corosync(root: Path) -> Options:
     for section, names in sections.items():
         names |= {name.decode() for name in re.findall(rb"\b%b\.([a-z_]+)\0" % section.encode(), binary)}
     numbers = {"token", "consensus", "join", "max_messages", "window_size", "netmtu"}
-    kinds = {"token_warning": "int 0..100", "token_coefficient": "int 0..", **dict.fromkeys(numbers, "int 1..")}
+    kinds = {
+        "debug": "choice off|on|trace",
+        "token_warning": "int 0..100",
+        "token_coefficient": "int 0..",
+        **dict.fromkeys(numbers, "int 1.."),
+    }
     return {"corosync.conf": {section: untyped(names) | {n: kinds[n] for n in names & kinds.keys()}
                               for section, names in sections.items()}}  # fmt: skip
 

@@ -52,6 +52,9 @@ PROGRAMS = {
     "/fournines-arbitrator.service": "install -m 755 /dev/null /usr/bin/garbd;"
     " systemd-analyze verify --man=no --recursive-errors=no PATH",
     "/firewall.nft": "nft -c -f PATH",
+    "/corosync.conf": "corosync -t -c PATH",
+    "/etc/fournines/cib.xml": '(echo \'<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="0"'
+    " num_updates=\"0\">'; sed 's:<resources>:<nodes/><resources>:' PATH; echo '<status/></cib>') > /tmp/cib.xml; crm_verify --xml-file /tmp/cib.xml",
     "/nova-hosts": "python3 -m py_compile PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{
@@ -89,10 +92,14 @@ def _program(case: cases.Case, path: str) -> str | None:
     return next((p.replace("PATH", path) for ending, p in PROGRAMS.items() if path.endswith(ending)), None)
 
 
+#: Of services that the whole cloud's image does not have.
+_EXAMPLES = {"corosync": "pacemaker-vip", "pacemaker": "pacemaker-vip"}
+
+
 @cache
-def _image() -> Path:
-    """One for all cases, with every service's packages: the one that the lab of the whole cloud starts from."""
-    return image_for(load(cases.ROOT / "examples/full-cloud.yaml"), print)
+def _image(example: str) -> Path:
+    """Of that example, which the lab of that cloud starts from: of the whole cloud, it has almost every package."""
+    return image_for(load(cases.ROOT / f"examples/{example}.yaml"), print)
 
 
 def _files(case: cases.Case, directory: Path) -> list[File]:
@@ -103,7 +110,7 @@ def _read(case: cases.Case, directory: Path, spoil: str = "") -> dict[str, subpr
     """path -> what its program said, of each file of the case that a program reads. `spoil` is added to all of them."""
     if os.geteuid() != 0:
         pytest.skip("needs root")
-    image = _image()
+    image = _image(_EXAMPLES.get(case.service, "full-cloud"))
     tree, layer = directory / "tree", directory / "layer"
     layer.mkdir()
     read: dict[str, str] = {}

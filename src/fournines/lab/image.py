@@ -17,6 +17,7 @@ from fournines.cloud.model import Cloud
 from fournines.errors import LabError
 from fournines.lab import machine, sources
 from fournines.lab.lock import locked
+from fournines.lab.redfish import make_passwords
 from fournines.lab.shell import run
 from fournines.lab.state import IMAGES, readable
 from fournines.services import registry
@@ -56,6 +57,7 @@ Say = Callable[[str], None]
 def packages(cloud: Cloud) -> tuple[str, ...]:
     """Names of the packages that the hosts of `cloud` will want, sorted: so that `apply` has none left to fetch."""
     services = registry()
+    make_passwords(cloud)  # files have them; in a lab they are ours to make
     wanted = {
         resource.name
         for host in cloud.hosts
