@@ -35,6 +35,15 @@ export ERL_LIBS=$PWD
 erl -noshell -eval 'cuttlefish_escript:main(["-f", "r", "-s", "/tmp/schema", "-e", "/tmp/out", "-c", "PATH"]), halt(0).'
 find /tmp/out -name '*.config' | grep .
 """
+#: What is rendered is a configuration without nodes, which the cluster adds itself.
+_CIB = """\
+exec > /tmp/cib.xml
+echo '<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="0" num_updates="0">'
+sed 's:<resources>:<nodes/><resources>:' PATH
+echo '<status/></cib>'
+exec >&2
+crm_verify --xml-file /tmp/cib.xml
+"""
 #: Ending of a path -> what reads it; PATH stands for the file.
 PROGRAMS = {
     "/haproxy.cfg": "haproxy -c -f PATH",
@@ -53,8 +62,7 @@ PROGRAMS = {
     " systemd-analyze verify --man=no --recursive-errors=no PATH",
     "/firewall.nft": "nft -c -f PATH",
     "/corosync.conf": "corosync -t -c PATH",
-    "/etc/fournines/cib.xml": '(echo \'<cib validate-with="pacemaker-4.0" admin_epoch="0" epoch="0"'
-    " num_updates=\"0\">'; sed 's:<resources>:<nodes/><resources>:' PATH; echo '<status/></cib>') > /tmp/cib.xml; crm_verify --xml-file /tmp/cib.xml",
+    "/etc/fournines/cib.xml": _CIB,
     "/nova-hosts": "python3 -m py_compile PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{

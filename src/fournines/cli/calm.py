@@ -63,7 +63,7 @@ def document(calm: Calm) -> str:
 
 
 def show(calm: Calm) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 140)
     how = ["every core kept busy"] if calm.busy else []
     how += [f"{calm.without} off"] if calm.without else []
     console.print(

@@ -42,7 +42,7 @@ def command(cloud: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(document(cloud, made, findings), indent=2, ensure_ascii=False))
     else:
-        _show(Console(highlight=False, width=None if sys.stdout.isatty() else 1000), cloud, made, findings)
+        _show(Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 1000), cloud, made, findings)
     sys.exit(1 if count(findings, "error") else 0)
 
 

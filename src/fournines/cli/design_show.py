@@ -33,7 +33,7 @@ _ORDERS = {
 
 
 def console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    return Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 def show_overview(made: Overview, everything: bool) -> None:

@@ -118,7 +118,7 @@ def _live() -> Generator[Report]:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     lines = _Lines(console)
     with Live(lines, console=console, refresh_per_second=10, transient=True):
         yield lines.report

@@ -46,7 +46,7 @@ def reporting() -> Generator[Reporter, None, None]:
     if not sys.stderr.isatty():
         yield Lines()
         return
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     board = Board(console)
     with Live(board, console=console, refresh_per_second=4, transient=True):
         yield board
@@ -111,7 +111,7 @@ class Board:
 
 
 def show(campaign: Campaign) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 140)
     for result in campaign.results:
         if result.profile == campaign.profile:
             _show_fault(console, result, baseline_of(campaign, result))

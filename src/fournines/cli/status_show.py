@@ -25,9 +25,11 @@ FENCINGS = 5
 
 
 def show(seen: Cluster) -> None:
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=160)  # who reads a pipe must not get cells cut to 80 columns
+        console = Console(
+            emoji=False, highlight=False, width=160
+        )  # who reads a pipe must not get cells cut to 80 columns
     console.print(_whole(seen))
 
 
@@ -35,7 +37,7 @@ class Screen:
     """The whole terminal, repainted."""
 
     def __init__(self) -> None:
-        self._live = Live(console=Console(highlight=False), screen=True, auto_refresh=False)
+        self._live = Live(console=Console(emoji=False, highlight=False), screen=True, auto_refresh=False)
 
     def __enter__(self) -> Screen:
         self._live.__enter__()

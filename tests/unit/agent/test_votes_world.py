@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from samples.guards import STEP, World
+from fournines.agent.guard.config import Config
+from samples.guards import STEP, World, configuration
 
 VOTERS = {3: "abc", 5: "abcde"}
 
@@ -287,3 +288,34 @@ def test_a_vote_that_cannot_be_remembered_is_not_given() -> None:
     for host in world.hosts.values():
         host.disk_full = False
     seconds_until(world, lambda: bool(world.serving), 1.0)
+
+
+class Voteless(World):
+    """Three members of a Pacemaker cluster: nobody votes, the cluster moves the VIP."""
+
+    def config(self, name: str) -> Config:
+        return configuration(name, "", "", "abc")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_nobody_votes_a_host_that_comes_back_has_no_living_host_declared_dead(seed: int) -> None:
+    """Seen: all were deaf for ever; one that had just booted found both others silent, each of them believed that of
+    the other, and both were evicted from Galera: two Primary components."""
+    world = Voteless("abc", "", random.Random(seed))
+    world.run(5.0)
+    world.hosts["a"].off()
+    world.run(3.0)
+    gone: set[str] = set()
+
+    def check() -> None:
+        for name in "bc":
+            running = world.hosts[name].guard
+            assert running
+            gone.update(running.departed)
+
+    check()
+    assert gone == {"a"}
+    world.hosts["a"].on()
+    world.run(5.0, check)
+    assert gone == {"a"}
+    assert not any(h.guard and (h.guard.departed or h.guard.deaf(world.at)) for h in world.hosts.values())

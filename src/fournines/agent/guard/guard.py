@@ -120,7 +120,8 @@ class Guard:
         self.silent = self._echoes.silent(at, ages, self.patience, self.departed)
         within = max(CONTACT * self.config.heartbeat, self.patience if self.degraded else 0.0)
         in_contact = (links.heard(at, within) & links.confirmed(at, within)) - self.silent
-        reports = {n: links.said(n).silent for n in in_contact}
+        # A peer that finds this host silent is not in contact: what it says of a third might be said of both.
+        reports = {n: said for n in in_contact if self.config.host not in (said := links.said(n).silent)}
         gone = departed(len(self.config.peers) + 1, self.silent, reports)
         for name in sorted(gone - self.departed):
             say(f"{name} has departed: neither its guard nor its kernel answers any of us")
@@ -131,14 +132,14 @@ class Guard:
         self._missing = (self._missing | gone & set(self.config.voters)) - back
 
     def deaf(self, at: float) -> bool:
-        """It has heard no majority of the voters for as long as makes a silent host dead; a guard that has just started
-        has not."""
+        """It has heard no majority of the voters, where nobody votes of the guards, for as long as makes a silent host
+        dead; a guard that has just started has not."""
         if self._hears_majority(at, max(CONTACT * self.config.heartbeat, self.patience)):
             self._hears_at = at
         return at - self._hears_at > max(self.config.dead_host, ACQUAINTANCE)
 
     def _hears_majority(self, at: float, within: float) -> bool:
-        voters = set(self.config.voters)
+        voters = set(self.config.voters) or {self.config.host, *self.links.others}
         heard = len(self.links.heard(at, within) & voters) + (self.config.host in voters)
         return majority(heard, len(voters))
 
