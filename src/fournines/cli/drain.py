@@ -9,11 +9,9 @@ import click
 
 from fournines.cli.operation import asked_of, operate, operation_options
 from fournines.cli.reach import named
-from fournines.cloud.model import Cloud
 from fournines.commands.clouds import load_cloud
+from fournines.commands.drain import to_drain
 from fournines.commands.operation import now
-from fournines.health.cluster import Cluster
-from fournines.operate import drain
 
 HELP = """Move the load of HOST to the other hosts, and keep it away until `fournines undrain`.
 
@@ -42,10 +40,4 @@ Examples:
 @operation_options
 def command(cloud: Path, host: str, reason: str, **options: Any) -> None:
     made = load_cloud(cloud)
-    chosen, when = named(made, host), now()
-
-    def change(before: Cloud, seen: Cluster) -> Cloud:
-        region = next(r for r in seen.regions if r.region.name == chosen.region)
-        return drain.drained(before, before.host_by_name[host], reason, when, region)
-
-    operate(made, asked_of("drain", options, (host,)), change)
+    operate(made, asked_of("drain", options, (host,)), to_drain(named(made, host), reason, now()))

@@ -9,11 +9,9 @@ import click
 
 from fournines.cli.operation import asked_of, operate, operation_options
 from fournines.cli.reach import named
-from fournines.cloud.model import Cloud
 from fournines.commands.clouds import load_cloud
+from fournines.commands.drain import to_undrain
 from fournines.commands.operation import now
-from fournines.health.cluster import Cluster
-from fournines.operate import drain
 
 HELP = """Let HOST carry load again, after `fournines drain`.
 
@@ -34,10 +32,4 @@ Examples:
 @operation_options
 def command(cloud: Path, host: str, **options: Any) -> None:
     made = load_cloud(cloud)
-    named(made, host)
-    when = now()
-
-    def change(before: Cloud, seen: Cluster) -> Cloud:
-        return drain.undrained(before, before.host_by_name[host], when)
-
-    operate(made, asked_of("undrain", options, (host,)), change)
+    operate(made, asked_of("undrain", options, (host,)), to_undrain(named(made, host), now()))

@@ -8,11 +8,10 @@ from contextlib import AbstractContextManager, nullcontext
 from fournines.cloud import maintenance
 from fournines.cloud.model import Cloud
 from fournines.commands import reboot
+from fournines.commands.drain import to_drain, to_undrain
 from fournines.commands.operation import Change, carry_out, now
 from fournines.engine import SshOptions
 from fournines.engine.events import Report, silent
-from fournines.health.cluster import Cluster
-from fournines.operate import drain
 from fournines.prove.reach import Reach
 
 REASON = "fournines prove"
@@ -27,19 +26,10 @@ class CloudOperations:
         self._reach = reach
 
     async def drain(self, host: str) -> None:
-        chosen, when = self._cloud.host_by_name[host], now()
-
-        def change(before: Cloud, seen: Cluster) -> Cloud:
-            region = next(r for r in seen.regions if r.region.name == chosen.region)
-            return drain.drained(before, chosen, REASON, when, region)
-
-        await self._carry_out(change, host)
+        await self._carry_out(to_drain(self._cloud.host_by_name[host], REASON, now()), host)
 
     async def undrain(self, host: str) -> None:
-        if not (await self._entries(host)).get(host, _SERVES).drained:
-            return  # a heal may come where nothing was struck
-        chosen, when = self._cloud.host_by_name[host], now()
-        await self._carry_out(lambda before, _: drain.undrained(before, chosen, when), host)
+        await self._carry_out(to_undrain(self._cloud.host_by_name[host], now()), host)
 
     async def reboot(self, hosts: Sequence[str]) -> None:
         chosen = [self._cloud.host_by_name[name] for name in hosts]

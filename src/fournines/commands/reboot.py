@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Host
+from fournines.commands.drain import drained
 from fournines.commands.operation import Change, Reporting, Say, carry_out, look, now
 from fournines.engine import SshOptions, connect
 from fournines.engine.reboot import begin_reboot, boot_of, next_boot
 from fournines.errors import GateError
 from fournines.health.cluster import Cluster
-from fournines.operate import drain, reboot
+from fournines.operate import reboot
 from fournines.plan.model import Plan
 
 #: Seconds for a host to answer again, and for the cloud to be fully redundant then.
@@ -52,15 +53,10 @@ async def planned(cloud: Cloud, hosts: Sequence[Host], how: How) -> Reboots:
         queue[:] = reboot.queue(hosts, before, seen)
         # What was wrong before the first reboot is not waited for.
         known[:] = () if reboot.pending(before, hosts) else reboot.not_whole(seen)
-        return _drained(before, queue[0], how.reason, now(), seen)
+        return drained(before, queue[0], how.reason, now(), seen)
 
     found = await look(cloud, how.ssh, change, tuple(h.name for h in hosts), how.say)
     return Reboots(tuple(queue), tuple(known), found.plan)
-
-
-def _drained(cloud: Cloud, host: Host, reason: str, when: float, seen: Cluster) -> Cloud:
-    region = next(r for r in seen.regions if r.region.name == host.region)
-    return drain.drained(cloud, cloud.host_by_name[host.name], reason, when, region)
 
 
 async def reboot_all(cloud: Cloud, reboots: Reboots, how: How) -> None:
@@ -88,7 +84,7 @@ async def _drain(cloud: Cloud, host: Host, queue: Sequence[Host], how: How) -> s
     found, when = {"boot": ""}, now()
 
     def change(before: Cloud, seen: Cluster) -> Cloud:
-        after = _drained(reboot.asked(before, boots, when), host, how.reason, when, seen)
+        after = drained(reboot.asked(before, boots, when), host, how.reason, when, seen)
         found["boot"] = after.maintenance[host.name].boot
         return after
 

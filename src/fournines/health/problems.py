@@ -202,9 +202,11 @@ def _probes(r: RegionState) -> Iterator[Problem]:
 def _balancers(r: RegionState) -> Iterator[Problem]:
     for (proxy, server), seen in r.balancers().items():
         up = {host for host, status in seen.items() if status.startswith("UP")}
-        if up and len(up) < len(seen):
+        # "UP 1/2": a check has failed, as of a backend that a reload took for UP, and the next one decides.
+        settled = {host for host, status in seen.items() if "/" not in status}
+        if up & settled and settled - up:
             views = ", ".join(f"{host}: {status}" for host, status in seen.items())
-            next = "the network between the odd one and the backend; or it has just changed"
+            next = "the network between the odd one and the backend"
             yield _problem(r, f"load balancers disagree on {proxy} of {server} ({views})", "", next)
         # Of the database only the writer is up, so that nobody else takes writes.
         elif not up and proxy != "mariadb":

@@ -71,6 +71,21 @@ class OfPower(Arguments):
     action: Annotated[Literal["on", "off", "reset"], Field(title="Action")]
 
 
+class OfHost(Arguments):
+    host: Annotated[str, Field(min_length=1, max_length=253, title="Host")]
+    dry_run: Annotated[bool, Field(title="Show the plan only")] = False
+
+
+class OfDrain(OfHost):
+    reason: Annotated[str, Field(max_length=200, title="Why", description="Shown for as long as it is drained.")] = ""
+
+
+class OfReboot(Arguments):
+    target: Annotated[str, Field(min_length=1, max_length=253, title="Host, zone, or all")]
+    reason: Annotated[str, Field(max_length=200, title="Why", description="Shown meanwhile.")] = "reboot"
+    dry_run: Annotated[bool, Field(title="Show the order and the first plan only")] = False
+
+
 @dataclass(frozen=True)
 class Kind:
     """locks: it takes the cloud's lock. confirm: what the page asks first, "" for nothing. form: offered among the
@@ -117,6 +132,24 @@ def _rotate(cloud: Cloud, asked: OfRotate, work: Work) -> Mapping[str, Any]:
     return tasks.rotate(cloud, asked, work)
 
 
+def _drain(cloud: Cloud, asked: OfDrain, work: Work) -> Mapping[str, Any]:
+    from fournines.web import tasks_operate
+
+    return tasks_operate.drain(cloud, asked, work)
+
+
+def _undrain(cloud: Cloud, asked: OfHost, work: Work) -> Mapping[str, Any]:
+    from fournines.web import tasks_operate
+
+    return tasks_operate.undrain(cloud, asked, work)
+
+
+def _reboot(cloud: Cloud, asked: OfReboot, work: Work) -> Mapping[str, Any]:
+    from fournines.web import tasks_operate
+
+    return tasks_operate.reboot(cloud, asked, work)
+
+
 def _power(cloud: Cloud, asked: OfPower, work: Work) -> Mapping[str, Any]:
     from fournines.web import tasks
 
@@ -153,6 +186,36 @@ KINDS: Mapping[str, Kind] = {
             OfProve,
             _prove,
             confirm="Inject these faults? Clients will feel them.",
+        ),
+        Kind(
+            "drain",
+            "Drain",
+            "Move a host's load to the others, and keep it away. Refused when the rest could not serve.",
+            "operator",
+            OfDrain,
+            _drain,
+            confirm="Drain this host?",
+            form=True,
+        ),
+        Kind(
+            "undrain",
+            "Undrain",
+            "Let a drained host carry load again.",
+            "operator",
+            OfHost,
+            _undrain,
+            confirm="Let this host carry load again?",
+            form=True,
+        ),
+        Kind(
+            "reboot",
+            "Reboot",
+            "Hosts one after another: drained, rebooted, fully redundant again, undrained. Asked again, it continues.",
+            "admin",
+            OfReboot,
+            _reboot,
+            confirm="Reboot these hosts, one after another?",
+            form=True,
         ),
         Kind(
             "rotate",

@@ -127,6 +127,13 @@ async def test_each_fact_is_one_problem_with_a_next_step(
     assert not seen.healthy
 
 
+@pytest.mark.parametrize("status", ["UP 1/2", "DOWN 1/2"])
+async def test_a_load_balancer_that_is_not_sure_yet_disagrees_with_nobody(cloud: Cloud, status: str) -> None:
+    """As after a reload, which takes every backend for UP until its first checks."""
+    seen = await changed(cloud, at("haproxy", "proxies", "keystone", "ctl1", value=server(status)))
+    assert seen.healthy
+
+
 async def test_a_stale_agent_is_a_problem_and_its_clock_is_not(cloud: Cloud) -> None:
     seen = await look(cloud, answers(clock=1042.0), {})
     assert "nothing for 42 s" in seen.problems[0].what
