@@ -223,7 +223,7 @@ def _balancers(r: RegionState) -> Iterator[Problem]:
 def _units(r: RegionState) -> Iterator[Problem]:
     for name, state in r.states.items():
         for unit, active in state.units.items():
-            if active != "active":
+            if active not in ("active", "reloading"):
                 yield _problem(r, f"{unit} is {active}", name, f"journalctl -u {unit} -n 50")
 
 

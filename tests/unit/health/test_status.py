@@ -127,6 +127,11 @@ async def test_each_fact_is_one_problem_with_a_next_step(
     assert not seen.healthy
 
 
+async def test_a_unit_that_reads_its_configuration_again_is_well(cloud: Cloud) -> None:
+    reloads = at("units", "units", "haproxy.service", value={"ActiveState": "reloading", "Result": "success"})
+    assert (await changed(cloud, reloads)).healthy
+
+
 @pytest.mark.parametrize("status", ["UP 1/2", "DOWN 1/2"])
 async def test_a_load_balancer_that_is_not_sure_yet_disagrees_with_nobody(cloud: Cloud, status: str) -> None:
     """As after a reload, which takes every backend for UP until its first checks."""
