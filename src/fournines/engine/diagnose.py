@@ -43,7 +43,7 @@ async def explain(host: ManagedHost, change: Change, done: Done) -> HostError:
         what,
         where=host.host,
         why=_indented([done.output or f"exit status {done.status}", *log]),
-        next=f"mend what the host says, {_CONTINUE}",
+        next=f"fix what the host says, {_CONTINUE}",
     )
 
 

@@ -51,7 +51,7 @@ async def _wait_on(host: ManagedHost, stage: str, checks: Sequence[Check], repor
                 f"{stage}: check `{late.name}` does not hold on {late.host} after {late.within:g} s",
                 where=late.host,
                 why=await why_not(host, late, wrong[late]),
-                next="mend what the log says, then run the same command again: it continues here",
+                next="fix what the log says, then run the same command again: it continues here",
             )
         first = next(iter(wrong))
         report(GateWaits(stage, first.host, first.name, first.within - spent))
