@@ -7,6 +7,7 @@ taken out and the remainder is validated again, until it holds.
 from __future__ import annotations
 
 import re
+from types import NoneType, UnionType
 from typing import Any, cast, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -129,4 +130,6 @@ def _model(path: Path) -> type[BaseModel]:
             kind = get_args(kind)[1]
         if hasattr(kind, "__metadata__"):
             kind = get_args(kind)[0]
+        if isinstance(kind, UnionType):  # of what may be left out
+            kind = next(one for one in get_args(kind) if one is not NoneType)
     return cast(type[BaseModel], kind)

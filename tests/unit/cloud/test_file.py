@@ -380,6 +380,15 @@ def refused_or_loaded(path: Path) -> None:
         assert all(p.line >= 1 and p.column >= 1 and p.message for p in error.problems)
 
 
+@pytest.mark.parametrize(
+    ("bmc", "said"), [("{}", "address is missing"), ("{adress: 198.18.0.99}", "unknown key"), ("off", "expected")]
+)
+def test_a_mapping_that_may_be_left_out_is_refused_in_its_own_words(write: Write, bmc: str, said: str) -> None:
+    text = (EXAMPLES / "three-controllers.yaml").read_text()
+    found = problems(write(text.replace("roles: [controller]}", f"roles: [controller], bmc: {bmc}}}", 1)))
+    assert any(said in problem for problem in found), found
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_changed_file_loads_or_is_refused_with_places(tmp_path: Path, data: st.DataObject) -> None:
