@@ -1,7 +1,7 @@
-"""The journal of a host: kept over a boot, a week of it, and never more of the disk than is said here.
+"""The journal of a host: kept over a boot, and never more of the disk than is said here.
 
-What fills a journal is a line for each health check (`services.units` says none), so that a week fits; what could still
-fill it is a daemon that fails in a loop, which its rate limit stops. Both limits are a host's, and the operator's to
+What filled it was a line for each health check (`services.units` says none now); how far back what is left reaches has
+not been measured. What could still fill it is a daemon that fails in a loop, which its rate limit stops. Both limits are a host's, and the operator's to
 change: `services.base.options."journald.conf"`.
 """
 
