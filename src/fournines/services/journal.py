@@ -1,8 +1,8 @@
 """The journal of a host: kept over a boot, and never more of the disk than is said here.
 
-What filled it was a line for each health check (`services.units` says none now); how far back what is left reaches has
-not been measured. What could still fill it is a daemon that fails in a loop, which its rate limit stops. Both limits are a host's, and the operator's to
-change: `services.base.options."journald.conf"`.
+What filled it was a line for each health check (`services.units` says none now); how far back it reaches has not been
+measured since. What could still fill it is a daemon that fails in a loop, which its rate limit stops. Both limits are a
+host's, and the operator's to change: `services.base.options."journald.conf"`.
 """
 
 from __future__ import annotations
