@@ -21,6 +21,9 @@ from fournines.services import tls
 from lab.conftest import OpenStack, Run, client, healthy
 from lab.ports import inside
 
+#: Seconds for which the database is killed again: on a fast machine it is back before a request has waited in vain.
+KEPT_DEAD = 15
+
 
 @pytest.fixture
 def openstack(cloud_file: Path) -> OpenStack:
@@ -93,10 +96,10 @@ def test_a_database_that_comes_back_forbids_nothing(
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(validate) for _ in range(4)]
         try:
-            for host in cloud.hosts:
-                inside(cloud, host.name, "systemctl", "kill", "--signal=KILL", "mariadb.service")
-            for _ in range(30):
+            for second in range(30):
                 for host in cloud.hosts:
+                    if second < KEPT_DEAD:
+                        inside(cloud, host.name, "systemctl", "kill", "--signal=KILL", "mariadb.service")
                     flush = f"exec 3<>/dev/tcp/{host.address}/11211; printf 'flush_all\\r\\nquit\\r\\n' >&3; cat <&3"
                     inside(cloud, host.name, "bash", "-c", flush)
                 time.sleep(1.0)

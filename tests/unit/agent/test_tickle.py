@@ -82,3 +82,15 @@ def test_a_segment_byte_for_byte() -> None:
     assert checksum(ip[12:] + struct.pack("!HH", 6, len(tcp)) + tcp) == 0
     known = tickle.segment(connection, struct.pack("!II", 0x01020304, 0x0A0B0C0D), 1)[20:]
     assert known[4:12] == bytes.fromhex("01020304 0a0b0c0d")
+
+
+def test_one_round_of_four_is_behind_an_unknown_position() -> None:
+    def sent(number: int) -> tuple[int, ...]:
+        return struct.unpack("!II", tickle.segment(bytes(12), UNKNOWN, number)[24:32])
+
+    half = 1 << 31
+    for at in (0, 1, half - 1, half, half + 1, 2 * half - 1):
+        for other in (0, half - 1, half, 2 * half - 1):
+            rounds = [[(is_at - n) % (2 * half) <= half for is_at, n in zip((at, other), sent(r))] for r in range(4)]
+            assert [True, True] in rounds
+    assert tickle.ROUNDS == 4

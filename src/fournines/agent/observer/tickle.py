@@ -32,8 +32,9 @@ _POSITION = struct.Struct("!II")
 _NUMBERS = 0xFFFFFFFF
 _ACK = 0x10
 
-#: Times that each client is told, and seconds between: a switch or an ARP cache may still point to the old holder.
-ROUNDS, PAUSE = 3, 1.0
+#: Times that each client is told, and seconds between: a switch or an ARP cache may still point to the old holder, and
+#: an unknown position takes all of them (`segment`).
+ROUNDS, PAUSE = 4, 1.0
 #: Times that the host tells them which has lost the VIP: its own network may be what is broken.
 ROUNDS_LOST = 10
 #: Seconds between looks at the kernel's table, for connections that last: `handshakes` has the others. They cost 0.7 ms
@@ -60,8 +61,12 @@ def moved(position: bytes, acknowledged: int, received: int) -> bytes:
 def segment(connection: bytes, position: bytes, number: int) -> bytes:
     """The ACK to the client of `connection` in round `number`, with its IPv4 header: the kernel adds length, identity
     and checksum. Of an unknown position: no window holds the sequence numbers of two rounds in succession, half of all
-    numbers apart."""
-    sequence, acknowledgement = _POSITION.unpack(position) if position != UNKNOWN else ((number & 1) << 31, 0)
+    numbers apart; and of four rounds, one has both numbers behind the connection's, which newer kernels' nf_conntrack
+    (seen on Linux 6.18) takes for delayed and lets pass."""
+    if position == UNKNOWN:
+        sequence, acknowledgement = (number & 1) << 31, (number >> 1 & 1) << 31
+    else:
+        sequence, acknowledgement = _POSITION.unpack(position)
     vip_port, client_port, vip, client = struct.unpack("!HH4s4s", connection)
 
     def header(check: int) -> bytes:
