@@ -110,3 +110,20 @@ def test_a_database_that_comes_back_forbids_nothing(
             each.result()
     assert set(said) <= {0, 200, 502, 503, 504}, said
     assert said[503] and said[200] > 50, said
+
+
+_REGISTERED = """\
+import importlib.util, sys
+sys.argv = ["keystone"]
+found = importlib.util.spec_from_file_location("application", "/usr/lib/fournines/keystone-application.py")
+loaded = importlib.util.module_from_spec(found)
+found.loader.exec_module(loaded)
+loaded.keystone()
+from keystone.common.rbac_enforcer.enforcer import RBACEnforcer
+print(len(vars(RBACEnforcer())["_RBACEnforcer__ENFORCER"].rules))
+"""
+
+
+def test_policies_are_registered_before_the_first_request(cloud: Cloud) -> None:
+    """Of two first requests at once, Keystone by itself forbids the second."""
+    assert int(inside(cloud, cloud.hosts[0].name, "python3", "-c", _REGISTERED).split()[-1]) > 100

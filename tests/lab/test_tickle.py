@@ -272,7 +272,7 @@ def test_a_client_behind_a_nat_that_drops_invalid_segments(copied: None, nat: No
 
 
 def test_a_nat_lets_nothing_pass_at_a_wrong_position(copied: None, nat: None) -> None:
-    """What the test above would find without the right ones. One that is ahead: what lags behind, newer kernels pass."""
+    """What the test above would find without the right ones. One ahead: what lags behind, newer kernels let pass."""
     with asks(FAR) as waiting:
         heir, told_by = Tickle(frozenset[str]), Roster()
         noted = inside("old", lambda: handshakes.noted([VIP]))

@@ -39,7 +39,7 @@ API = units.Wsgi(
     description="OpenStack Cinder API",
     user="cinder",
     port=8776,
-    application={"wsgi-file": "/usr/bin/cinder-wsgi"},
+    application="cinder_application.py",
 )
 SCHEDULER = units.Daemon(
     unit="cinder-scheduler.service",

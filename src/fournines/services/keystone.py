@@ -43,7 +43,6 @@ CREDENTIAL_KEYS = "/etc/keystone/credential-keys"
 CACHE_KEY = "/etc/keystone/cache.key"
 #: Where Keystone's API finds it, and `keystone-manage`, whatever the version of Python.
 CACHE_PROXY = "/usr/lib/python3/dist-packages/fournines_cache.py"
-APPLICATION = "/usr/lib/fournines/keystone-application.py"
 STATE_SCRIPT = "/usr/lib/fournines/keystone-state"
 AUTH_REQUEST = "/etc/fournines/keystone-auth.json"
 #: What Keystone stores of a password takes 0.3 s to compare with, so the host remembers which one it has set.
@@ -191,8 +190,6 @@ class Keystone(Service):
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
             yield from _state(cloud, region)
-        program = files("fournines.services").joinpath("scripts/keystone_application.py").read_text(encoding="utf-8")
-        yield File(APPLICATION, program, triggers=(f"restart:{UNIT}",))
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
@@ -260,7 +257,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         description="OpenStack Keystone API",
         user="keystone",
         port=PORT,
-        application={"wsgi-file": APPLICATION},
+        application="keystone_application.py",
         workers=2,
         inter=timers(cloud).api_check_inter,
     )

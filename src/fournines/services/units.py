@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
@@ -48,8 +49,8 @@ BODY = 2 * 1024 * 1024
 class Wsgi:
     """An API under uWSGI. `service` is the module whose options in the cloud file go into its file.
 
-    application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`. check: a path that answers 2xx
-    without a token. workers: the fewest processes. inter: seconds between checks; 0: the budget's `api_check_inter`.
+    application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`, or a file of `scripts`. check: a
+    path that answers 2xx without a token. workers: the fewest processes. inter: seconds between checks; 0: the budget's `api_check_inter`.
     options: the file's name in the cloud file, where a service has several. sandbox: as of `Daemon`.
     """
 
@@ -58,7 +59,7 @@ class Wsgi:
     description: str
     user: str
     port: int
-    application: Mapping[str, str]
+    application: Mapping[str, str] | str
     check: str = "/healthcheck"
     workers: int = 1
     threads: int = 4
@@ -74,6 +75,11 @@ class Wsgi:
     @property
     def ini(self) -> str:
         return f"/etc/fournines/uwsgi/{self.name}.ini"
+
+    @property
+    def program(self) -> str:
+        """Where the host has the file of `scripts`."""
+        return f"/usr/lib/fournines/{self.name}-application.py"
 
     @property
     def certificate(self) -> str:
@@ -94,6 +100,9 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
     if tls.apis(cloud):
         pem = tls.host_pem(cloud, host)
         yield File(api.certificate, pem, mode=0o640, group=api.user, secret=True, triggers=restart)
+    if isinstance(api.application, str):
+        program = files("fournines.services").joinpath("scripts", api.application).read_text(encoding="utf-8")
+        yield File(api.program, program, triggers=restart)
     yield File(api.ini, _uwsgi(cloud, host, api), triggers=restart)
     drain = math.ceil(_inter(cloud, api) + timers(cloud).check_timeout)
     environment = {
@@ -292,7 +301,7 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
     settings: dict[str, Any] = {
         **_socket(cloud, host, api),
         "plugin": "python3",
-        **api.application,
+        **({"wsgi-file": api.program} if isinstance(api.application, str) else api.application),
         "need-app": True,
         "master": True,
         "lazy-apps": True,

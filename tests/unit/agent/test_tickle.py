@@ -91,6 +91,9 @@ def test_one_round_of_four_is_behind_an_unknown_position() -> None:
     half = 1 << 31
     for at in (0, 1, half - 1, half, half + 1, 2 * half - 1):
         for other in (0, half - 1, half, 2 * half - 1):
-            rounds = [[(is_at - n) % (2 * half) <= half for is_at, n in zip((at, other), sent(r))] for r in range(4)]
+            rounds = [
+                [(is_at - n) % (2 * half) <= half for is_at, n in zip((at, other), sent(r), strict=True)]
+                for r in range(4)
+            ]
             assert [True, True] in rounds
     assert tickle.ROUNDS == 4

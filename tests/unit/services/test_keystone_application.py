@@ -74,3 +74,17 @@ def test_what_worked_on_a_second_attempt_is_left_alone() -> None:
 def test_one_request_says_nothing_of_the_next() -> None:
     assert asked("403 Forbidden", OperationalError("gone"))[0].startswith("503")
     assert asked("403 Forbidden")[0].startswith("403")
+
+
+def test_policies_are_registered_before_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    policies = SimpleNamespace(_enforcer=SimpleNamespace(load_rules=lambda: done.append("policies")))
+    modules = {
+        "keystone.common.rbac_enforcer.enforcer": SimpleNamespace(RBACEnforcer=lambda: policies),
+        "keystone.server.wsgi": SimpleNamespace(initialize_public_application=lambda: done.append("application")),
+        "sqlalchemy.engine": SimpleNamespace(Engine=None),
+        "sqlalchemy.event": SimpleNamespace(listen=lambda *_: None),
+    }
+    monkeypatch.setattr(guard.importlib, "import_module", modules.__getitem__)
+    guard.keystone()
+    assert done == ["application", "policies"]

@@ -2,7 +2,11 @@
 
 Keystone turns any failure to look something up while it checks a policy into 403 (`RBACEnforcer.enforce_call`), and
 others into 401 or 404. A client takes those for the last word; a 503 it asks again, and so does the load balancer, of
-another Keystone. Managed by fournines.
+another Keystone.
+
+Its policies are registered before its threads take requests. By itself Keystone registers them during the first request
+that needs one; to another thread's request in that moment, what is not registered yet is forbidden. Managed by
+fournines.
 """
 
 from __future__ import annotations
@@ -68,7 +72,15 @@ def _unavailable(start_response: Start) -> Iterable[bytes]:
 def keystone() -> Application:
     engine: Any = importlib.import_module("sqlalchemy.engine")
     importlib.import_module("sqlalchemy.event").listen(engine.Engine, "handle_error", failed)
-    return Guarded(importlib.import_module("keystone.server.wsgi").initialize_public_application())
+    application = importlib.import_module("keystone.server.wsgi").initialize_public_application()
+    register_policies()
+    return Guarded(application)
+
+
+def register_policies() -> None:
+    policies = importlib.import_module("keystone.common.rbac_enforcer.enforcer").RBACEnforcer()
+    policies.suppress_deprecation_warnings = True  # one line a rule; the first request says it in one
+    policies._enforcer.load_rules()
 
 
 if "uwsgi" in sys.modules:
