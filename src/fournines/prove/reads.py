@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,6 +22,8 @@ from fournines.services import endpoints
 #: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
 RETRY_S = 1.0
+#: Entries of a list asked for at once. An API gives no more than its own maximum (Keystone: 1000).
+PAGE = 500
 
 Read = Callable[[], Awaitable[list[str]]]
 
@@ -86,15 +89,23 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
 
 
 def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, listing: Listing, prefix: str) -> Read:
-    """Through one backend, past the load balancer: `url` such as https://198.18.0.11:5000/v3/projects."""
-    tls = trusting(admin.cafile) or True
+    """Through one backend, past the load balancer: `url` such as https://198.18.0.11:5000/v3/projects?domain_id=default.
+    All pages: the last one is the one with nothing new."""
+    ask = partial(session.get, url, ssl=trusting(admin.cafile) or True, raise_for_status=True)
 
     async def read() -> list[str]:
         headers = {"X-Auth-Token": await admin.logged_in()}
-        async with session.get(url, headers=headers, ssl=tls, raise_for_status=True) as answer:
-            body: dict[str, Any] = await answer.json()
-            names = [str(one[listing.name] or "") for one in body[listing.field]]
-            return [name for name in names if name.startswith(prefix)]
+        names: dict[str, str] = {}
+        new, last = True, ""
+        while new:
+            page = {"limit": str(PAGE), **({"marker": last} if last else {})}
+            async with ask(headers=headers, params=page) as answer:
+                body: dict[str, Any] = await answer.json()
+            found = {str(one["id"]): str(one[listing.name] or "") for one in body[listing.field]}
+            new = bool(found.keys() - names.keys())
+            names |= found
+            last = next(reversed(found), "")
+        return [name for name in names.values() if name.startswith(prefix)]
 
     return read
 

@@ -51,25 +51,25 @@ KINDS = {
             "networks",
             "create_network",
             "SELECT name FROM neutron.networks WHERE project_id = '{project}' AND name",
-            Listing("neutron", neutron.API.port, "/v2.0/networks?project_id={project}&fields=name", "networks"),
+            Listing("neutron", neutron.API.port, "/v2.0/networks?project_id={project}", "networks"),
         ),
         Kind(
             "images",
             "upload_image",
             "SELECT name FROM glance.images WHERE owner = '{project}' AND deleted = 0 AND name",
-            Listing("glance", glance.API.port, "/v2/images?owner={project}&limit=1000", "images"),
+            Listing("glance", glance.API.port, "/v2/images?owner={project}", "images"),
         ),
         Kind(
             "volumes",
             "create_volume",
             "SELECT display_name FROM cinder.volumes WHERE project_id = '{project}' AND deleted = 0 AND display_name",
-            Listing("cinder", cinder.API.port, "/v3/volumes?limit=1000", "volumes"),
+            Listing("cinder", cinder.API.port, "/v3/volumes", "volumes"),
         ),
         Kind(
             "stacks",
             "create_stack",
             "SELECT name FROM heat.stack WHERE tenant = '{project}' AND deleted_at IS NULL AND name",
-            Listing("heat", heat.API.port, "/v1/{project}/stacks?limit=1000", "stacks", "stack_name"),
+            Listing("heat", heat.API.port, "/v1/{project}/stacks", "stacks", "stack_name"),
         ),
     )
 }
