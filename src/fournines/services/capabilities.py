@@ -137,6 +137,7 @@ class Frontend:
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
     moves: its clients leave a drained host by themselves, because another backend is elected.
+    patience: seconds for which failing checks are waited out; 0: `check_fall` of them.
     settings: HAProxy keywords of this section alone. body: bytes of the largest request; 0: any. issues_tokens: takes
     passwords, of which each source may try so many. behind_proxy: its clients are proxies of our own, which say who
     asks; it is not `public` then.
@@ -154,6 +155,7 @@ class Frontend:
     public_port: int = 0
     standby: bool = False
     moves: bool = False
+    patience: float = 0.0
     inter: float = 0.0
     repeatable: str = ""
     encrypts: bool = False

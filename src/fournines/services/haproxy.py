@@ -9,6 +9,7 @@ Changes are reloaded, never restarted; the packaged unit validates the file firs
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -264,6 +265,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "listen monitor": {
             "bind": [f"{host.address}:{MONITOR_PORT}", f"{region.vips.internal}:{MONITOR_PORT}"],
             "monitor-uri": "/alive",
+            "no log": True,  # four a second, of the guard
             **front_door.metrics(cloud, region),
         },
     }
@@ -373,6 +375,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         " check"
         + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
+        + (f" fall {math.ceil(frontend.patience / t.check_fastinter)}" if frontend.patience else "")
         + (" on-marked-down shutdown-sessions" if cut else "")
         + (_OBSERVED if frontend.mode == "http" and t.last_resort else "")
     )

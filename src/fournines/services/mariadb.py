@@ -26,6 +26,7 @@ from importlib.resources import files
 from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
+from fournines.agent.observer.peers import ELECTED
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import database_access, front_door, galera_tls, quoting
@@ -242,6 +243,9 @@ class Mariadb(Service):
                 check_encrypts=agent,
                 standby=not agent,
                 moves=agent,
+                # The agents say who the writer is, and tell their load balancers at once. That one of them does not
+                # answer for a moment is no reason to cut every session (decision 83).
+                patience=ELECTED if agent else 0.0,
                 source="database clients",
                 settings={
                     "timeout client": idle,

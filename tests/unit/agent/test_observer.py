@@ -139,6 +139,28 @@ def test_a_departed_host_loses_clients_at_once_and_members_of_clusters_later(
     asyncio.run(act())
 
 
+def test_an_observer_that_has_just_started_marks_every_node_but_the_writer_down(
+    one: Observer, guard: socket.socket, world: World
+) -> None:
+    one.found["haproxy"] = {"at": 0.0, "ok": True, "proxies": {"mariadb": {name: {} for name in ADDRESS}}}
+
+    async def act() -> None:
+        for writer in ("b", "b", "c"):
+            said = (f"{writer} {now()} {now()}".encode(), packed({"acting": True}))
+            other = (f"{'c' if writer == 'b' else 'b'} {now()} {now()}".encode(), packed({}))
+            says(guard, bodies=(*said, *other))
+            await hears(one)
+
+    asyncio.run(act())
+    down = [[("mark", "mariadb", n, "down") for n in ADDRESS if n != writer] for writer in ("b", "c")]
+    assert world.done == [
+        *down[0],
+        ("mark", "mariadb", "b", "up"),
+        *down[1],
+        ("mark", "mariadb", "c", "up"),
+    ]
+
+
 def test_a_host_that_is_back_in_time_keeps_what_members_of_clusters_have(
     one: Observer, guard: socket.socket, world: World
 ) -> None:

@@ -149,7 +149,10 @@ class Observer:
             acting |= {self.config.host}
         if len(acting) == 1 and acting != self._acting:
             before, self._acting = self._acting, acting
-            changed = [(n, "down") for n in before] + [(n, "up") for n in acting]
+            # All others, not the last writer alone: an observer that has just started does not know of that one.
+            proxies: dict[str, Any] = self.found.get("haproxy", {}).get("proxies", {})
+            others = before.union(proxies.get(haproxy.writer_proxy, ())) - acting
+            changed = [(n, "down") for n in sorted(others)] + [(n, "up") for n in acting]
             self._do(sever.mark(haproxy, [(haproxy.writer_proxy, name, health) for name, health in changed]))
 
     def _do(self, effect: Coroutine[Any, Any, object]) -> None:

@@ -14,6 +14,8 @@ NEVER = float("-inf")
 #: Seconds for which a peer's observer may say nothing while its host's kernel answers: an observer or a guard that was
 #: killed is back by then, and an election that it causes would cut every database session for nothing.
 OBSERVER_RETURNS = 2.0
+#: Seconds until another writer has been elected in place of one whose observer does not come back.
+ELECTED = OBSERVER_RETURNS + 0.5
 #: Seconds after its start for which a guard may not have met its peers yet.
 ACQUAINTANCE = 1.0
 #: Bytes of one body, decompressed.
