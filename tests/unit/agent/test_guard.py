@@ -127,6 +127,25 @@ class TestLease:
         one.renew(10.0 + GRACE + 0.01, [], True, True)
         assert tracked[-1] == vip.FORBIDDEN
 
+    def test_who_has_just_taken_the_addresses_waits_for_the_votes(
+        self, tracked: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Backups that give them up again at once take them in turns until the votes come."""
+        one = self.lease()
+        one.held = frozenset()
+        monkeypatch.setattr(lease, "now", lambda: 10.0)
+        monkeypatch.setattr(vip, "local_addresses", lambda: frozenset({VIP}))
+        one.look_for_addresses()
+        assert one.held
+        one.renew(10.0 + GRACE - 0.01, [], False, True)
+        assert tracked == [vip.STANDBY]
+        one.renew(10.0 + GRACE - 0.01, [guard.Endpoint(granted=True)], False, True)
+        assert tracked[-1] == vip.FORBIDDEN, "another host serves it"
+        one.renew(10.0 + GRACE - 0.01, [], False, True)
+        assert tracked[-1] == vip.STANDBY
+        one.renew(10.0 + GRACE + 0.01, [], False, True)
+        assert tracked[-1] == vip.FORBIDDEN
+
     def test_unless_another_host_has_the_votes(self, tracked: list[int]) -> None:
         one = self.lease()
         self.vote(one, 10.0)

@@ -180,7 +180,7 @@ def test_so_does_one_that_is_cut_off_one_way(how: str) -> None:
         world.deafen("a")
     else:
         world.cut |= {("a", "b"), ("a", "c")}
-    seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 2.5)
+    seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 1.0)
     new = world.serving
     world.heal()
     world.run(5.0, never_two(world))

@@ -65,7 +65,7 @@ class Guard:
         self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
         self._started = at
         self._missing: frozenset[str] = frozenset()
-        self._hears_at = at  # when it last heard a majority
+        self._acquainted = at + ACQUAINTANCE
         #: By peer, what its observer has said since this host's was told last, when, and what heartbeat that echoed.
         self._heard_from: dict[str, tuple[bytes, float, float]] = {}
         self._payload = NEVER, b""
@@ -133,10 +133,9 @@ class Guard:
 
     def deaf(self, at: float) -> bool:
         """It has heard no majority of the voters, where nobody votes of the guards, for as long as makes a silent host
-        dead; a guard that has just started has not."""
-        if self._hears_majority(at, max(CONTACT * self.config.heartbeat, self.patience)):
-            self._hears_at = at
-        return at - self._hears_at > max(self.config.dead_host, ACQUAINTANCE)
+        dead. A guard that has just started has met nobody yet."""
+        within = max(CONTACT * self.config.heartbeat, self.config.dead_host, self.patience)
+        return at > self._acquainted and not self._hears_majority(at, within)
 
     def _hears_majority(self, at: float, within: float) -> bool:
         voters = set(self.config.voters) or {self.config.host, *self.links.others}
@@ -202,7 +201,7 @@ class Guard:
                 if (endpoint := self.links.said(name).endpoint) is not None
             ]
             deaf = self.deaf(at)
-            if self.config.arbitrated and not self.lease.held:
+            if self.config.arbitrated and not self.lease.granted(at):
                 deaf = deaf or not self._hears_majority(at, ALONE * self.config.heartbeat)
             self.lease.renew(at, others, deaf, self._balancer.alive(at), self._word(at)[1])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..clock import now
 from . import gate, vip
 from .config import Config
 from .heartbeat import NEVER, Endpoint
@@ -12,7 +13,9 @@ from .journal import complain, say
 from .votes import Grants
 
 #: Seconds for which a holder that has lost its votes keeps the addresses, unless another host is granted them: the gate
-#: is shut meanwhile, and a stall of the others that ends in time has moved nothing.
+#: is shut meanwhile, and a stall of the others that ends in time has moved nothing. And for which one that has just
+#: taken them, with the gate shut, waits for the votes, which go to who has the addresses: giving them up again at once
+#: would have backups take them in turns, and every client told that its connections are gone at each turn.
 GRACE = 0.5
 #: Seconds in which a host that was granted the VIP must have its addresses, and for which it stands back if it has not.
 TAKES, STANDS_BACK = 3.0, 10.0
@@ -36,6 +39,7 @@ class Lease:
         self._started = at
         self._granted_at = NEVER  # last seen granted
         self._granted_since: float | None = None
+        self._held_since = NEVER
         self._forbidden_since: float | None = None
         self._stands_back = NEVER
         self._value: int | None = None
@@ -100,12 +104,14 @@ class Lease:
             return None, ""
         if deaf:
             return vip.FORBIDDEN, "hears no majority of the voters"
-        if self.held:
+        if self.held and (at - self._held_since > GRACE or any(o.granted for o in others)):
             return vip.FORBIDDEN, "no majority of the voters votes for it"
         return vip.STANDBY, ""
 
     def look_for_addresses(self) -> None:
-        self.held = self._addresses & vip.local_addresses()
+        before, self.held = self.held, self._addresses & vip.local_addresses()
+        if self.held and not before:
+            self._held_since = now()
 
     def look_at_keepalived(self, at: float, conflict: bool) -> None:
         self.look_for_addresses()
