@@ -258,6 +258,8 @@ def _api(cloud: Cloud) -> units.Wsgi:
         user="keystone",
         port=PORT,
         application="keystone_application.py",
+        # Whoever works asks it first. After the loss of a controller everybody connects anew at once, and waited for it.
+        nice=-5,
         workers=2,
         inter=timers(cloud).api_check_inter,
     )

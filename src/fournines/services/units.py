@@ -51,7 +51,7 @@ class Wsgi:
 
     application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`, or a file of `scripts`. check: a
     path that answers 2xx without a token. workers: the fewest processes. inter: seconds between checks; 0: the budget's
-    `api_check_inter`. options: the file's name in the cloud file, where a service has several. sandbox: as of `Daemon`.
+    `api_check_inter`. nice: as of nice(1), of one that serves. options: the file's name in the cloud file, where a service has several. sandbox: as of `Daemon`.
     """
 
     unit: str
@@ -63,6 +63,7 @@ class Wsgi:
     check: str = "/healthcheck"
     workers: int = 1
     threads: int = 4
+    nice: int = 0
     inter: float = 0.0
     options: str = "uwsgi.ini"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -121,7 +122,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         before=APIS,
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
         quiet=[pattern.replace("CHECK", api.check) for pattern in _OF_CHECKS],
-        loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check}",
+        loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check} {api.nice}",
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)

@@ -197,7 +197,7 @@ class Guard:
         if self.lease and self._balancer:
             others = [
                 endpoint
-                for name in self.links.heard(at, 1.0) - self.departed
+                for name in self.links.heard(at, 1.0) - self.departed - self.silent
                 if (endpoint := self.links.said(name).endpoint) is not None
             ]
             deaf = self.deaf(at)
