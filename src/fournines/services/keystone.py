@@ -258,7 +258,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         user="keystone",
         port=PORT,
         application="keystone_application.py",
-        # Whoever works asks it first. After the loss of a controller everybody connects anew at once, and waited for it.
+        # Everybody asks it first: after the loss of a controller, when all connect anew at once, they waited for it.
         nice=-5,
         workers=2,
         inter=timers(cloud).api_check_inter,
