@@ -51,8 +51,8 @@ class Wsgi:
 
     application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`, or a file of `scripts`. check: a
     path that answers 2xx without a token. workers: the fewest processes. nice: as of nice(1), of one that serves.
-    inter: seconds between checks; 0: the budget's `api_check_inter`. options: the file's name in the cloud file, where a
-    service has several. sandbox: as of `Daemon`.
+    inter: seconds between checks; 0: the budget's `api_check_inter`. options: the file's name in the cloud file, where
+    a service has several. sandbox: as of `Daemon`.
     """
 
     unit: str
