@@ -133,9 +133,8 @@ class TestLease:
         """Backups that give them up again at once take them in turns until the votes come."""
         one = self.lease()
         one.held = frozenset()
-        monkeypatch.setattr(lease, "now", lambda: 10.0)
         monkeypatch.setattr(vip, "local_addresses", lambda: frozenset({VIP}))
-        one.look_for_addresses()
+        one.look_for_addresses(10.0)
         assert one.held
         one.renew(10.0 + GRACE - 0.01, [], False, True)
         assert tracked == [vip.STANDBY]

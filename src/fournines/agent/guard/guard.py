@@ -299,7 +299,7 @@ class Guard:
             while events.recv(1 << 16):
                 pass
         if self.lease:
-            self.lease.look_for_addresses()
+            self.lease.look_for_addresses(now())
 
     def _ask_balancer(self) -> None:
         assert self._balancer

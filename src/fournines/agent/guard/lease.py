@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..clock import now
 from . import gate, vip
 from .config import Config
 from .heartbeat import NEVER, Endpoint
@@ -55,7 +54,7 @@ class Lease:
                 gate.remove()
         except OSError as error:
             complain("VIP: the kernel's gate cannot be made, the VIP is held back by keepalived alone", error)
-        self.look_for_addresses()
+        self.look_for_addresses(self._started)
 
     def voted(self, voter: str, sent: float, lasts: float) -> None:
         self._grants.heard(voter, sent, lasts)
@@ -108,13 +107,13 @@ class Lease:
             return vip.FORBIDDEN, "no majority of the voters votes for it"
         return vip.STANDBY, ""
 
-    def look_for_addresses(self) -> None:
+    def look_for_addresses(self, at: float) -> None:
         before, self.held = self.held, self._addresses & vip.local_addresses()
         if self.held and not before:
-            self._held_since = now()
+            self._held_since = at
 
     def look_at_keepalived(self, at: float, conflict: bool) -> None:
-        self.look_for_addresses()
+        self.look_for_addresses(at)
         if not self._vip.unit:
             return
         self._running = self._keepalived.running()
@@ -131,7 +130,7 @@ class Lease:
             say(f"VIP: kills keepalived, {why}")
             self._keepalived.kill()
             self._stands_back = max(self._stands_back, at + RECOVERS)
-            self.look_for_addresses()
+            self.look_for_addresses(at)
 
     def state(self, at: float) -> dict[str, Any]:
         until = self._grants.until()
