@@ -1,11 +1,12 @@
 # sudo make demo     a control plane on this machine, and the seconds a client notices when a controller loses power
-# sudo make test     every test, on a real lab
+# sudo make test     the tests, on a real lab; of the longest ones a part that changes daily
+# sudo make test-all every test, on a real lab
 #      make check    what needs neither root nor a lab: lint, types, imports, unit tests, every rendered file
 
 BIN := .venv/bin
 PURE := cloud timing services plan
 
-.PHONY: demo test root check lint unit bench lab-down clean
+.PHONY: demo test test-all root check lint unit bench lab-down clean
 
 demo: root
 	@scripts/demo.sh
@@ -16,6 +17,9 @@ test: root .venv/.tests lint
 	$(BIN)/fournines lab image examples/full-cloud.yaml
 	$(BIN)/fournines lab image examples/pacemaker-vip.yaml
 	$(BIN)/pytest tests
+
+test-all: export FOURNINES_TESTS = all
+test-all: test
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "the lab needs root: sudo make $(MAKECMDGOALS)" >&2; exit 1; }

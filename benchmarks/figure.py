@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 class Figure:
     """`seconds` of wall clock, `cpu_seconds` of the process itself; `target`: wall clock that it must reach, None where
     none is set. `cpu_busy`: share of the machine's processors in use meanwhile, 0..1, by whomever: near 1, `seconds`
-    says more about the machine than about the code.
+    says more about the machine than about the code. `target_mb`: that `peak_mb` must not exceed.
     """
 
     name: str
@@ -27,6 +27,12 @@ class Figure:
     cpu_busy: float
     peak_mb: float
     note: str = ""
+    target_mb: float | None = None
+
+    @property
+    def missed(self) -> bool:
+        slow = self.target is not None and self.seconds > self.target
+        return slow or (self.target_mb is not None and self.peak_mb > self.target_mb)
 
 
 def fournines(*words: str) -> list[str]:

@@ -68,6 +68,12 @@ def test_every_part_that_reports_is_up(full_cloud: Path) -> None:
         assert isinstance(openstack(*words), list)
 
 
+def test_every_api_was_seen_to_answer_when_it_started(full_cloud: Path) -> None:
+    cloud = lab.access(load(full_cloud))
+    counts = "journalctl -o cat --no-pager | grep -c 'does not answer: goes on without it' || true"
+    assert {inside(cloud, host.name, "sh", "-c", counts).strip() for host in cloud.hosts} == {"0"}
+
+
 def test_what_listens_on_any_host_is_what_the_services_say(full_cloud: Path) -> None:
     cloud = lab.access(load(full_cloud))
     nothing: dict[str, set[Socket]] = {h.name: set() for h in cloud.hosts}

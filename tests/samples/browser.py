@@ -71,3 +71,44 @@ def asked_and_logged(chrome: webdriver.Chrome, address: str) -> tuple[list[str],
     events = [json.loads(entry["message"])["message"] for entry in chrome.get_log("performance")]
     asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
     return [url for url in asked if url != address and not url.startswith("data:")], chrome.get_log("browser")
+
+
+#: Noted in every page from then on: when `.sentence` was there (`shown`, ms since the navigation), and how long each
+#: frame's work took, with the style and layout that it causes (`frames`, ms).
+_NOTE = """
+window.noted = { shown: null, frames: [] };
+const asked = window.requestAnimationFrame.bind(window);
+window.requestAnimationFrame = (draw) => asked((at) => {
+  const began = performance.now();
+  draw(at);
+  document.body.offsetHeight;
+  noted.frames.push(performance.now() - began);
+});
+new MutationObserver((_, observer) => {
+  if (!document.querySelector(".sentence")) return;
+  noted.shown = performance.now();
+  observer.disconnect();
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def note(chrome: webdriver.Chrome) -> None:
+    chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _NOTE})
+
+
+def shown_after(chrome: webdriver.Chrome) -> float | None:
+    """Seconds from the navigation until the page said how the cloud is; None: not yet."""
+    found = chrome.execute_script("return window.noted?.shown")
+    return None if found is None else found / 1000
+
+
+def frames(chrome: webdriver.Chrome) -> list[float]:
+    """Seconds of work of each frame since this was asked last."""
+    return [ms / 1000 for ms in chrome.execute_script("return noted.frames.splice(0)")]
+
+
+def heap(chrome: webdriver.Chrome) -> float:
+    """Megabytes that the page holds: its scripts, its document, and what lies beside the heap of either."""
+    chrome.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+    used = chrome.execute_cdp_cmd("Runtime.getHeapUsage", {})
+    return sum(used[part] for part in ("usedSize", "embedderHeapUsedSize", "backingStorageSize")) / 1e6

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,66 @@ async def silent(host: Host) -> ShellHost:
     raise AssertionError("it never answers")
 
 
-async def computed(what: str, _cloud: Path) -> dict[str, Any]:
+async def computed(what: str, _cloud: Path, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """As the process does; what hosts would be asked for is played."""
     from fournines.web import compute
 
-    return json.loads(json.dumps(finite(compute.WHAT[what](EXAMPLE)), default=str))
+    played = PLAYED.get(what)
+    found = played(asked) if played else compute.WHAT[what](EXAMPLE, asked)
+    return json.loads(json.dumps(finite(found), default=str))
+
+
+REQUEST = "req-4f1c0b5e-3a0f-4a7e-8f5e-0a1d2c3b4e5f"
+LINES = (
+    ("ctl1", "haproxy", "WARNING", "Server keystone/ctl2 is DOWN, reason: Layer4 timeout, check duration: 301ms."),
+    ("ctl2", "mariadb", "ERROR", "WSREP: gcs/src/gcs_group.cpp: not in primary component <script>alert(1)</script>"),
+    ("ctl3", "keystone", "INFO", f"{REQUEST} POST /v3/auth/tokens 201 took 0.031 s"),
+    ("ctl1", "nova-api", "INFO", f"{REQUEST} GET /v2.1/servers/detail 200 took 0.120 s"),
+)
+
+
+def _lines() -> dict[str, Any]:
+    began = time.time() - 30
+    entries = [
+        {"time": began + n * 0.5, "host": host, "unit": unit, "level": level, "message": message}
+        for n, (host, unit, level, message) in enumerate(LINES)
+    ]
+    host = {"lines": 2, "begins": began - 86_400, "clock_ahead_s": 0.0, "cut": False}
+    common = {"since": began, "until": began + 30, "failures": {"ctl2": "ctl2 does not answer"}, "left_out": 0}
+    return {**common, "hosts": {"ctl1": host, "ctl3": host}, "entries": entries, "remarks": ["✗ ctl2 does not answer"]}
+
+
+def _logs(asked: Mapping[str, Any]) -> dict[str, Any]:
+    from fournines.commands.logs import checked
+
+    checked(asked["grep"])
+    return _lines()
+
+
+def _trace(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_lines(), "request": asked["request"], "requests": [asked["request"]]}
+
+
+def _alerts(_asked: Mapping[str, Any]) -> dict[str, Any]:
+    from fournines.commands.alerts import rules, understood
+
+    said: list[dict[str, Any]] = [
+        {
+            "labels": {"alertname": "HostDown", "severity": "critical", "region": "phx", "host": "ctl2"},
+            "annotations": {"summary": "ctl2 does not answer"},
+            "startsAt": "2026-11-28T03:12:30.000Z",
+            "status": {"state": "active"},
+        }
+    ]
+    found = [asdict(alert) for alert in understood(said)]
+    return {"rules": rules(load(EXAMPLE)), "firing": found, "asked": {"phx": "ctl1"}, "failures": {}}
+
+
+PLAYED: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "logs": _logs,
+    "trace": _trace,
+    "alerts": _alerts,
+}
 
 
 class Site:

@@ -1,6 +1,7 @@
 """In the worker's place: plays a job of the kind that was ordered, without a host. `python play_job.py DIRECTORY`.
 
-With "hold" among the hosts of a plan it goes on until it is told to stop; with "die" it ends without a result.
+With "hold" among the hosts of a plan, or as the reason of an operation, it goes on until it is told to stop; with
+"die" it ends without a result.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def main(directory: Path) -> None:
         sys.exit(1)
 
     signal.signal(signal.SIGTERM, stop)
-    hosts = order["arguments"].get("hosts", [])
+    arguments = order["arguments"]
+    hosts = [*arguments.get("hosts", []), arguments.get("reason", "")]
     if "die" in hosts:
         return
     tell("text", text="asking 3 hosts")
@@ -59,6 +61,10 @@ def main(directory: Path) -> None:
         "plan": lambda: {"plan": PLAN, "failures": {}},
         "apply": lambda: apply(tell),
         "prove": lambda: prove(tell),
+        "drain": lambda: operated(tell, arguments),
+        "reboot": lambda: operated(tell, arguments),
+        "scale-remove": lambda: removed(tell, arguments),
+        "restore": lambda: {"done": not arguments.get("dry_run"), "steps": ["  replace   the databases"]},
     }
     done = result.get(order["kind"], dict[str, Any])()
     write(directory / RESULT, {"state": "done", "result": done, "ended": time.time()})
@@ -71,6 +77,19 @@ def apply(tell: Any) -> dict[str, Any]:
         time.sleep(0.4 * number)
     tell("stage-done", stage="haproxy", seconds=2.4)
     return {"applied": True, "plan": PLAN}
+
+
+def operated(tell: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    if not arguments["dry_run"]:
+        apply(tell)
+    return {"done": not arguments["dry_run"], "plan": PLAN}
+
+
+def removed(tell: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    phases = [{"phase": name, **PLAN} for name in ("drain", "leave", "stop", "done")]
+    for phase in phases if not arguments["dry_run"] else ():
+        tell("text", text=f"{arguments['host']}: {phase['phase']}")
+    return {"done": not arguments["dry_run"], "host": arguments["host"], "phases": phases}
 
 
 def prove(tell: Any) -> dict[str, Any]:

@@ -53,6 +53,9 @@ class Machine:
     scripted: set[str] = field(default_factory=set[str])
     name: str = ""
     changed: int = 0
+    packages: int = 1
+    pending: bool = True
+    disk: int = 1
 
 
 class Struck:
@@ -122,6 +125,46 @@ class Struck:
 
     async def is_drained(self, host: str) -> bool:
         return "drained" in self.machines[host].scripted
+
+    async def upgrade(self) -> None:
+        for host in HOSTS:
+            self._change(host, "upgrade", lambda m: setattr(m, "packages", m.packages + 1))
+
+    async def packages(self, host: str) -> str:
+        return str(self.machines[host].packages)
+
+    async def apply(self) -> None:
+        for host in HOSTS:
+            self._change(host, "apply", lambda m: setattr(m, "pending", False))
+
+    async def pending(self, host: str) -> bool:
+        return self.machines[host].pending
+
+    async def take_out(self, host: str) -> None:
+        self._change(host, "leave", lambda m: m.scripted.add("left"))
+
+    async def bring_in(self, host: str) -> None:
+        self._change(host, "join", lambda m: m.scripted.discard("left"))
+
+    async def replace(self, host: str) -> None:
+        self._change(host, "replace", lambda m: m.scripted.discard("empty"))
+
+    async def carries(self, host: str) -> bool:
+        return "empty" not in self.machines[host].scripted
+
+    async def machine(self, host: str) -> str:
+        return str(self.machines[host].disk) if self.machines[host].on else ""
+
+    async def empty(self, host: str) -> None:
+        def another(m: Machine) -> None:
+            m.on = False
+            m.disk += 1
+            m.scripted.add("empty")
+
+        self._change(host, "empty", another)
+
+    async def is_member(self, host: str) -> bool:
+        return "left" not in self.machines[host].scripted
 
     async def reboot(self, hosts: Sequence[str]) -> None:
         for host in hosts:
@@ -304,6 +347,7 @@ def looks(name: str, script: str, machine: Machine, *, struck: bool) -> str:
         "disk.full_log": ("No space left on device", "131072 bytes copied"),
         "disk.full_root": ("No space left on device", "131072 bytes copied"),
         "disk.freeze": ("waits", ""),
+        "disk.power_loss": ("flushed", "flushed unflushed"),
         "bus.memory_alarm": (f"[{{{{resource_limit,memory,rabbit@{machine.name}}},[]}}]", "[]"),
         "bus.disk_alarm": (f"[{{{{resource_limit,disk,rabbit@{machine.name}}},[]}}]", "[]"),
         "certificate.expired": ("expired at 192.0.2.1:3306", ""),

@@ -30,7 +30,7 @@ _NAMED = {
 _CUTTLEFISH = """\
 mkdir /tmp/schema /tmp/out
 cd /usr/lib/rabbitmq/lib/*/plugins
-cp rabbit-*/priv/schema/*.schema rabbitmq_management*/priv/schema/*.schema /tmp/schema
+cp {rabbit-,rabbitmq_management,rabbitmq_prometheus}*/priv/schema/*.schema /tmp/schema
 export ERL_LIBS=$PWD
 erl -noshell -eval 'cuttlefish_escript:main(["-f", "r", "-s", "/tmp/schema", "-e", "/tmp/out", "-c", "PATH"]), halt(0).'
 find /tmp/out -name '*.config' | grep .
@@ -63,6 +63,12 @@ PROGRAMS = {
     "/firewall.nft": "nft -c -f PATH",
     "/corosync.conf": "corosync -t -c PATH",
     "/etc/fournines/cib.xml": _CIB,
+    # Without the certificates and the token, which are no business of the syntax.
+    "/prometheus.yml": "promtool check config --syntax-only PATH",
+    "/fournines.rules.yml": "promtool check rules PATH",
+    "/alertmanager.yml": "amtool check-config PATH",
+    "/monitoring/web.yml": "promtool check web-config PATH",
+    "/monitoring/mysqld.cnf": "my_print_defaults --defaults-file=PATH client",
     "/nova-hosts": "python3 -m py_compile PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{
@@ -101,7 +107,14 @@ def _program(case: cases.Case, path: str) -> str | None:
 
 
 #: Of services that the whole cloud's image does not have.
-_EXAMPLES = {"corosync": "pacemaker-vip", "pacemaker": "pacemaker-vip"}
+_EXAMPLES = {
+    "corosync": "pacemaker-vip",
+    "pacemaker": "pacemaker-vip",
+    "prometheus": "monitored-cloud",
+    "alertmanager": "monitored-cloud",
+    "node_exporter": "monitored-cloud",
+    "mysqld_exporter": "monitored-cloud",
+}
 
 
 @cache

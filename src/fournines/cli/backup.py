@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import click
 
 from fournines.cli.reach import reach_of, reach_options
-from fournines.cloud.model import Cloud
+from fournines.commands import backup as backups
+from fournines.commands.backup import document, key_for, listed, stored
 from fournines.commands.clouds import load_cloud
-from fournines.engine import SshOptions, connect, hold
 from fournines.errors import BackupError, UsageError
-from fournines.health.look import look
 from fournines.operate import backup, copies
 from fournines.operate.copies import Stored
 
@@ -57,10 +55,6 @@ def command() -> None:
     pass
 
 
-def key_path(cloud: Cloud, given: Path | None) -> Path:
-    return given or cloud.source.parent / f"{cloud.name}.backup-key"
-
-
 _KEY = click.option(
     "--key", type=click.Path(path_type=Path), metavar="FILE", help="The backup key; else CLOUD.backup-key by the file."
 )
@@ -79,31 +73,16 @@ def take(cloud: Path, to: Path, keep: int | None, key: Path | None, as_json: boo
     wish, reach = load_cloud(cloud), reach_of(options)
     if reach.names:
         raise UsageError("a backup is of the whole cloud", next="leave --hosts out")
-    file = key_path(wish, key)
-    is_new = not file.exists()
-    secret = copies.key_of(file, make=True)
-    if is_new:
-        click.echo(
-            f"new backup key: {file}. Keep a copy apart from the backups: nothing opens them without it", err=True
-        )
-    made = asyncio.run(_take(wish, reach.ssh(), to, secret))
-    removed = backup.superfluous(backup.found(to, wish.name), keep) if keep else []
-    for old in removed:
-        shutil.rmtree(old.path)
+    secret = key_for(wish, key, say)
+    taken = asyncio.run(backups.take(wish, reach.ssh(), to, secret, say, keep=keep))
+    manifest = taken.made.manifest
     if as_json:
-        document = {"path": str(made.path), "removed": [str(r.path) for r in removed], **_document(made.manifest)}
-        click.echo(json.dumps(document, indent=2))
+        removed = [str(path) for path in taken.removed]
+        click.echo(json.dumps({"path": str(taken.made.path), "removed": removed, **document(manifest)}, indent=2))
         return
-    click.echo(f"{made.path}: {_summary(made.manifest)}")
-    for old in removed:
-        click.echo(f"removed {old.path}")
-
-
-async def _take(cloud: Cloud, ssh: SshOptions, directory: Path, key: str) -> Stored:
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        async with hold(hosts):
-            return await copies.take(cloud, hosts, directory, key, say)
+    click.echo(f"{taken.made.path}: {_summary(manifest)}")
+    for old in taken.removed:
+        click.echo(f"removed {old}")
 
 
 def say(text: str) -> None:
@@ -118,29 +97,14 @@ def say(text: str) -> None:
 def list_(directory: Path, as_json: bool) -> None:
     if not directory.is_dir():
         raise BackupError(f"{directory} is no directory", next="fournines backup CLOUD --to DIR")
-    listed = backup.found(directory)
     if as_json:
-        entries = [
-            {"path": str(f.path), "problem": f.problem, **(_document(f.manifest) if f.manifest else {})} for f in listed
-        ]
-        click.echo(json.dumps(entries, indent=2))
+        click.echo(json.dumps(listed(directory), indent=2))
         return
-    for entry in listed:
+    every = backup.found(directory)
+    for entry in every:
         click.echo(f"{entry.path.name}  {_summary(entry.manifest) if entry.manifest else entry.problem}")
-    if not listed:
+    if not every:
         click.echo(f"no backups in {directory}", err=True)
-
-
-def _document(manifest: backup.Manifest) -> dict[str, Any]:
-    return {
-        "cloud": manifest.cloud,
-        "taken": manifest.taken,
-        "verified": manifest.verified,
-        "bytes": sum(p.size for p in manifest.parts.values()),
-        "rows": sum(sum(tables.values()) for tables in manifest.rows.values()),
-        "positions": manifest.positions,
-        "key": manifest.key,
-    }
 
 
 def _summary(manifest: backup.Manifest) -> str:
@@ -148,12 +112,6 @@ def _summary(manifest: backup.Manifest) -> str:
     tables = [count for region in manifest.rows.values() for count in region.values()]
     asked = f"verified: {len(tables)} tables, {sum(tables):,} rows" if manifest.verified else "not verified"
     return f"taken {manifest.taken}, {size:,.1f} MB, {asked}"
-
-
-def stored(cloud: Cloud, path: Path, key: Path | None) -> Stored:
-    """Raises BackupError: not one of this cloud, of this key and of a format that is known."""
-    secret = copies.key_of(key_path(cloud, key), make=False)
-    return Stored(path, backup.read(path, key=secret, cloud=cloud.name), secret)
 
 
 @command.command(
@@ -169,17 +127,8 @@ def stored(cloud: Cloud, path: Path, key: Path | None) -> Stored:
 def verify(cloud: Path, path: Path, key: Path | None, **options: Any) -> None:
     wish, reach = load_cloud(cloud), reach_of(options)
     chosen = stored(wish, path, key)
-    rows = asyncio.run(_verify(wish, reach.ssh(), chosen))
-    counts = [count for tables in rows.values() for count in tables.values()]
-    click.echo(f"{path}: good, {len(counts)} tables, {sum(counts):,} rows, as when it was taken")
-
-
-async def _verify(cloud: Cloud, ssh: SshOptions, chosen: Stored) -> dict[str, Any]:
-    async with connect(cloud.hosts, ssh) as hosts:
-        hosts.require_all()
-        seen = await look(cloud, hosts, {})
-        regions = {region.region.name: copies.source(region) for region in seen.regions}
-        return await copies.verify(chosen, hosts, regions, say)
+    tables, rows = asyncio.run(backups.verify(wish, reach.ssh(), chosen, say))
+    click.echo(f"{path}: good, {tables} tables, {rows:,} rows, as when it was taken")
 
 
 @command.command(

@@ -19,6 +19,7 @@ Examples:
   sudo fournines lab status
   sudo fournines lab ssh ctl1 systemctl --failed
   sudo fournines lab power off ctl1
+  sudo fournines lab wipe ctl1
   sudo fournines lab down acme
   sudo fournines lab down --all
 
@@ -187,6 +188,25 @@ def power(action: lab.Action, host: str) -> None:
     cloud, name = _find(host)
     lab.power(cloud, name, action)
     _say(f"{name} of lab {cloud}: power {'on' if action == 'reset' else action}")
+
+
+@command.command()
+@click.argument("host")
+def wipe(host: str) -> None:
+    """Put a new machine in the place of HOST: power off, an empty disk, boot.
+
+    Its name, cables and addresses stay; all that it wrote is lost, and its SSH host key is a new one, which the lab
+    knows. What `fournines replace` is for.
+
+    \b
+    Examples:
+      sudo fournines lab wipe ctl2
+      sudo fournines lab wipe acme/ctl2
+      sudo fournines replace examples/three-controllers.yaml ctl2
+    """
+    cloud, name = _find(host)
+    lab.wipe(cloud, name, _say)
+    _say(f"{name} of lab {cloud} is a new machine")
 
 
 @command.command()

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from fournines.cli.reach import reach_of, reach_options
-from fournines.cloud.model import Cloud
 from fournines.commands.clouds import load_cloud
-from fournines.engine import SshOptions, connect
-from fournines.errors import FourninesError, UsageError
-from fournines.logs.collect import MOST, Logs, Query, collect
+from fournines.commands.logs import PRIORITIES, checked, document, gather, remarks, window
+from fournines.errors import FourninesError
+from fournines.logs.collect import MOST, Logs, Query
 from fournines.logs.entries import Entry, printable
-from fournines.logs.times import clock, moment
+from fournines.logs.times import clock
 
 HELP = """What the journals of CLOUD's hosts say of a stretch of time, all of them in one order of time.
 
@@ -39,7 +36,6 @@ Examples:
   fournines logs cloud.yaml --since 1h --unit keystone --unit haproxy --hosts ctl1,ctl2
   fournines logs cloud.yaml --since 03:00 --until 03:30 --out incident-0312
 """
-PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 
 
 @click.command(help=HELP)
@@ -70,7 +66,7 @@ def command(
 ) -> None:
     query = Query(*window(since, until), units, checked(grep), priority, lines)
     made, reach = load_cloud(cloud), reach_of(options)
-    found = asyncio.run(_collect(made, [h.name for h in reach.hosts(made)], reach.ssh(), query))
+    found = asyncio.run(gather(made, [h.name for h in reach.hosts(made)], reach.ssh(), query))
     if as_json:
         click.echo(json.dumps(document(found, query), indent=2))
     elif out:
@@ -84,30 +80,6 @@ def command(
     sys.exit(1 if found.failures else 0)
 
 
-def window(since: str, until: str) -> tuple[float, float]:
-    """Raises UsageError."""
-    now = time.time()
-    begin, end = moment(since, now), moment(until, now)
-    if begin >= end:
-        raise UsageError(f"--since {since} is not before --until {until}", next="give the earlier moment to --since")
-    return begin, end
-
-
-def checked(pattern: str) -> str:
-    """Raises UsageError. Python's expressions are close enough to PCRE's to find what is broken."""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise UsageError(f"--grep {pattern!r} is no regular expression", next=str(error)) from None
-    return pattern
-
-
-async def _collect(cloud: Cloud, names: list[str], ssh: SshOptions, query: Query) -> Logs:
-    async with connect([cloud.host_by_name[name] for name in names], ssh) as hosts:
-        found = await collect(hosts, query)
-        return Logs(found.journals, {**hosts.failures, **found.failures})
-
-
 def lines_of(entries: tuple[Entry, ...]) -> list[str]:
     """Of text, for people; with dates where the entries are of several days."""
     if not entries:
@@ -118,38 +90,6 @@ def lines_of(entries: tuple[Entry, ...]) -> list[str]:
         f"{clock(e.time, date=dates)}  {e.host:<{hosts}}  {e.unit:<{units}}  {e.level:<8}  {printable(e.message)}"
         for e in entries
     ]
-
-
-def remarks(found: Logs, query: Query) -> list[str]:
-    """What keeps the answer from being whole."""
-    said = [f"✗ {name}: {error.what}" for name, error in found.failures.items()]
-    for journal in found.journals:
-        if journal.offset:
-            ahead = "ahead of" if journal.offset > 0 else "behind"
-            said.append(f"{journal.host}: its clock is {abs(journal.offset):.2f} s {ahead} ours; its lines are moved")
-        if journal.begins is None:
-            said.append(f"{journal.host}: its journal is empty")
-        elif journal.begins > query.since + 1:
-            said.append(f"{journal.host}: its journal begins only at {clock(journal.begins, date=True)}")
-        if journal.cut:
-            said.append(f"{journal.host}: only the last {query.most} lines; see --lines")
-    return said
-
-
-def document(found: Logs, query: Query) -> dict[str, Any]:
-    return {
-        "since": query.since,
-        "until": query.until,
-        "hosts": {
-            j.host: {"lines": len(j.entries), "begins": j.begins, "clock_ahead_s": j.offset, "cut": j.cut}
-            for j in found.journals
-        },
-        "failures": {name: error.what for name, error in found.failures.items()},
-        "entries": [
-            {"time": e.time, "host": e.host, "unit": e.unit, "level": e.level, "message": e.message}
-            for e in found.entries
-        ],
-    }
 
 
 def write(directory: Path, found: Logs, query: Query) -> None:

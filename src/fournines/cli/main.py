@@ -31,12 +31,19 @@ COMMANDS = {
     "drain": "Move a host's load to the others, and keep it away.",
     "undrain": "Let a drained host carry load again.",
     "reboot": "Reboot hosts one after another, each drained before.",
+    "scale": "Add a host, or take one out: joined, drained, forgotten.",
+    "replace": "Another machine, or an empty disk, in the place of a host.",
+    "versions": "What packages the hosts have, and could have: installed, candidate, security.",
+    "upgrade": "Upgrade packages of the same release, zone after zone, each host drained before.",
+    "recover": "Look at a cloud that does not come back by itself, and bring it back.",
     "fence": "Switch a host's power by its own controller, or ask for it.",
     "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",
     "backup": "Take, verify, list backups of the database and of the cloud's secrets.",
     "restore": "Restore the databases of a cloud from a backup.",
+    "watch": "Use the cloud as its clients do, all the time: availability, budget, outages.",
+    "incident": "What happened at 03:12: outages that `watch` saw, with agents' word and logs.",
     "serve": "The REST API and the dashboard, over HTTPS.",
-    "export": "Write clouds.yaml, the JSON Schema, an Ansible inventory.",
+    "export": "Write clouds.yaml, the JSON Schema, an inventory, a Prometheus' files.",
 }
 
 

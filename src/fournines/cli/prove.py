@@ -33,8 +33,10 @@ writer elections, restarted daemons and failed requests are counted. Each must b
 FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
 
-Operations of day two are measured as faults are: --operation 'drain vip' or 'reboot all'. Then no request that may be
-sent twice may fail, and none may wait for longer than 3 s.
+Operations of day two are measured as faults are: --operation 'drain vip', 'reboot all', upgrade, apply (of what the
+file has and the hosts have not), 'scale --remove HOST' (it joins again after), 'scale --add HOST' (which is taken out
+before), 'replace HOST' (in a lab; it loses power and gets an empty disk before). Then no request that may be sent twice
+may fail, and none may wait for longer than 3 s.
 
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 
@@ -54,6 +56,7 @@ Examples:
   sudo fournines prove cloud.yaml --calm 30m --busy
   sudo fournines prove cloud.yaml --calm 10m --without ctl3
   sudo fournines prove cloud.yaml --operation "drain vip"
+  sudo fournines prove cloud.yaml --operation upgrade
   fournines prove cloud.yaml --analyse latest
 """
 DEFAULT_FAULTS = "host.power_off@vip,service.freeze@keystone"
@@ -77,7 +80,7 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
 )
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
-@click.option("--operation", metavar="'NAME TARGET'", help="An operation instead: 'drain ctl1', 'reboot all'.")
+@click.option("--operation", metavar="'NAME TARGET'", help="An operation instead: 'drain ctl1', upgrade.")
 @click.option("--suite", type=click.Choice(["smoke", "standard", "full"]), help="What to inject, by its name.")
 @click.option("--soak", is_flag=True, help="Inject faults at random, one after another.")
 @click.option("--for", "lasts", metavar="DURATION", help="With --soak: for so long, such as 8h.")
@@ -117,7 +120,9 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
     loaded, junit = load_cloud(cloud), options.pop("junit")
     _require_one_kind(options)
     if operation := options.pop("operation"):
-        options["faults"] = _operation(operation)
+        from fournines.prove.faults.operation import typed
+
+        options["faults"] = typed(operation)
     if calm:
         if junit:
             raise UsageError("--calm injects nothing: it does not go with --junit", next="leave out --junit")
@@ -141,28 +146,20 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
 
 
 def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: bool) -> NoReturn:
-    from fournines.cli.calm import document, prove_calm, show
+    from fournines.cli.calm import document, show
+    from fournines.cli.proof_show import operator
+    from fournines.commands.calm import prove_calm
 
     context = click.get_current_context()
     for name in ("faults", "operation", "suite", "soak", "baseline", "duration"):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(f"--calm injects nothing: it does not go with --{name}", next=f"leave out --{name}")
-    done = prove_calm(cloud, wish, lasts, without)
+    done = prove_calm(cloud, wish, lasts, without, operator())
     if as_json:
         click.echo(document(done))
     else:
         show(done)
     sys.exit(EXIT[done.verdict])
-
-
-def _operation(typed: str) -> str:
-    """`drain ctl1` as the fault that `--faults` knows. Raises UsageError."""
-    from fournines.prove.faults.operation import TYPED
-
-    name, *target = typed.split() or [""]
-    if name not in TYPED or len(target) != 1:
-        raise UsageError(f"no operation {typed}", next=f"{' or '.join(TYPED)}, and a target: --operation 'drain vip'")
-    return f"{TYPED[name]}@{target[0]}"
 
 
 def _require_one_kind(options: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, cast, get_type_hints
 
 from fournines.cli.markdown import markdown
 from fournines.cloud import json_schema
+from fournines.cloud.handlers import EVENTS, SHIPPED
 from fournines.cloud.roles import shipped
 from fournines.design.check import RULES
 from fournines.services import catalogue
@@ -28,6 +29,8 @@ _PARTS = (
     "Tls",
     "Design",
     "Failures",
+    "Handler",
+    "Receiver",
 )
 
 
@@ -42,6 +45,8 @@ def reference() -> str:
         profiles=NAMES,
         timers=_timers(),
         rules=RULES,
+        events=EVENTS,
+        handlers=list(SHIPPED.values()),
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fournines.errors import UsageError
+from fournines.cli.listen import where as address_of
 
 HELP = """Serve the REST API and the dashboard of CLOUD over HTTPS, until interrupted.
 
@@ -24,6 +24,7 @@ work runs as jobs, in processes of their own, which go on when the server is res
 Examples:
   sudo fournines serve examples/three-controllers.yaml
   fournines serve cloud.yaml --listen 0.0.0.0:8440 --name ops.example.com
+  fournines serve cloud.yaml --backups /srv/backup --state /var/lib/fournines-watch
   fournines serve cloud.yaml --project operations --role member=reader --role operator=operator --role admin=admin
   curl --cacert .fournines/acme/ca.pem -H "X-Auth-Token: $TOKEN" https://127.0.0.1:8440/v1/status
 """
@@ -36,6 +37,13 @@ Examples:
 @click.option("--project", default="admin", show_default=True, help="Keystone's project whose roles count.")
 @click.option("--domain", default="Default", show_default=True, help="The project's domain.")
 @click.option("--role", "roles", multiple=True, metavar="KEYSTONE_ROLE=ROLE", help="What a role may do here.")
+@click.option(
+    "--backups",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where backups are kept.  [default: backups in the cloud's state folder]",
+)
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="As of `watch`.")
 @click.option("--openapi", is_flag=True, help="Print the OpenAPI document and stop.")
 def command(
     cloud: Path,
@@ -45,6 +53,8 @@ def command(
     project: str,
     domain: str,
     roles: tuple[str, ...],
+    backups: Path | None,
+    state: Path | None,
     openapi: bool,
 ) -> None:
     if openapi:
@@ -56,22 +66,14 @@ def command(
         return
     from fournines.web.keystone import Scope
     from fournines.web.roles import mapping
-    from fournines.web.serve import Listen, bind, prepare, run
+    from fournines.web.serve import Listen, Places, bind, prepare, run
 
-    where = _listen(listen)
+    where = address_of("--listen", listen, "127.0.0.1:8440")
     scope = Scope(project, domain, mapping(roles))
     bound = bind(Listen(*where, names))
-    ready = prepare(cloud, Listen(*where, names), scope)
+    ready = prepare(cloud, Listen(*where, names), scope, Places(backups, state))
     click.echo(ready.address)
     click.echo(f"break-glass token: {ready.break_glass}", err=True)
     click.echo(f"CA of the certificate: {ready.authority}", err=True)
     sys.stdout.flush()
     asyncio.run(run(ready, bound))
-
-
-def _listen(text: str) -> tuple[str, int]:
-    address, _, port = text.rpartition(":")
-    address = address.removeprefix("[").removesuffix("]")
-    if not address or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise UsageError(f"--listen {text} is not ADDRESS:PORT", next="--listen 127.0.0.1:8440")
-    return address, int(port)

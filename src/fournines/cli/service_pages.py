@@ -41,7 +41,10 @@ def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
         "title": " ".join(about.split()),
         "more": more,
         "pattern": service.pattern.value,
-        "roles": ["every host" if role == EVERY_HOST else f"`{role}`" for role in service.roles],
+        "roles": [
+            *("every host" if role == EVERY_HOST else f"`{role}`" for role in service.roles),
+            *(f"beside `{other}`, where monitored" for other in service.beside),
+        ],
         "component": service.component,
         "needs": service.needs,
         "after": service.after,

@@ -66,17 +66,24 @@ async def _watch(cloud: Cloud, reach: Reach, as_json: bool) -> Cluster:
 
 
 def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
+    from fournines.commands.watched import figures_document, summaries
     from fournines.operate.rotate import state
 
-    begun = state(seen.cloud)
+    begun, measured = state(seen.cloud), summaries(seen.cloud)
     if as_json:
+        from fournines.commands.design import finite
         from fournines.health.document import document
 
         rotation = {"what": begun.what, "phase": begun.phase, "begun": begun.begun} if begun else None
-        click.echo(json.dumps({**document(seen), "rotation": rotation}, indent=None if line else 2))
+        said = {**document(seen), "rotation": rotation, "availability": finite(figures_document(measured))}
+        click.echo(json.dumps(said, indent=None if line else 2))
     else:
         from fournines.cli.status_show import show
+        from fournines.cli.watch_show import lines
 
         show(seen)
         if begun:
             click.echo(f"\n{begun}: fournines rotate {seen.cloud.source} {' '.join(begun.what)} continues it")
+        if measured:
+            click.echo("\nWhat clients had of it, as `fournines watch` has measured")
+            click.echo("\n".join(lines(measured)))

@@ -11,14 +11,12 @@ from typing import Any
 
 import click
 
-from fournines.cli.logs import document, remarks, window
 from fournines.cli.reach import reach_of, reach_options
-from fournines.cloud.model import Cloud
 from fournines.commands.clouds import load_cloud
-from fournines.engine import SshOptions, connect
-from fournines.errors import UsageError
-from fournines.logs.collect import Logs, Query, follow
-from fournines.logs.entries import REQUEST, printable
+from fournines.commands.logs import document, remarks, window
+from fournines.commands.logs import trace as following
+from fournines.logs.collect import Logs, Query
+from fournines.logs.entries import printable
 from fournines.logs.times import clock
 
 HELP = """What every service of CLOUD did for one request, on all hosts, in one order of time.
@@ -45,13 +43,9 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @reach_options
 def command(cloud: Path, request: str, since: str, until: str, as_json: bool, **options: Any) -> None:
-    if not REQUEST.fullmatch(request):
-        raise UsageError(
-            f"{request!r} is no request id", next="it is req- and a UUID, as in the header x-openstack-request-id"
-        )
     query = Query(*window(since, until))
     made, reach = load_cloud(cloud), reach_of(options)
-    found, ids = asyncio.run(_follow(made, [h.name for h in reach.hosts(made)], reach.ssh(), request, query))
+    found, ids = asyncio.run(following(made, [h.name for h in reach.hosts(made)], reach.ssh(), request, query))
     if as_json:
         click.echo(json.dumps({"request": request, "requests": sorted(ids), **document(found, query)}, indent=2))
     else:
@@ -60,14 +54,6 @@ def command(cloud: Path, request: str, since: str, until: str, as_json: bool, **
     for remark in remarks(found, query):
         click.echo(remark, err=True)
     sys.exit(0 if found.entries and not found.failures else 1)
-
-
-async def _follow(
-    cloud: Cloud, names: list[str], ssh: SshOptions, request: str, query: Query
-) -> tuple[Logs, frozenset[str]]:
-    async with connect([cloud.host_by_name[name] for name in names], ssh) as hosts:
-        found, ids = await follow(hosts, request, query)
-        return Logs(found.journals, {**hosts.failures, **found.failures}), ids
 
 
 def show(request: str, ids: frozenset[str], found: Logs) -> list[str]:

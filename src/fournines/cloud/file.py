@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from fournines.cloud import versions
 from fournines.cloud.limits import MOST_BYTES
 from fournines.cloud.model import Cloud
 from fournines.cloud.one_line import broken_lines
@@ -21,7 +22,8 @@ from fournines.errors import CloudFileError, Problem
 
 
 def load(path: str | Path, catalogue: Catalogue) -> Cloud:
-    """The cloud of the file at `path`, with the secrets that lie beside it; `services.load` knows the catalogue.
+    """The cloud of the file at `path`, with the secrets and the lock of versions that lie beside it; `services.load`
+    knows the catalogue.
 
     Raises CloudFileError: the file cannot be read (`problems` is empty then), or holds what cannot be used.
     """
@@ -29,7 +31,11 @@ def load(path: str | Path, catalogue: Catalogue) -> Cloud:
     if cloud is None or problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
         raise CloudFileError(f"{path} cannot be used: {count}", tuple(problems))
-    return replace(cloud, secrets=Secrets.load(cloud.source.parent / f"{cloud.name}.secrets.yaml"))
+    return replace(
+        cloud,
+        secrets=Secrets.load(cloud.source.parent / f"{cloud.name}.secrets.yaml"),
+        versions=versions.load(versions.beside(cloud.source, cloud.name)),
+    )
 
 
 def inspect(path: str | Path, catalogue: Catalogue) -> tuple[Cloud | None, list[Problem]]:

@@ -13,9 +13,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
+from fournines.cloud.handlers import Handler, Receiver
 from fournines.cloud.maintenance import Entries, Maintenance
+from fournines.cloud.record import Retired
 from fournines.cloud.secrets import Secrets
 from fournines.cloud.source import Path, Places
+from fournines.cloud.versions import NONE, Versions
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,8 @@ class Host:
     projects: tuple[str, ...] = ()  # whose servers alone may run here; (): everybody's
     devices: Mapping[str, str] = field(default_factory=dict[str, str])
     bmc: Bmc | None = None
+    #: Not of the file, which no longer has it: it carries nothing any more, and stops what it carried.
+    leaving: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,7 @@ class Region:
     zones: Mapping[str, Zone]
     hosts: tuple[Host, ...]  # file order; the order is the tie-break everywhere
     public_name: str = ""  # DNS name of the public VIP; "": clients use its address
+    scrapers: tuple[IPv4Address, ...] = ()  # Prometheus servers outside that read its metrics
 
     @property
     def public_host(self) -> str:
@@ -193,9 +199,15 @@ class Cloud:
     accept: Mapping[str, str] = field(default_factory=dict[str, str])  # design rule -> why this cloud lives with it
     components: frozenset[str] = frozenset()  # services that this cloud wants, placed or not
     design: DesignSpec = field(default_factory=DesignSpec)
+    handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])  # the shipped ones too
+    receivers: Mapping[str, Receiver] = field(default_factory=dict[str, Receiver])
     places: Places = field(default_factory=Places, repr=False)
     #: Not of the file: what operators have asked of single hosts, as the hosts have it (`cloud.maintenance`).
     maintenance: Entries = field(default_factory=dict[str, Maintenance])
+    #: Not of the file: hosts that have left, by name. Members and records of them are deleted (`cloud.record`).
+    retired: Mapping[str, Retired] = field(default_factory=dict[str, Retired])
+    #: Not of the file: the versions that packages are to have (`cloud.versions`).
+    versions: Versions = NONE
 
     @cached_property
     def hosts(self) -> tuple[Host, ...]:

@@ -14,6 +14,7 @@ from typing import Any, cast
 from fournines.cloud import model, roles, schema
 from fournines.cloud.hosts import Hosts
 from fournines.cloud.problems import Problems
+from fournines.cloud.resolve_handlers import handlers_of, receivers_of
 from fournines.cloud.source import Path, Places
 from fournines.errors import Problem
 
@@ -58,6 +59,8 @@ class _Resolver:
             accept=written.accept,
             components=self.wanted,
             design=self._design(),
+            handlers=handlers_of(self.written, self.problems, self._file),
+            receivers=receivers_of(self.written, self.problems, self._file),
             places=self.problems.places,
         )
 
@@ -111,11 +114,12 @@ class _Resolver:
             self.problems.wrong((*path, "hosts"), "a region needs at least one host", key=True)
         zones = {z: model.Zone(z, w.power, w.switch) for z, w in region.zones.items()}
         used = {r for h in region.hosts.values() for r in h.roles}
-        services = roles.placed(self.roles, self.catalogue, used, self.wanted)
+        services = roles.placed(self.roles, self.catalogue, used, self.wanted, outside=bool(region.scrapers))
         entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._file, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
         vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
-        return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region))
+        scrapers = tuple(dict.fromkeys(region.scrapers))
+        return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region), scrapers)
 
     def _public_name(self, region: str, written: schema.Region) -> str:
         name = written.public_name or ""

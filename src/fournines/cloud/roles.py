@@ -13,7 +13,7 @@ from typing import Literal, get_args
 Component = Literal["core", "compute", "full"]
 #: The smallest first; each has what those before it have.
 COMPONENTS: tuple[Component, ...] = get_args(Component)
-SHIPPED = ("endpoint", "controller", "database", "messaging", "network", "storage", "compute", "witness")
+SHIPPED = ("endpoint", "controller", "database", "messaging", "network", "storage", "compute", "witness", "monitoring")
 #: Where no host of a region has one of these roles, its controllers stand in.
 STOOD_IN = ("endpoint", "database", "messaging", "network", "storage")
 #: Among a service's roles: it is on every host, whatever the host's roles.
@@ -24,13 +24,16 @@ EVERY_HOST = "*"
 class Entry:
     """roles: of SHIPPED, or EVERY_HOST. component: the smallest set that has the service. needs: services without which
     it is nothing. per_host: it belongs to its host, so that another host's copy takes no controller's away. mechanism:
-    tier of `pattern:` -> its value in the clouds that have the service."""
+    tier of `pattern:` -> its value in the clouds that have the service. beside: it is also on every host that carries
+    one of these, in regions where `reader` is, or where somebody outside reads."""
 
     roles: tuple[str, ...]
     component: Component = "full"
     needs: tuple[str, ...] = ()
     per_host: bool = False
     mechanism: Mapping[str, str] = field(default_factory=dict[str, str])
+    beside: tuple[str, ...] = ()
+    reader: str = ""
 
 
 Catalogue = Mapping[str, Entry]
@@ -81,9 +84,15 @@ def shipped(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
 
 
 def placed(
-    own: Mapping[str, frozenset[str]], catalogue: Catalogue, used: Iterable[str], wanted: frozenset[str]
+    own: Mapping[str, frozenset[str]],
+    catalogue: Catalogue,
+    used: Iterable[str],
+    wanted: frozenset[str],
+    *,
+    outside: bool = False,
 ) -> Mapping[str, frozenset[str]]:
-    """The services of each role in a region whose hosts have the roles `used`; `own` are the operator's roles.
+    """The services of each role in a region whose hosts have the roles `used`; `own` are the operator's roles. outside:
+    some `reader` is on no host of the region.
 
     A controller carries what no other used role carries: give one host the role `database`, and the controllers have
     none.
@@ -95,7 +104,13 @@ def placed(
     standing_in = frozenset[str]().union(*(roles[r] for r in STOOD_IN if r not in used))
     roles["controller"] = (roles["controller"] | standing_in) - elsewhere
     everywhere = _of(EVERY_HOST, catalogue)
-    return {name: (services | everywhere) & wanted for name, services in {**own, **roles}.items()}
+    carried = {name: (services | everywhere) & wanted for name, services in {**own, **roles}.items()}
+    there = frozenset[str]().union(*(s for role, s in carried.items() if role in used))
+    read = {n: e for n, e in catalogue.items() if e.reader and n in wanted and (outside or e.reader in there)}
+    return {
+        role: services | {name for name, entry in read.items() if services.intersection(entry.beside)}
+        for role, services in carried.items()
+    }
 
 
 def _of(role: str, catalogue: Catalogue) -> frozenset[str]:

@@ -194,6 +194,11 @@ class Region(Part):
         description="DNS name of the public VIP: what the catalogue, clients and certificates call it; its entry in "
         "the DNS is yours to make. Default: the address itself",
     )
+    scrapers: Annotated[list[Address], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
+        default_factory=list[Address],
+        description="addresses of Prometheus servers of your own: exporters are installed and let them in, as they do "
+        "hosts of role `monitoring`; `fournines export prometheus` writes their configuration",
+    )
 
 
 class Service(Part):
@@ -253,6 +258,56 @@ class Design(Part):
     manual: Repair = Field(default=1800.0, description="how long the others take; default 30m")
 
 
+class Handler(Part):
+    """What `fournines watch` does about an event by itself. Of one that every cloud has (`compute-agent`,
+    `flapping-host`, `log-full`) only what is to be different."""
+
+    when: Literal["outage", "daemon.down", "host.unreachable", "certificate.ends", "log.full", "alert"] | None = Field(
+        default=None, description="the event, see [Events](#events-and-actions)"
+    )
+    do: list[Literal["notify", "restart", "drain", "fence", "reboot", "plan"]] | None = Field(
+        default=None, min_length=1, description="actions, one after another; `notify` says what the ones before did"
+    )
+    of: list[str] | None = Field(
+        default=None, description="shell patterns of what the event is of: function, unit, file. Default: any"
+    )
+    hosts: list[str] | None = Field(default=None, description="shell patterns of hosts. Default: any")
+    lasts: Repair | None = Field(default=None, description="how long the event must have lasted; default: no time")
+    times: int | None = Field(default=None, ge=1, le=50, description="how often it must have begun; default 1")
+    within: Repair | None = Field(default=None, description="in what time; default 10m")
+    limit: int | None = Field(default=None, ge=1, le=1000, description="how often it acts at most; default 3")
+    per: Repair | None = Field(default=None, description="in what time; default 1h")
+    settle: Repair | None = Field(
+        default=None,
+        description="when an action must have helped, else this handler stops there until it is resumed; default 2m",
+    )
+    notify: list[str] | None = Field(default=None, description="which of `receivers`; default: all")
+    plan: str | None = Field(default=None, min_length=1, description="a saved plan, for `do: [plan]`")
+    dry_run: bool | None = Field(default=None, description="only record what it would do")
+    enabled: bool | None = Field(default=None, description="false: it does nothing")
+
+
+class Receiver(Part):
+    """Whom `notify` tells. A webhook gets JSON whose `text` Slack, Mattermost and Matrix's hookshot show."""
+
+    kind: Literal["webhook", "mail", "script"] = Field(description="how it is told")
+    url: str | None = Field(
+        default=None,
+        pattern="^https?://",
+        description="of a webhook; one that is a secret itself is `receivers.NAME.url` in the secrets file. With "
+        "`receivers.NAME.token` there, that is sent as a bearer token",
+    )
+    server: str | None = Field(
+        default=None,
+        pattern=r"^[^\s:]+:\d+$",
+        description="of mail: host:port, by STARTTLS (by TLS on port 465); a password for `sender` is "
+        "`receivers.NAME.password` in the secrets file",
+    )
+    sender: str | None = Field(default=None, min_length=3, description="of mail: who sends it")
+    to: list[str] = Field(default_factory=list[str], description="of mail: who gets it")
+    script: str | None = Field(default=None, min_length=1, description="run with the event as JSON on its input")
+
+
 class CloudFile(Part):
     """One OpenStack cloud."""
 
@@ -273,6 +328,12 @@ class CloudFile(Part):
     design: Design = Field(default_factory=Design)
     ssh: Ssh = Field(default_factory=Ssh)
     tls: Tls = Field(default_factory=Tls)
+    handlers: dict[Name, Handler] = Field(
+        default_factory=dict[str, Handler], description="name → what `fournines watch` does by itself"
+    )
+    receivers: dict[Name, Receiver] = Field(
+        default_factory=dict[str, Receiver], description="name → whom handlers notify"
+    )
     accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict[str, str],
         description="rule of `check` → why this cloud lives with it; its errors become warnings",

@@ -161,6 +161,11 @@ class Secrets:
         return made
 
     @property
+    def missing(self) -> bool:
+        """There is no file of them, and there should be one: they were never saved, or it is lost."""
+        return self._path is not None and not self._file.digest
+
+    @property
     def unsaved(self) -> bool:
         return self._values != self._file.values
 
@@ -199,13 +204,20 @@ def _read(path: Path) -> bytes | None:
     except OSError as error:
         next = f"run as the user who owns it, or with sudo: ls -l {path}"
         raise CloudFileError(f"{path} cannot be read", why=error.strerror or str(error), next=next) from None
-    if stat.S_IMODE(mode) & 0o077:
+    if stat.S_IMODE(mode) & (0o037 if _credential(path) else 0o077):
         raise CloudFileError(
             f"{path} is open to other users: mode {stat.S_IMODE(mode):04o}",
             why="it holds every password and key of the cloud",
             next=f"chmod 600 {path}; if others use this machine, rotate what it holds",
         )
     return content
+
+
+def _credential(path: Path) -> bool:
+    """Whether systemd gave it to this unit: what looks like its group's right to read is then that of the unit's user
+    (an ACL, systemd 254 and newer), in a folder that nobody else may enter."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return bool(folder) and path.parent == Path(str(folder))
 
 
 def _parse(content: bytes, path: Path) -> dict[str, str]:

@@ -123,6 +123,9 @@ class LabPower:
     async def is_on(self, host: str) -> bool:
         return await asyncio.to_thread(lab.is_on, self._cloud, host)
 
+    async def empty(self, host: str) -> None:
+        await asyncio.to_thread(lab.empty_disk, self._cloud, host)
+
     async def freeze(self, host: str) -> None:
         await asyncio.to_thread(lab.freeze, self._cloud, host)
 

@@ -72,7 +72,7 @@ async def reboot_all(cloud: Cloud, reboots: Reboots, how: How) -> None:
                 await begin_reboot(connected[host.name])
             await next_boot(host, before, how.ssh, BOOTS)
         how.say(f"{host.name}: is back; waits until the cloud is fully redundant")
-        await _until_whole(cloud, host, reboots.known, how.ssh)
+        await until_whole(cloud, host, reboots.known, how.ssh)
         when = now()
         await _apply(cloud, host, lambda c, _, h=host, w=when: reboot.finished(c, h, w), how)
 
@@ -96,7 +96,7 @@ async def _apply(cloud: Cloud, host: Host, change: Change, how: How) -> None:
     await carry_out(cloud, how.ssh, change, (host.name,), reporting=how.reporting, say=how.say)
 
 
-async def _until_whole(cloud: Cloud, host: Host, known: Sequence[str], ssh: SshOptions) -> None:
+async def until_whole(cloud: Cloud, host: Host, known: Sequence[str], ssh: SshOptions) -> None:
     """Raises GateError that says what is still wrong, beside what was `known` to be."""
     from fournines.health.look import look
 
@@ -112,7 +112,7 @@ async def _until_whole(cloud: Cloud, host: Host, known: Sequence[str], ssh: SshO
                 lost = bool(connected.failures) or any(r.unknown for r in seen.regions)
                 await asyncio.sleep(1.0)
     raise GateError(
-        f"the cloud is not fully redundant {WHOLE:g} s after {host.name} came back",
+        f"the cloud is not fully redundant {WHOLE:g} s after the work on {host.name}",
         where=host.name,
         why="\n        ".join(left[:5]),
         next="fix what it says, then run the same command again: it continues here",

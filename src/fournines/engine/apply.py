@@ -22,6 +22,7 @@ from fournines.plan.actions import marker, steps_of
 from fournines.plan.make import digest
 from fournines.plan.model import Change, Plan, Stage
 from fournines.services.resource import Put, Run
+from fournines.services.service import Check
 
 
 async def apply(plan: Plan, hosts: Mapping[str, ManagedHost], report: Report = silent) -> None:
@@ -84,34 +85,39 @@ def _moved(*what: str) -> PlanError:
 
 
 async def _carry_out(stage: Stage, hosts: Mapping[str, ManagedHost], report: Report) -> None:
-    """Hosts that are not well move first: that takes nothing away. The gate asks for those that have moved, and for
-    those that were well before: one that stays ill must not keep the others from being mended. Where the first host
-    makes what the others need, it is the first, and none of them is well yet."""
+    """Unhealthy hosts are changed first: that takes nothing away. The gate asks for those that were changed, and for
+    those that were healthy before: one that stays unhealthy must not keep the others from being fixed. A check that did
+    not hold before, because another member was missing, is asked for the host by itself until the last wave. Where the
+    first host makes what the others need, it is the first, and none of them is healthy yet."""
     by_host: dict[str, list[Change]] = {}
     for change in stage.changes:
         by_host.setdefault(change.host, []).append(change)
-    ill: set[str] = set()
+    unhealthy: set[str] = set()
+    short: set[Check] = set()
     waves: Sequence[tuple[str, ...]] = stage.waves
     if stage.rolling == "first-alone":
-        ill = {check.host for check in stage.gate}
+        unhealthy = {check.host for check in stage.gate}
     elif len(waves) > 1:
-        ill = {check.host for check in await gate.failing(hosts, stage.gate)}
-        waves = _ill_first(waves, ill)
+        short = set(await gate.failing(hosts, stage.gate))
+        unhealthy = {check.host for check in await gate.failing(hosts, {check.by_itself for check in short})}
+        waves = waves if stage.rolling == "joining" else _unhealthy_first(waves, unhealthy)
     moved: set[str] = set()
-    for wave in waves:
+    for number, wave in enumerate(waves, 1):
         changing = {name: by_host[name] for name in wave if name in by_host}
         await together(_change(hosts[name], stage, changes, report) for name, changes in changing.items())
         moved |= set(wave)
-        asked = [check for check in stage.gate if check.host in moved or check.host not in ill]
+        asked = [check for check in stage.gate if check.host in moved or check.host not in unhealthy]
+        if number < len(waves):
+            asked = [check.by_itself if check in short else check for check in asked]
         await gate.wait(hosts, stage.name, asked, report)
         if stage.gate:
             held = Run(f"rm -f {marker('gate', stage.name)}")
             await together(_plain(hosts[name], held) for name in changing)
 
 
-def _ill_first(waves: Sequence[tuple[str, ...]], ill: set[str]) -> list[tuple[str, ...]]:
-    first = tuple(name for wave in waves for name in wave if name in ill)
-    rest = (tuple(name for name in wave if name not in ill) for wave in waves)
+def _unhealthy_first(waves: Sequence[tuple[str, ...]], unhealthy: set[str]) -> list[tuple[str, ...]]:
+    first = tuple(name for wave in waves for name in wave if name in unhealthy)
+    rest = (tuple(name for name in wave if name not in unhealthy) for wave in waves)
     return [wave for wave in (first, *rest) if wave]
 
 

@@ -109,11 +109,11 @@ def _units(text: str) -> Mapping[str, str]:
 
 
 def _packages(text: str) -> dict[str, str]:
-    """Only `ii` is installed: a half-configured package is still to be done."""
+    """`ii`, and `hi`: held by the operator. A half-configured package is still to be done."""
     installed: dict[str, str] = {}
     for line in text.splitlines():
         match line.split():
-            case ["ii", name, version]:
+            case ["ii" | "hi", name, version]:
                 installed[name] = version
             case _:
                 pass

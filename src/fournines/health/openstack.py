@@ -70,5 +70,5 @@ def _routers(known: Openstack) -> Iterator[tuple[str, str, str]]:
             continue
         hosts = ", ".join(f"{host} {state}" for host, state in router.states.items())
         active = f"active on {' and '.join(router.active)}" if router.active else "active nowhere"
-        mend = "it settles by itself within seconds; if not, journalctl -u neutron-l3-agent on these hosts"
-        yield f"router {router.name or router.id} is {active} ({hosts})", "", mend
+        fix = "it settles by itself within seconds; if not, journalctl -u neutron-l3-agent on these hosts"
+        yield f"router {router.name or router.id} is {active} ({hosts})", "", fix

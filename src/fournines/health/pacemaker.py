@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 #: (what, where, next)
-Ailment = tuple[str, str, str]
+Symptom = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def view(states: Mapping[str, PacemakerState]) -> PacemakerState | None:
     return next((s for s in answering if s.quorum), answering[0] if answering else None)
 
 
-def ailments(cloud: str, states: Mapping[str, PacemakerState]) -> Iterator[Ailment]:
+def problems(cloud: str, states: Mapping[str, PacemakerState]) -> Iterator[Symptom]:
     for name, state in states.items():
         if not state.ok:
             yield f"Pacemaker does not answer: {state.error}", name, "journalctl -u pacemaker -u corosync -n 50"
@@ -108,7 +108,7 @@ def ailments(cloud: str, states: Mapping[str, PacemakerState]) -> Iterator[Ailme
         yield what, failure.host, f"when it is put right: crm_resource --cleanup -r {resource} -N {failure.host}"
 
 
-def _membership(cloud: str, states: Mapping[str, PacemakerState], seen: PacemakerState) -> Iterator[Ailment]:
+def _membership(cloud: str, states: Mapping[str, PacemakerState], seen: PacemakerState) -> Iterator[Symptom]:
     heads = {state.dc for state in states.values() if state.ok and state.dc}
     if len(heads) > 1:
         what = f"the cluster is split: {' and '.join(sorted(heads))} each control a part of it"
@@ -148,7 +148,7 @@ def _unclean(name: str, seen: PacemakerState) -> str:
     return f"is being fenced by {last.by or 'the cluster'}: {waits}"
 
 
-def _resource(resource: Resource) -> Iterator[Ailment]:
+def _resource(resource: Resource) -> Iterator[Symptom]:
     where = ", ".join(resource.on)
     if resource.blocked:
         yield f"the cluster no longer touches {resource.name}", where, f"crm_resource --cleanup -r {resource.name}"

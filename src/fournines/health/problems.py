@@ -28,9 +28,10 @@ CERTIFICATE_DAYS = 30
 SEQNO_SPREAD = 1000
 #: Only a person may decide it (docs/decisions, cold start).
 _START_WITHOUT = (
-    "start what it waits for; if that disk is lost for good, on the host to keep: "
-    "/usr/lib/fournines/agent/galera-start --accept-loss && systemctl restart mariadb"
+    "start what it waits for; if that is lost for good, and off: fournines recover CLOUD --gone HOST[,HOST]"
 )
+#: Of a daemon that does not start.
+_DATA_LOST = "if what it has on disk is to blame: fournines recover CLOUD"
 
 
 def problems(region: RegionState) -> list[Problem]:
@@ -112,18 +113,18 @@ def _vip(r: RegionState) -> Iterator[Problem]:
             yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
     if not r.vip_holders:
         reasons = "; ".join(f"{name}: {v.why}" for name, v in able.items() if not v.may_hold)
-        mend = "crm_mon --one-shot says why" if r.pacemaker else "journalctl -u keepalived -n 50"
-        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", mend)
+        fix = "crm_mon --one-shot says why" if r.pacemaker else "journalctl -u keepalived -n 50"
+        yield _problem(r, f"nobody holds the VIPs{reasons and f' ({reasons})'}", "", fix)
     if len(r.vip_holders) > 1:
         what = f"{' and '.join(r.vip_holders)} hold the VIPs at once"
-        mend = "fence one of them" if r.pacemaker else "let VRRP (IP protocol 112) through between these hosts"
-        yield _problem(r, what, "", mend)
+        fix = "fence one of them" if r.pacemaker else "let VRRP (IP protocol 112) through between these hosts"
+        yield _problem(r, what, "", fix)
     wanted = {str(r.region.vips.internal), str(r.region.vips.public)}
     for name in r.vip_holders:
         if missing := wanted - set(able[name].held):
             what = f"holds one VIP and not {', '.join(sorted(missing))}"
-            mend = "crm_resource --refresh" if r.pacemaker else "systemctl restart keepalived"
-            yield _problem(r, what, name, mend)
+            fix = "crm_resource --refresh" if r.pacemaker else "systemctl restart keepalived"
+            yield _problem(r, what, name, fix)
     for name, vip in able.items():
         if not vip.may_hold:
             yield _problem(r, f"must not hold the VIPs: {vip.why}", name, "fix what it says; it returns by itself")
@@ -139,8 +140,8 @@ def _galera(r: RegionState) -> Iterator[Problem]:
         lost = not any(g.primary for g in r.galera.values())
         choice = f"; {node.choice}" if lost else ""
         if node.answered is None:
-            mend = _START_WITHOUT if lost and node.missing else "journalctl -u mariadb -n 50"
-            yield _problem(r, f"MariaDB does not run{choice}", name, mend)
+            fix = _START_WITHOUT if lost and node.missing else f"journalctl -u mariadb -n 50; {_DATA_LOST}"
+            yield _problem(r, f"MariaDB does not run{choice}", name, fix)
         elif node.answered > SILENT:
             what = f"MariaDB has not answered for {node.answered:.0f} s"
             yield _problem(
@@ -152,9 +153,7 @@ def _galera(r: RegionState) -> Iterator[Problem]:
     clusters = {g.cluster for g in r.galera.values() if g.cluster}
     if len(clusters) > 1:
         what = f"Galera nodes hold {len(clusters)} different histories: {', '.join(sorted(clusters))}"
-        yield _problem(
-            r, what, "", "decide which is right; on the others stop MariaDB, move grastate.dat away, start it"
-        )
+        yield _problem(r, what, "", "fournines recover CLOUD shows both; --history HOST decides which is right")
     positions = [g.seqno for g in r.galera.values() if g.good]
     if positions and max(positions) - min(positions) > SEQNO_SPREAD:
         behind = min((n for n, g in r.galera.items() if g.good), key=lambda n: r.galera[n].seqno)
@@ -175,19 +174,21 @@ def _writer(r: RegionState) -> Iterator[Problem]:
 def _rabbitmq(r: RegionState) -> Iterator[Problem]:
     for name, broker in r.rabbitmq.items():
         if not broker.ok:
-            yield _problem(r, f"RabbitMQ does not answer: {broker.error}", name, "journalctl -u rabbitmq-server -n 50")
+            fix = f"journalctl -u rabbitmq-server -n 50; {_DATA_LOST}"
+            yield _problem(r, f"RabbitMQ does not answer: {broker.error}", name, fix)
         for node in broker.stopped:
             yield _problem(r, f"its RabbitMQ does not see {node}", name, "rabbitmqctl cluster_status")
     for alarm in sorted({a for broker in r.rabbitmq.values() if broker.ok for a in broker.alarms}):
         yield _problem(r, f"RabbitMQ blocks all publishers: {alarm}", "", "free memory or disk there")
     dead = [q for q in r.queues if not q.quorum]
     thin = [q for q in r.queues if q.quorum and (q.missing or len(q.members) < len(r.rabbitmq))]
-    for queues, what in ((dead, "without a quorum"), (thin, "with missing members")):
+    lost, grow = "if all brokers run: fournines recover CLOUD", "else rabbitmq-queues grow NODE all"
+    for queues, what, fix in ((dead, "without a quorum", lost), (thin, "with missing members", grow)):
         if queues:
             some = ", ".join(f"{q.vhost}/{q.name}" for q in queues[:3])
             more = " …" if len(queues) > 3 else ""
             text = f"{len(queues)} of {len(r.queues)} queues {what}: {some}{more}"
-            yield _problem(r, text, "", "members return with their hosts; else rabbitmq-queues grow NODE all")
+            yield _problem(r, text, "", f"members return with their hosts; {fix}")
 
 
 def _probes(r: RegionState) -> Iterator[Problem]:
@@ -230,6 +231,8 @@ def _units(r: RegionState) -> Iterator[Problem]:
 def _expiry(r: RegionState) -> Iterator[Problem]:
     now = time.time()
     for name, state in r.states.items():
+        for path in state.absent:
+            yield _problem(r, f"{path} is not there", name, "fournines apply")
         for path, ends in state.certificates.items():
             if ends is None:
                 yield _problem(r, f"{path} cannot be read as a certificate", name, "fournines apply")
@@ -260,10 +263,10 @@ def _clocks(r: RegionState) -> Iterator[Problem]:
 
 
 def _openstack(r: RegionState) -> Iterator[Problem]:
-    for what, where, mend in openstack(r):
-        yield _problem(r, what, where, mend)
+    for what, where, fix in openstack(r):
+        yield _problem(r, what, where, fix)
 
 
 def _pacemaker(r: RegionState) -> Iterator[Problem]:
-    for what, where, mend in pacemaker.ailments("CLOUD", r.pacemaker):
-        yield _problem(r, what, where, mend)
+    for what, where, fix in pacemaker.problems("CLOUD", r.pacemaker):
+        yield _problem(r, what, where, fix)

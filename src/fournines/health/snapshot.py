@@ -156,9 +156,10 @@ class Openstack:
 @dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
-    departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends.
-    fernet_age: seconds, of the primary key. clock: seconds by which the host's is ahead of that of the machine that
-    asked, give or take so many. maintenance: what operators have asked of hosts, as far as this one knows."""
+    departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends;
+    None: it cannot be read as one. absent: certificates that are not there. fernet_age: seconds, of the primary key.
+    clock: seconds by which the host's is ahead of that of the machine that asked, give or take so many. maintenance:
+    what operators have asked of hosts, as far as this one knows."""
 
     host: str
     age: float
@@ -175,12 +176,13 @@ class HostState:
     pacemaker: PacemakerState | None = None
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
+    absent: tuple[str, ...] = ()
     fernet_age: float | None = None
     openstack: Openstack | None = None
     clock: tuple[float, float] | None = None
     maintenance: Entries = field(default_factory=dict[str, Maintenance])
 
-    def ill(self, service: str) -> str:
+    def unhealthy(self, service: str) -> str:
         """What its daemon itself says against this host's copy of `service`, "" for nothing."""
         if service == "mariadb" and self.galera and not self.galera.good:
             return f"its node is {'Primary' if self.galera.primary else 'not Primary'}, {self.galera.state}"
@@ -212,6 +214,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
+        absent=tuple(_part(document, "certificates").get("absent") or ()),
         fernet_age=_part(document, "fernet").get("age"),
         openstack=_openstack(_part(document, "openstack")),
         maintenance=_maintenance(document.get("maintenance")),

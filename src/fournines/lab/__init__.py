@@ -3,6 +3,7 @@
     up(cloud, say), down(cloud_name)                            make, remove; idempotent
     access(cloud)                                               the cloud, with the lab's SSH keys if it is up
     power(cloud_name, host, "on" | "off" | "reset")             what a power failure does
+    wipe(cloud_name, host, say)                                 a new machine in its place: an empty disk
     isolate(cloud_name, host, network), heal(…), isolated(…)    what a dead switch port does
     Cut(port(…), seconds)                                       the same, for an exact time
     freeze(cloud_name, host), thaw(…), is_frozen(…)             every process of a host stopped at one instant
@@ -12,7 +13,7 @@
     leader(cloud_name, host)                                    the host's PID 1, for entering its namespaces
     capabilities(), has("netem")                                what this machine can do
 
-All are quick and block (`power` about 0.1 s; `up` and `down` seconds): call them with `asyncio.to_thread`.
+All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): call them with `asyncio.to_thread`.
 """
 
 from fournines.lab import packet_filter
@@ -22,8 +23,10 @@ from fournines.lab.image import image_for
 from fournines.lab.lifecycle import answers, down, down_all, up
 from fournines.lab.machine import Capability, capabilities, has
 from fournines.lab.network import is_cut
+from fournines.lab.new_machine import wipe
 from fournines.lab.power import (
     Action,
+    empty_disk,
     freeze,
     heal,
     is_frozen,
@@ -54,6 +57,7 @@ __all__ = [
     "capabilities",
     "down",
     "down_all",
+    "empty_disk",
     "environment",
     "exists",
     "freeze",
@@ -77,4 +81,5 @@ __all__ = [
     "ssh",
     "thaw",
     "up",
+    "wipe",
 ]

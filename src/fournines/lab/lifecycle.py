@@ -11,7 +11,7 @@ import fnmatch
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from fournines.cloud.model import Cloud
@@ -59,7 +59,7 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
         redfish.start(lab, cloud)
         if any(host.bmc for host in cloud.hosts):
             cloud.secrets.save()  # their passwords: `apply` tells the members of the cluster
-    _await(lab, say)
+    await_hosts(lab, lab.hosts, say)
     redfish.wait(lab)
     _try_networks(lab)
     return lab
@@ -100,10 +100,10 @@ def _remove_host(cloud: str, host: str) -> None:
     shutil.rmtree(LABS / cloud / "hosts" / host, ignore_errors=True)
 
 
-def _await(lab: Lab, say: Say) -> None:
-    """Returns when every host's sshd greets and its systemd has nothing left to start."""
+def await_hosts(lab: Lab, hosts: Iterable[LabHost], say: Say) -> None:
+    """Returns when the sshd of each greets and its systemd has nothing left to start. Raises LabError."""
     deadline = time.monotonic() + _BOOT_TIMEOUT
-    for host in lab.hosts:
+    for host in hosts:
         while not (answers(host) and _settled(lab, host)):
             if time.monotonic() > deadline or not is_on(lab.cloud, host.name):
                 raise LabError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fournines.errors import LabError
-from fournines.lab import cgroup, network, packet_filter
+from fournines.lab import cgroup, network, packet_filter, seed
 from fournines.lab.lock import locked
 from fournines.lab.state import Lab, LabHost, Port, load
 
@@ -28,6 +28,16 @@ def power(cloud: str, host: str, action: Action) -> None:
             _off(lab, target)
         if action in ("on", "reset"):
             _on(lab, target)
+
+
+def empty_disk(cloud: str, host: str) -> None:
+    """Another machine in the place of `host`: off, its disk as the image has it, with another SSH key, which the lab's
+    known_hosts has. Raises LabError."""
+    lab = load(cloud)
+    target = lab.host(host)
+    with locked(lab.host_directory(host)):
+        _off(lab, target)
+        seed.empty(lab, target)
 
 
 def is_on(cloud: str, host: str) -> bool:

@@ -48,6 +48,15 @@ def seed(lab: Lab, host: LabHost) -> None:
     public.rename(made.with_name("host_key.pub"))
 
 
+def empty(lab: Lab, host: LabHost) -> None:
+    """What `host`, which is off, has written is gone; it is another machine, with another SSH key."""
+    directory = lab.host_directory(host.name)
+    (directory / "host_key.pub").unlink(missing_ok=True)
+    shutil.rmtree(directory / "work", ignore_errors=True)
+    seed(lab, host)
+    known_hosts(lab)
+
+
 def _place(image: Path, upper: Path, path: str, content: bytes, mode: int = 0o644) -> None:
     """Writes a file of the layer. Directories above it get the image's modes: a layer's own would hide them."""
     target = upper / path

@@ -25,7 +25,7 @@ from fournines.operate.backup import MANIFEST, STATE, Manifest, Part
 from fournines.services import mariadb
 
 Say = Callable[[str], None]
-#: Seconds of silence after which a host is given up: the longest is the preparing of a large copy.
+#: Seconds of silence after which a host is declared dead: the longest is the preparing of a large copy.
 SILENCE = 3600.0
 #: Whose definitions of the bus and rings of Swift are kept: what `apply` cannot make again, or an expert may want.
 _DEFINITIONS = "rabbitmqctl -q export_definitions /dev/stdout"

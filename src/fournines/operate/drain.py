@@ -67,9 +67,14 @@ def with_entry(cloud: Cloud, host: Host, entry: Maintenance) -> Cloud:
 
 def stamp(now: float, before: Maintenance | None) -> str:
     """`now`, seconds since the epoch, in UTC; but later than `before`, whatever the clocks say: the newest counts."""
+    return later(now, before.since if before else "")
+
+
+def later(now: float, since: str) -> str:
+    """As `stamp`; since: what it must be later than, "" for nothing."""
     moment = datetime.fromtimestamp(int(now), UTC)
-    if before is not None:
-        moment = max(moment, datetime.strptime(before.since, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1))
+    if since:
+        moment = max(moment, datetime.strptime(since, _FORMAT).replace(tzinfo=UTC) + timedelta(seconds=1))
     return moment.strftime(_FORMAT)
 
 
@@ -79,20 +84,21 @@ def lacking(cloud: Cloud, host: Host, seen: RegionState) -> Iterator[str]:
         if service.name not in host.services or service.pattern is HaPattern.PER_HOST:
             continue
         every = members(cloud, host.region, service.name)
-        ill = {h.name: why for h in every if h != host and (why := _ill(cloud, service, h, seen))}
-        well = len(every) - 1 - len(ill)
+        unhealthy = {h.name: why for h in every if h != host and (why := _unhealthy(cloud, service, h, seen))}
+        well = len(every) - 1 - len(unhealthy)
         if service.pattern is HaPattern.QUORUM and 2 * well <= len(every):
-            yield f"{service.name} would have {well} of {len(every)} members, no majority{_listed(ill)}"
+            yield f"{service.name} would have {well} of {len(every)} members, no majority{_listed(unhealthy)}"
         elif well < 1:
-            yield f"nobody else could serve {service.name}{_listed(ill)}"
+            yield f"nobody else could serve {service.name}{_listed(unhealthy)}"
     if host in (voting := voters(cloud, host.region)):
-        ill = {h.name: why for h in voting if h != host and (why := _silent(h, seen))}
-        if len(voting) > 2 and 2 * (len(voting) - len(ill) - 1) <= len(voting):
-            yield f"{len(voting) - len(ill) - 1} of {len(voting)} would vote for the VIP, no majority{_listed(ill)}"
+        silent = {h.name: why for h in voting if h != host and (why := _silent(h, seen))}
+        left = len(voting) - len(silent) - 1
+        if len(voting) > 2 and 2 * left <= len(voting):
+            yield f"{left} of {len(voting)} would vote for the VIP, no majority{_listed(silent)}"
 
 
-def _listed(ill: dict[str, str]) -> str:
-    return "".join(f"; {name}: {why}" for name, why in ill.items())
+def _listed(unhealthy: dict[str, str]) -> str:
+    return "".join(f"; {name}: {why}" for name, why in unhealthy.items())
 
 
 def _silent(host: Host, seen: RegionState) -> str:
@@ -102,7 +108,7 @@ def _silent(host: Host, seen: RegionState) -> str:
     return f"its observer has said nothing for {state.age:.0f} s" if state.age > STALE else ""
 
 
-def _ill(cloud: Cloud, service: Service, host: Host, seen: RegionState) -> str:
+def _unhealthy(cloud: Cloud, service: Service, host: Host, seen: RegionState) -> str:
     """Why `host` does not count as a copy of `service` that works; "" if it does."""
     if silent := _silent(host, seen):
         return silent
@@ -112,4 +118,4 @@ def _ill(cloud: Cloud, service: Service, host: Host, seen: RegionState) -> str:
     for unit in service.units_in(cloud):
         if (active := state.units.get(unit, "active")) != "active":
             return f"{unit} is {active}"
-    return state.ill(service.name)
+    return state.unhealthy(service.name)

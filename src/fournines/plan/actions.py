@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
-from fournines.cloud import maintenance
+from fournines.cloud import maintenance, record, versions
 from fournines.errors import PlanError
 from fournines.plan.model import Change
 from fournines.services.resource import Fact, File, Put, Run, Step
+
+T = TypeVar("T")
 
 MANIFEST = "/var/lib/fournines/manifest"
 PENDING = "/var/lib/fournines/pending"
 MANIFEST_FACT = Fact("text", MANIFEST)
 PENDING_FACT = Fact("shell", f"ls {PENDING} 2>/dev/null | tr '\\n' ' '")
 MAINTENANCE_FACT = Fact("text", maintenance.PATH)
-BOOKKEEPING = (MANIFEST_FACT, PENDING_FACT, MAINTENANCE_FACT)
+RECORD_FACT = Fact("text", record.PATH)
+VERSIONS_FACT = Fact("text", versions.PATH)
+BOOKKEEPING = (MANIFEST_FACT, PENDING_FACT, MAINTENANCE_FACT, RECORD_FACT, VERSIONS_FACT)
 
 #: key -> its triggers, in the order in which the keys were made.
 Manifest = Mapping[str, tuple[str, ...]]
@@ -56,14 +61,29 @@ def read_manifest(host: str, reply: str) -> Manifest:
 
 def read_maintenance(host: str, reply: str) -> maintenance.Entries:
     """From the reply to `MAINTENANCE_FACT`."""
-    if reply == "absent":
-        return {}
+    path = maintenance.PATH
+    return {} if reply == "absent" else _read(host, reply, maintenance.parse, path, "list of hosts in maintenance")
+
+
+def read_record(host: str, reply: str) -> record.Entries:
+    """From the reply to `RECORD_FACT`."""
+    return {} if reply == "absent" else _read(host, reply, record.parse, record.PATH, "list of the cloud's hosts")
+
+
+def read_versions(host: str, reply: str) -> versions.Versions:
+    """From the reply to `VERSIONS_FACT`."""
+    path = versions.PATH
+    return versions.NONE if reply == "absent" else _read(host, reply, versions.parse, path, "lock of package versions")
+
+
+def _read(host: str, reply: str, parse: Callable[[str], T], path: str, what: str) -> T:
+    """Of what every host of a control plane has a copy."""
     try:
-        return maintenance.parse(reply.removeprefix("text "))
+        return parse(reply.removeprefix("text "))
     except ValueError as error:
         raise PlanError(
-            "the list of hosts in maintenance is damaged",
-            where=f"{host}:{maintenance.PATH}",
+            f"the {what} is damaged",
+            where=f"{host}:{path}",
             why=str(error),
             next="remove that file: what the other hosts have of it counts",
         ) from error
@@ -142,6 +162,22 @@ _REMOVE = {
     # Of a unit whose file is gone there is nothing to stop.
     "unit": "if systemctl cat NAME >/dev/null 2>&1; then\n  systemctl disable -q --now NAME\nfi",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Puts aside what a service keeps and must not find there should its host carry it again."""
+
+    service: str
+    script: str
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"left:{self.service}"
+
+    def steps(self) -> Sequence[Step]:
+        return [Run(self.script)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from fournines.cloud.model import Cloud, Host
 from fournines.errors import PlanError
 from fournines.plan.actions import BOOKKEEPING
 from fournines.plan.model import Desired
-from fournines.services.resource import Fact, Resource
+from fournines.plan.pins import pinned
+from fournines.services.capabilities import Forgets, HandsOver
+from fournines.services.resource import Fact, Package, Resource
 from fournines.services.service import Service
 
 Registry = Mapping[str, Service]
@@ -41,11 +43,12 @@ def _of_host(
 ) -> dict[str, tuple[Resource, ...]]:
     found: dict[str, tuple[Resource, ...]] = {}
     owners: dict[str, tuple[str, Resource]] = {}
+    users: dict[str, list[str]] = {}
     for service in order:
         if service.name not in host.services:
             continue
         mine: list[Resource] = []
-        for made in service.desired(cloud, host):
+        for made in (*service.desired(cloud, host), *_of_leavers(cloud, host, service)):
             resource = shared.setdefault(made, made)
             if resource.key not in owners:
                 owners[resource.key] = service.name, resource
@@ -53,8 +56,27 @@ def _of_host(
             elif owners[resource.key][1] is not resource:
                 both = f"{owners[resource.key][0]} and {service.name}"
                 raise PlanError(f"{both} want different things of {resource.key}", where=host.name)
+            elif isinstance(resource, Package):
+                users.setdefault(resource.name, []).append(service.name)
         found[service.name] = tuple(mine)
-    return found
+    if not cloud.versions.locked:
+        return found
+    locked = pinned(cloud, found, users, {service.name: service for service in order}).items()
+    return {name: tuple(shared.setdefault(resource, resource) for resource in mine) for name, mine in locked}
+
+
+def _of_leavers(cloud: Cloud, host: Host, service: Service) -> Iterator[Resource]:
+    """What this host does, for its service, about hosts of the region that leave, and that have left."""
+    if host != cloud.hosts_of(service.name, host.region)[0]:
+        return
+    if isinstance(service, HandsOver):
+        for other in cloud.regions[host.region].hosts:
+            if other.leaving:
+                yield from service.hands_over(cloud, host, other.name)
+    if isinstance(service, Forgets):
+        for retired in cloud.retired.values():
+            if retired.entry.region == host.region and not retired.done:
+                yield from service.forgets(cloud, host, retired.entry.name)
 
 
 def facts(wanted: Desired) -> dict[str, tuple[Fact, ...]]:

@@ -1,6 +1,7 @@
 """From what is wanted and what is observed to ordered stages of changes. Pure.
 
-One stage a service, in the order of needs. Around them: the manifest learns the new keys before anything is made, and
+One stage a service, in the order of needs; two where hosts join a group that runs: its members are told of them first,
+and none restarts for it. Around them: the manifest learns the new keys before anything is made, and
 forgets the old ones after they are removed, so that an interruption never leaves something that nobody knows of.
 """
 
@@ -15,6 +16,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.plan.actions import (
     MANIFEST_FACT,
     PENDING_FACT,
+    Left,
     Manifest,
     Recheck,
     Removal,
@@ -27,7 +29,9 @@ from fournines.plan.actions import (
 )
 from fournines.plan.desired import Registry, facts, ordered
 from fournines.plan.model import Change, Desired, Observed, Plan, Stage
+from fournines.plan.pins import beyond
 from fournines.plan.waves import at_most, strictest, waves
+from fournines.services.capabilities import Leaves
 from fournines.services.resource import Fact, Resource
 from fournines.services.service import Check, HaPattern, Rolling, Service
 
@@ -82,7 +86,8 @@ class _Maker:
         stages = (*self._remember(), *early, *late, *self._remove())
         asked = facts(self.wanted) if any(self.observed.values()) else {}
         world = digest(self.observed, asked) if asked else ""
-        return Plan(self.cloud.name, stages, world, str(self.cloud.source), asked)
+        notes = beyond(self.cloud, self.wanted, self.observed)
+        return Plan(self.cloud.name, stages, world, str(self.cloud.source), asked, notes)
 
     # What the hosts say
 
@@ -175,12 +180,30 @@ class _Maker:
         return any(self.cloud.host_by_name[host].region == region for host in by_host)
 
     def _stage(self, service: Service, by_host: Mapping[str, Sequence[Change]]) -> list[Stage]:
-        if not by_host:
-            return []
-        changes = tuple(c for mine in by_host.values() for c in mine)
-        involved = [service, *(s for s in self._owners(changes) if s is not service)]
-        rolling, moves = self._waves(by_host, involved)
-        return [Stage(service.name, changes, rolling, self._gate(involved, by_host), moves)]
+        joining = {host: changes for host, changes in by_host.items() if self._joins(service, host)}
+        told = {host: changes for host, changes in by_host.items() if host not in joining}
+        stages: list[Stage] = []
+        if told:
+            changes = tuple(c for mine in told.values() for c in mine)
+            involved = [service, *(s for s in self._owners(changes) if s is not service)]
+            rolling, moves = self._waves(told, involved)
+            gate = self._gate(involved, told)
+            if joining:
+                gate = tuple(check.by_itself for check in gate if check.host not in joining)
+            stages.append(Stage(service.name, changes, rolling, gate, moves))
+        if joining:
+            changes = tuple(c for mine in joining.values() for c in mine)
+            moves = tuple((host,) for host in joining)
+            stages.append(Stage(service.name, changes, "joining", self._gate([service], joining), moves))
+        return stages
+
+    def _joins(self, service: Service, host: str) -> bool:
+        """Whether `host` is new in a group that runs. One whose unit was started before is a member that is down."""
+        if service.pattern is not HaPattern.QUORUM or not service.units:
+            return False
+        state, _, enabled = self._reply(host, Fact("unit", service.units[0])).partition(" ")
+        started = state in ("active", "activating", "reloading") or enabled in ("enabled", "static", "generated")
+        return not started and self._runs_in(service, self.cloud.host_by_name[host].region)
 
     def _owners(self, changes: Iterable[Change]) -> list[Service]:
         """Services whose units `changes` stop, or restart or reload where they run."""
@@ -244,6 +267,7 @@ class _Maker:
             old = self._manifests[host]
             actions = [*removals(old, entries), *self._orphans(host)]
             mine = [Change(host, action, "remove", "no longer wanted") for action in actions]
+            mine += [Change(host, action, "remove", "put aside") for action in self._left(host)]
             due = {trigger for action in actions for trigger in action.triggers}
             mine += [c for _, c in _placed_triggers(host, dict.fromkeys(due, 0.0), {})]
             gone = [key for key in old if key not in entries]
@@ -256,6 +280,15 @@ class _Maker:
             return self._bookkeeping_stage("remove", flat)
         rolling, moves = self._waves(changes, owners)
         return [Stage("remove", tuple(flat), rolling, self._gate(owners, changes), moves)]
+
+    def _left(self, host: str) -> list[Left]:
+        """Of services that `host` has carried, and does not any more."""
+        gone = {s for s in self._manifests[host] if s.startswith("unit:") and s not in self._entries[host]}
+        return [
+            Left(service.name, service.left)
+            for service in self.services.values()
+            if isinstance(service, Leaves) and service.units and f"unit:{service.units[0]}" in gone
+        ]
 
     def _orphans(self, host: str) -> list[Removal]:
         """Pending markers of units and services that are not wanted on `host` any more."""

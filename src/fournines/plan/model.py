@@ -51,7 +51,8 @@ class Stage:
 class Plan:
     """`world` digests the replies to `facts` (host -> facts): a plan is carried out only where they still say the same.
 
-    `source` is the cloud file. `facts` is empty, and `world` with it, when the plan was made without looking.
+    `source` is the cloud file. `facts` is empty, and `world` with it, when the plan was made without looking. `notes`:
+    where hosts differ, and are left so.
     """
 
     cloud: str
@@ -59,6 +60,7 @@ class Plan:
     world: str
     source: str = ""
     facts: Mapping[str, tuple[Fact, ...]] = field(default_factory=dict[str, tuple[Fact, ...]])
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:

@@ -28,6 +28,8 @@ def lines(plan: Plan) -> Iterator[tuple[Style, str]]:
             yield kind, f"  {_SIGN[kind]} {key}  [{folded(tuple(names))}]  {first}"
             for line in rest[2:]:  # the two lines of file names say nothing here
                 yield _HUNK.get(line[:1], "note"), f"      {line}"
+    for note in plan.notes:
+        yield "note", note
     yield "heading", summary(plan)
 
 
@@ -60,7 +62,14 @@ def document(plan: Plan) -> dict[str, Any]:
         }
         for stage in plan.stages
     ]
-    return {"cloud": plan.cloud, "empty": plan.empty, "world": plan.world, "summary": summary(plan), "stages": stages}
+    return {
+        "cloud": plan.cloud,
+        "empty": plan.empty,
+        "world": plan.world,
+        "summary": summary(plan),
+        "stages": stages,
+        "notes": plan.notes,
+    }
 
 
 def grouped(stage: Stage) -> list[tuple[Literal["add", "update", "remove"], str, str, list[str]]]:

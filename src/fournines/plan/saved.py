@@ -39,7 +39,7 @@ def dump(plan: Plan) -> str:
             "name": stage.name,
             "rolling": stage.rolling,
             "waves": stage.waves,
-            "gate": [[c.name, c.host, c.script, c.within, c.unit] for c in stage.gate],
+            "gate": [[c.name, c.host, c.script, c.within, c.unit, c.alone] for c in stage.gate],
             "changes": [
                 {
                     "host": c.host,

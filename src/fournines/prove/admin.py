@@ -66,6 +66,10 @@ class Keystone:
             return await answer.json() if status != 204 else None
 
 
+#: The names of queues that `fournines watch` uses begin so.
+WATCHED = "watch-"
+
+
 class Management:
     """The queues of one vhost, through the first management API that answers. Raises ProveError."""
 
@@ -77,8 +81,10 @@ class Management:
         self._tls = ssl.create_default_context(cafile=cafile or None)
 
     async def remove_queues(self) -> None:
+        """All but those of `fournines watch`."""
         for queue in await self._call("GET", "") or ():
-            await self._call("DELETE", f"/{queue['name']}")
+            if not queue["name"].startswith(WATCHED):
+                await self._call("DELETE", f"/{queue['name']}")
 
     async def leader(self, queue: str) -> str:
         """Name of the host that leads `queue`; "" when there is none."""

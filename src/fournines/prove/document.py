@@ -45,6 +45,7 @@ def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
         "run": result.run,
         "host": ",".join(result.hosts),
         "roles": result.roles,
+        "database_member": result.database_member,
         "verdict": result.verdict,
         "reasons": result.reasons,
         "not_measured": result.not_measured or None,

@@ -49,14 +49,14 @@ def estimates(faults: Iterable[Fault], functions: Iterable[str], lengths: Length
             fault=fault,
             baseline=max(baseline, FIRST_TURN_S) if turns else baseline,
             duration=fault.duration + THEN_S * (len(steps(fault)) - 1),
-            redundancy=min(_whole_again(fault, project), lengths.redundant_within) + STABLE_S,
+            redundancy=min(_redundant_again(fault, project), lengths.redundant_within) + STABLE_S,
             rest=rest,
         )
         for fault in faults
     )
 
 
-def _whole_again(fault: Fault, services: bool) -> float:
+def _redundant_again(fault: Fault, services: bool) -> float:
     return max(_of_one(single, services) for single in fault.singles)
 
 

@@ -282,6 +282,7 @@ class Trial:
             "profile": site.profile,
             "hosts": hosts,
             "roles": standing.roles(hosts),
+            "database_member": any(h.name in hosts for h in site.cloud.hosts_of("mariadb", site.region.name)),
             "probes": site.functions,
             "busy": site.busy,
             "run": self._run,

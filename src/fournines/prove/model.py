@@ -82,7 +82,7 @@ class RequestFigures:
     when it struck or due later. Seconds; nan where there was no request to tell it from.
 
     `worst`: the request that waited longest, from its intended time until it was answered. One that was not answered
-    waits on until a later one is, at least until it was given up. `degraded`: the seconds in which fewer than 99 % of
+    waits on until a later one is, at least until it timed out. `degraded`: the seconds in which fewer than 99 % of
     the requests that were due were answered well within the time that their probe allows. `longest_gap_s`: between the
     ends of two consecutive successes; `gap_returning_s`: the same, of those that began after the heal.
     """
@@ -225,6 +225,7 @@ class FaultResult:
     redundant: float | None = None  # the moment that ends the fault: "during" is [injected, redundant]
     ended: float = 0.0  # load ended
     roles: tuple[str, ...] = ()  # what the hosts were when it struck: "vip", "writer"
+    database_member: bool = False  # a struck host has a node of the database's group
     vips: tuple[Sighting, ...] = ()
     idle: tuple[tuple[float, float], ...] = ()  # (time, the prober's machine's idle share 0..1 since the one before)
     pressure_returning: Pressure | None = None  # after the heal: a host that boots may take all the machine has

@@ -51,8 +51,9 @@ class PassMark:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds. `gap_writer`: of what the database's writer carries, where that was struck. `none_failed`: no request
-    that may be sent twice is lost."""
+    """Seconds. `gap_writer`: of what the database's writer carries, where that was struck, and of its commits where
+    another host of the database was: each waits for all members of Galera's view (decision 97). `none_failed`: no
+    request that may be sent twice is lost."""
 
     read: float
     write: float
@@ -148,12 +149,16 @@ def _waits(
 def _gaps(
     result: FaultResult, f: FunctionFigures, connection: str, figures: RequestFigures, limits: Limits
 ) -> Iterator[PassMark]:
-    struck = {result.fault.target, *result.roles}
-    limit = limits.gap_writer if f.on_writer and "writer" in struck else limits.gap
-    if not tells(figures, limit):
-        return
-    pairs = ((GAP, figures.longest_gap_s, figures.gap), (RETURN, figures.gap_returning_s, figures.gap_returning))
-    for what, length, span in pairs:
+    writer = f.on_writer and "writer" in {result.fault.target, *result.roles}
+    commits = f.on_writer and f.kind == "write" and result.database_member
+    gap = limits.gap_writer if writer or commits else limits.gap
+    returning = limits.gap_writer if writer else limits.gap  # no member is lost then
+    for what, limit, length, span in (
+        (GAP, gap, figures.longest_gap_s, figures.gap),
+        (RETURN, returning, figures.gap_returning_s, figures.gap_returning),
+    ):
+        if not tells(figures, limit):
+            continue
         doubt = SATURATED if span and starved(result.idle, [span]) else ""
         yield PassMark(what, limit, "s", service_gap(figures, length), doubt=doubt).of(f, connection)
 

@@ -19,7 +19,7 @@ from fournines.prove.site import Site
 from fournines.prove.written import KINDS, LISTS, LISTS_QUERY, Listing
 from fournines.services import endpoints
 
-#: A backend that was away may still be starting when the cloud is whole again. Seconds, and between two tries.
+#: A backend that was away may still be starting when all is redundant again. Seconds, and between two tries.
 READ_WITHIN_S = 30.0
 RETRY_S = 1.0
 #: Entries of a list asked for at once. An API gives no more than its own maximum (Keystone: 1000).

@@ -14,7 +14,7 @@ _ROUNDING_S = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. `ended`: it was answered, or given up. `until`: what was asked for was there."""
+    """One request. `ended`: it was answered, or timed out. `until`: what was asked for was there."""
 
     intended: float
     ended: float
@@ -33,7 +33,7 @@ def waits(operations: Iterable[Operation], retried_after: float, end: float) -> 
     """Of one function over one kind of connection, in the order in which they were due.
 
     Who is refused at once has not been served at once: a request that was not answered waits until one that was due
-    later is, at least until it was given up, and at most to the `end` of the load. The next one is due `retried_after`
+    later is, at least until it timed out, and at most to the `end` of the load. The next one is due `retried_after`
     seconds later; what that has over a light probe's interval is the probe's, not the cloud's, and is taken off.
     """
     ordered = sorted(operations, key=lambda o: o.intended)

@@ -57,7 +57,7 @@ def in_order(found: Mapping[str, Service]) -> Mapping[str, Service]:
 def catalogue() -> Catalogue:
     """What the cloud layer is told of the services: plain data."""
     return {
-        name: Entry(s.roles, s.component, s.needs, s.pattern is HaPattern.PER_HOST, s.mechanism)
+        name: Entry(s.roles, s.component, s.needs, s.pattern is HaPattern.PER_HOST, s.mechanism, s.beside, s.reader)
         for name, s in registry().items()
     }
 

@@ -32,6 +32,7 @@ from fournines.services import (
     keystone,
     mariadb,
     memcached,
+    monitoring,
     rabbitmq,
     tls,
 )
@@ -62,10 +63,13 @@ class Agent(Service):
     roles: ClassVar[tuple[str, ...]] = (EVERY_HOST,)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = ("base",)
+    #: A new voter must be heard before the others count on its vote.
+    after: ClassVar[tuple[str, ...]] = ("firewall",)
     #: The guard on those hosts alone that `guards` names.
     units: ClassVar[tuple[str, ...]] = (OBSERVER, GUARD)
     ports: ClassVar[tuple[Port, ...]] = (
         Port(HTTP_PORT, "tcp", "the load balancers", "the writer check of the load balancers"),
+        Port(HTTP_PORT, "tcp", "the scrapers", "metrics, with a token"),
         Port(HEARTBEAT_PORT, "udp", "the guards", "heartbeats of the guards"),
     )
     #: What `prove` writes to: apart from what the cloud itself needs.
@@ -259,6 +263,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "address": str(host.address),
         "http_port": HTTP_PORT,
         "token": state_token(cloud),
+        **({"metrics_token": metrics_token(cloud)} if monitoring.monitored(cloud, host.region) else {}),
         "certificate": CERTIFICATE,
         "private_by_tls": tls.encrypted(cloud),
         "peers": _peers(cloud, host.region) if guarded else [],
@@ -289,6 +294,11 @@ def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
 def state_token(cloud: Cloud) -> str:
     """Who sends it may read an observer's /state."""
     return cloud.secrets.get("agent.state")
+
+
+def metrics_token(cloud: Cloud) -> str:
+    """Who sends it may read an observer's /metrics, and nothing else."""
+    return cloud.secrets.get("agent.metrics")
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 HAProxy itself runs on every load balancer, as with keepalived, under systemd and the observer, who restart one that
 died or hangs: a clone of a resource agent of ours only looks at it (`scripts/haproxy-health.sh`). Where it does not
-answer, the VIPs leave that host at once, and may come back `FORGETS` seconds after it was last seen ill.
+answer, the VIPs leave that host at once, and may come back `FORGETS` seconds after it was last seen unhealthy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fournines.services.resource import Directory, File, Resource
 from fournines.timing import timers
 
 HEALTH, CLONE, VIPS = "haproxy-health", "haproxy-health-clone", "vips"
-#: Seconds after which a HAProxy that was ill counts as well again.
+#: Seconds after which a HAProxy that was unhealthy counts as well again.
 FORGETS = 30
 #: A VIP's own monitor is the slower by so much: it finds what nothing but a person does to an address.
 VIP_MONITOR = 5
@@ -48,8 +48,8 @@ def managed(cloud: Cloud, region: Region, port: int) -> Iterator[Managed]:
         Operation("stop", 0, t.cluster_timeout),
         Operation("monitor", t.cluster_monitor, t.cluster_timeout),
     )
-    ill = {"migration-threshold": "1", "failure-timeout": f"{FORGETS}s"}
-    yield Clone(CLONE, Primitive(HEALTH, f"ocf:fournines:{HEALTH}", parameters, looks, ill))
+    unhealthy = {"migration-threshold": "1", "failure-timeout": f"{FORGETS}s"}
+    yield Clone(CLONE, Primitive(HEALTH, f"ocf:fournines:{HEALTH}", parameters, looks, unhealthy))
     # They do not go back to where they were, and weigh when two hosts would fence each other.
     meta = {"resource-stickiness": "100", "priority": "10"}
     yield Group(VIPS, tuple(_vips(cloud, region)), meta)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import ClassVar
 
-from fournines.cloud import maintenance
+from fournines.cloud import maintenance, record, versions
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import tls
@@ -80,6 +80,12 @@ class Base(Service):
         yield _host_name(host)
         yield from _resources(cloud, host.region)
         yield File(maintenance.PATH, maintenance.dumps(_maintenance(cloud, host)))
+        if host in control_plane(cloud, host.region):
+            yield File(record.PATH, _record(cloud, host.region))
+            if cloud.versions.since:
+                yield File(versions.PATH, versions.dumps(cloud.versions))
+        if cloud.versions.locked:
+            yield File(versions.PREFERENCES, _preferences(cloud))
         if cloud.pattern.time == "chrony":
             yield _time_daemon()
 
@@ -99,6 +105,37 @@ def _maintenance(cloud: Cloud, host: Host) -> maintenance.Entries:
     return {name: entry for name, entry in cloud.maintenance.items() if name in kept}
 
 
+@lru_cache(maxsize=8)
+def _record(cloud: Cloud, region: str) -> str:
+    """The control plane, what leaves, and what has left until nothing of it is left to delete. Not the computes:
+    adding one must change no other host."""
+    shared = control_plane(cloud, region)
+    here = [entry_of(host) for host in cloud.regions[region].hosts if host in shared or host.leaving]
+    left = [r.entry for r in cloud.retired.values() if r.entry.region == region and not r.done]
+    return record.dumps([*here, *(e for e in left if e.name not in cloud.host_by_name)])
+
+
+@lru_cache(maxsize=8)
+def _preferences(cloud: Cloud) -> str:
+    return versions.preferences(cloud.versions)
+
+
+def entry_of(host: Host) -> record.Entry:
+    return record.Entry(
+        name=host.name,
+        region=host.region,
+        zone=host.zone.name,
+        address=str(host.address),
+        services=tuple(sorted(host.services)),
+        state="leaves" if host.leaving else "serves",
+        addresses={name: str(address) for name, address in host.addresses.items()},
+        devices=dict(host.devices),
+        roles=host.roles,
+        user=host.ssh.user,
+        port=host.ssh.port,
+    )
+
+
 def _host_name(host: Host) -> Task:
     """The operating system's, now and after a boot. oslo.messaging names its queues after it, Galera's and RabbitMQ's
     tools look it up: of two hosts of one name, each takes the other's replies."""
@@ -115,7 +152,7 @@ _SHARED_CLOCK = "systemd-detect-virt -qc"
 
 
 def _time_daemon() -> Task:
-    """Whichever of them runs is left as it is. Services that report every 5 s are given up after 20, tokens and
+    """Whichever of them runs is left as it is. Services that report every 5 s are declared down after 20, tokens and
     certificates begin and end at a moment: hosts that disagree by seconds take one another for dead."""
     daemons = "chrony chronyd systemd-timesyncd ntpd ntpsec openntpd ptp4l"
     kept = f"{_SHARED_CLOCK} || systemctl -q is-active {daemons}"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.source import Path
 from fournines.services.cib import Managed
+from fournines.services.resource import Resource
 from fournines.services.service import HaPattern, Service
 
 
@@ -121,10 +122,11 @@ class Registers(Protocol):
 
 
 #: Who comes: hosts of the region that are described so, or those that carry one of the named services; (): nobody.
+#: `the scrapers`: who reads metrics (`services.monitoring`), hosts of the region and the addresses that it names.
 #: `the guards`: those of `guards`, and only they are reached. `its network`: whoever is on the port's network.
 Source = (
     Literal["every host", "its own members", "the load balancers", "the guards", "its network", "anyone"]
-    | Literal["database clients", "coordination clients"]
+    | Literal["the scrapers", "database clients", "coordination clients"]
     | tuple[str, ...]
 )
 
@@ -278,6 +280,48 @@ class ManagedByCluster(Protocol):
     """Pacemaker runs it, or part of it, in clouds that ask for that: what `managed` says, () in others."""
 
     def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]: ...
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """Keeps something on a host that it must not find there should the host carry it again: `left` (POSIX sh, as root)
+    puts it aside, once its units have stopped there."""
+
+    left: ClassVar[str]
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """Knows its members, or the hosts that it runs on, by records that outlive them. On the first host of the region
+    that carries it."""
+
+    def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        """What deletes, from `host`, all that is known of host `name`, which has left or is lost."""
+        ...
+
+
+@runtime_checkable
+class HandsOver(Protocol):
+    """Has something on each host that others must have before it leaves."""
+
+    def hands_over(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        """What moves, from `host`, all that host `name` alone would take with it. On the first that stays."""
+        ...
+
+
+@runtime_checkable
+class KeepsData(Protocol):
+    """Keeps on `host` what no other host can give back, or too few: "" or why it cannot leave."""
+
+    def keeps(self, cloud: Cloud, host: Host) -> str: ...
+
+
+@runtime_checkable
+class CarriesTraffic(Protocol):
+    """`lasting`: units that carry others' packets, which a restart drops. What an upgrade brings takes effect there
+    when the host boots."""
+
+    lasting: ClassVar[tuple[str, ...]]
 
 
 @runtime_checkable

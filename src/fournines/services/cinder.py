@@ -23,7 +23,7 @@ from fournines.services.capabilities import (
     present,
 )
 from fournines.services.render import Sections
-from fournines.services.resource import Package, Resource
+from fournines.services.resource import Package, Resource, Task
 from fournines.services.safeguard import Safeguard, is_set
 from fournines.services.schema import schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -113,6 +113,16 @@ class Cinder(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield from units.answers(cloud, host, API, CONFIG, "/v3/volumes?limit=1")
         yield units.runs(host, SCHEDULER.unit)
+
+    def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        # Volumes of a lease's back end are another host's by then; those of its own, `HOST@BACKEND`, it had to keep.
+        listed = f"cinder-manage service list 2>/dev/null | awk -v h={name} '$2 == h || index($2, h \"@\") == 1'"
+        yield Task(
+            name=f"Cinder has no services on {name}",
+            check=f'said=$({listed} | wc -l) && [ $said = 0 ] && echo ok || echo "$said services"',
+            script=f"{listed} | while read -r binary where _; do cinder-manage service remove $binary $where; done",
+            timeout=300,
+        )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (units.frontend(cloud, API),)

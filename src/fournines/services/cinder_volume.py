@@ -136,6 +136,9 @@ class CinderVolume(Service):
             else:
                 yield from units.daemon(cloud, daemon)
 
+    def keeps(self, cloud: Cloud, host: Host) -> str:
+        return "volumes lie on its own disks" if "local" in kinds(cloud) else ""
+
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         for kind in kinds(cloud):
             unit = _daemon(cloud, kind).unit

@@ -109,6 +109,7 @@ class Corosync(Service):
             f"echo \"$said\" | grep -Eq '^Total votes: +{size}$' && echo \"$said\" | grep -Eq '^Quorate: +Yes'",
             within=60,
             unit=UNIT,
+            alone="corosync-quorumtool -s 2>&1 | grep -Eq '^Quorate: +Yes'",
         )
 
     def failover(self, cloud: Cloud) -> float:

@@ -161,6 +161,8 @@ def _from(cloud: Cloud, host: Host, opening: Opening) -> Iterator[tuple[str, str
 def _addresses(cloud: Cloud, region: str, service: str, source: Source, network: str) -> str:
     """As nft has them: hosts of a range are one interval, however many."""
     found = {int(address(host, network)) for host in sources(cloud, region, service, source)}
+    if source == "the scrapers":
+        found |= set(map(int, cloud.regions[region].scrapers))
     firsts = sorted(n for n in found if n - 1 not in found)
     lasts = sorted(n for n in found if n + 1 not in found)
     pairs = ((IPv4Address(first), IPv4Address(last)) for first, last in zip(firsts, lasts, strict=True))

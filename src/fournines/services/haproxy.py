@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import balancer_cluster, front_door, tls
+from fournines.services import balancer_cluster, front_door, monitoring, tls
 from fournines.services.capabilities import Balanced, Frontend, Port, present
 from fournines.services.cib import Managed
 from fournines.services.drop_in import drop_in
@@ -35,6 +35,9 @@ SOCKET = "/run/haproxy/admin.sock"
 CERTIFICATE = "/etc/haproxy/public.pem"
 INTERNAL_CERTIFICATE = "/etc/haproxy/internal.pem"
 CA = "/etc/haproxy/ca.crt"
+#: Of the listener for metrics, and who may read them.
+METRICS_CERTIFICATE = "/etc/haproxy/metrics.pem"
+METRICS_CLIENTS = "/etc/haproxy/metrics-clients.pem"
 
 #: Seconds after which an idle client connection is closed. A client that sends at that very moment gets no answer and
 #: cannot know whether anything was done. OpenStack's services repeat themselves every 10, 30 or 60 s: no divisor of it.
@@ -196,7 +199,10 @@ class Haproxy(Service):
             fatal=True,
         ),
     )
-    ports: ClassVar[tuple[Port, ...]] = (Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),)
+    ports: ClassVar[tuple[Port, ...]] = (
+        Port(MONITOR_PORT, "tcp", "the load balancers", "health and metrics"),
+        Port(monitoring.HAPROXY_PORT, "tcp", "the scrapers", "metrics, over TLS", always=False),
+    )
 
     def sections(self, cloud: Cloud, file: str) -> Collection[str] | None:
         """Ours, and those of the operator's own that are whole: they listen, or something of theirs leads there."""
@@ -209,7 +215,7 @@ class Haproxy(Service):
             if name.split()[0] in ("use_backend", "default_backend") and str(value).split()
         }
         listening = {name for name, options in theirs.items() if "bind" in options}
-        return {"global", "defaults", "listen monitor", *ours, *led_to, *listening}
+        return {"global", "defaults", "listen monitor", "frontend metrics", *ours, *led_to, *listening}
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
@@ -220,6 +226,11 @@ class Haproxy(Service):
         if tls.encrypted(cloud):
             yield File(INTERNAL_CERTIFICATE, tls.internal_pem(cloud, region), mode=0o600, secret=True, triggers=reload)
             yield File(CA, tls.internal_ca(cloud), triggers=reload)
+        if monitoring.monitored(cloud, region.name):
+            pem = tls.host_pem(cloud, host)
+            yield File(METRICS_CERTIFICATE, pem, mode=0o600, secret=True, triggers=reload)
+            clients = tls.member_ca(cloud, region.name, monitoring.READER)
+            yield File(METRICS_CLIENTS, clients, triggers=reload)
         yield File("/etc/haproxy/haproxy.cfg", _config(cloud, host), triggers=reload)
         yield from drop_in(UNIT)
         yield Unit(UNIT)
@@ -269,6 +280,13 @@ def _config(cloud: Cloud, host: Host) -> str:
             **front_door.metrics(cloud, region),
         },
     }
+    if monitoring.monitored(cloud, region.name):
+        sections["frontend metrics"] = {
+            "bind": f"{host.address}:{monitoring.HAPROXY_PORT} ssl crt {METRICS_CERTIFICATE}"
+            f" ca-file {METRICS_CLIENTS} verify required",
+            "http-request use-service": "prometheus-exporter if { path /metrics }",
+            "http-request deny": "deny_status 404",
+        }
     for service, frontend in frontends(cloud, region):
         sections |= _sections(cloud, region, service, frontend)
     return stanzas(sections, operators(cloud, "haproxy", "haproxy.cfg"))

@@ -13,6 +13,9 @@ Members know one another by certificates of an authority that signs for them alo
 transfer; and by address. Clients check the certificate of the node that they reach by the VIP.
 
 Nodes are started in any order, together: `galera-start` asks the peers' observers which of them bootstraps.
+
+A member more or less restarts no node: what names the members is in a file of its own, read at the next start, and who
+may join is a table that all nodes share.
 """
 
 from __future__ import annotations
@@ -47,6 +50,9 @@ PORT = 3306
 #: Of the observer: it answers 200 where the writer is.
 WRITER_PORT, WRITER_PATH = 9200, "/database/writer"
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
+MEMBERS = "/etc/mysql/mariadb.conf.d/98-fournines-members.cnf"
+#: Digest of what this host's node was told about the members.
+TOLD = "/var/lib/fournines/galera-members"
 LONGEST_GROUP = 32
 #: Copies of the database: taken, restored beside it, loaded (`programs/database_copy.py`).
 COPY = "/usr/lib/fournines/database-copy"
@@ -205,10 +211,12 @@ class Mariadb(Service):
         yield from galera_tls.certificates(cloud, host, (f"reload:{UNIT}",))
         yield galera_tls.step(cloud, CONFIG, UNIT)
         yield File(CONFIG, _config(cloud, host), triggers=restart)
+        yield File(MEMBERS, _members(cloud, host))
         yield INSTALLED
         # No trigger: what it says matters at the next start, and none is worth a database restart now.
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
         yield Unit(UNIT, timeout=900)
+        yield _allowed(cloud, host.region)
         yield File(COPY, _copy_program(), mode=0o755)
         yield File(COPY_SETTINGS, _copy_settings(cloud, host.region))
         if host == cloud.hosts_of(self.name, host.region)[0]:
@@ -219,13 +227,15 @@ class Mariadb(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         nodes, members_all = len(cloud.hosts_of(self.name, host.region)), len(members(cloud, host.region, self.name))
+        leaving = sum(h.leaving for h in cloud.regions[host.region].hosts)
         yield Check(
             "Galera is Primary and Synced with all members",
             host.name,
-            # An arbitrator joins after the nodes that it arbitrates.
-            primary_of(*range(nodes, members_all + 1)),
+            # An arbitrator joins after the nodes that it arbitrates; a node that leaves stops last.
+            primary_of(*range(nodes, members_all + leaving + 1)),
             within=180,
             unit=UNIT,
+            alone=primary_of(),
         )
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
@@ -294,8 +304,8 @@ def _copy_settings(cloud: Cloud, region: str) -> str:
 
 
 def primary_of(*sizes: int) -> str:
-    """Holds where the local node is Primary and Synced in a group of one of these sizes."""
-    wanted = "|".join(map(str, sizes))
+    """Holds where the local node is Primary and Synced in a group of one of these sizes; without any: of any."""
+    wanted = "|".join(map(str, sizes)) or "[0-9]+"
     return (
         "mariadb -N -e \"show status where variable_name in ('wsrep_cluster_size', 'wsrep_cluster_status',"
         " 'wsrep_local_state_comment')\" | cut -f2 | sort | tr '\\n' ' ' | grep -Eqx "
@@ -310,14 +320,12 @@ def group_options(cloud: Cloud, host: Host, certificates: str) -> str:
 
 def _config(cloud: Cloud, host: Host) -> str:
     region = cloud.region_of(host)
-    nodes = cloud.hosts_of("mariadb", host.region)
     server: dict[str, Any] = {
         "bind_address": host.address,
         "port": PORT,
         "skip_name_resolve": "ON",
         "character_set_server": "utf8mb4",
         "collation_server": "utf8mb4_general_ci",
-        "max_connections": _connections(cloud, region.name),
         "max_connect_errors": 1000000,
         "default_storage_engine": "InnoDB",
         "innodb_autoinc_lock_mode": 2,
@@ -330,18 +338,52 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_provider": "/usr/lib/galera/libgalera_smm.so",
         "wsrep_provider_options": f'"{_provider_options(cloud, host)}"',
         "wsrep_cluster_name": group_name(cloud, region),
-        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
         "wsrep_node_name": host.name,
         "wsrep_node_address": host.address,
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
-        # The first member is the usual writer: asked last. The comma at the end allows any other.
-        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
-        "wsrep_allowlist": ",".join(str(m.address) for m in members(cloud, host.region, "mariadb")),
         **galera_tls.server(cloud),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
+
+
+def _members(cloud: Cloud, host: Host) -> str:
+    """Read before CONFIG, so that the operator's options win."""
+    nodes = cloud.hosts_of("mariadb", host.region)
+    server = {
+        "wsrep_cluster_address": "gcomm://" + ",".join(str(m.address) for m in nodes),
+        # The first member is the usual writer: asked last. The comma at the end allows any other. Where the peers say
+        # who is the writer, galera-start gives another order.
+        "wsrep_sst_donor": "".join(f"{m.name}," for m in reversed(nodes) if m != host),
+        "wsrep_allowlist": ",".join(_addresses(cloud, host.region)),
+        "max_connections": _connections(cloud, host.region),
+    }
+    return ini({"mariadbd": server}, {})
+
+
+def _addresses(cloud: Cloud, region: str) -> list[str]:
+    return [str(m.address) for m in members(cloud, region, "mariadb")]
+
+
+def _allowed(cloud: Cloud, region: str) -> Task:
+    """Tells a node that runs what MEMBERS says, which it reads when it starts. Who may join it asks of a table
+    (mysql.wsrep_allowlist), which the option of that name only fills at a start; the rows are replicated."""
+    rows = ", ".join(f"('{address}')" for address in _addresses(cloud, region))
+    own = operators(cloud, "mariadb", "my.cnf").get("mariadbd", {})
+    statements = [
+        f"insert ignore into mysql.wsrep_allowlist (ip) values {rows};",  # noqa: S608  # addresses of the cloud file
+        f"delete from mysql.wsrep_allowlist where ip not in ({rows});",  # noqa: S608
+        f"set global max_connections = {own.get('max_connections', _connections(cloud, region))};",
+    ]
+    told = hashlib.sha256("".join(statements).encode()).hexdigest()
+    return Task(
+        name="Galera lets its members in",
+        check=f"cat {TOLD} 2>/dev/null || true",
+        want=told,
+        script=f"mariadb\necho {told} > {TOLD}",
+        stdin="\n".join([*statements, ""]),
+    )
 
 
 def _connections(cloud: Cloud, region: str) -> int:
@@ -422,7 +464,8 @@ def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
     return Task(
         name="databases and their accounts",
         check=template("mariadb/accounts-check.sh.j2", **values),
-        script="mariadb",
+        # systemd calls mariadbd started before the group has let it in.
+        script=f"for _ in $(seq 120); do {primary_of()} < /dev/null && break; sleep 0.5; done\nmariadb",
         stdin=template("mariadb/accounts.sql.j2", **values),
     )
 

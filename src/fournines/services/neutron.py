@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import openstack, units
+from fournines.services import endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
@@ -192,6 +192,10 @@ class Neutron(Service):
         yield from units.answers(cloud, host, API, CONFIG, "/v2.0/networks?limit=1")
         for daemon in (RPC, PERIODIC):
             yield units.runs(host, daemon.unit)
+
+    def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        url = endpoints.internal(cloud, cloud.region_of(host), API.port, f"/v2.0/agents?host={name}")
+        yield units.none_listed(f"Neutron has no agents on {name}", CONFIG, url, "agents")
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (units.frontend(cloud, API),)

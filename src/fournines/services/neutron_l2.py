@@ -61,6 +61,7 @@ class NeutronL2(Service):
     needs: ClassVar[tuple[str, ...]] = ("neutron",)
     networks: ClassVar[tuple[str, ...]] = (neutron.TUNNELS,)
     units: ClassVar[tuple[str, ...]] = (AGENT.unit, SWITCH, BRIDGES)
+    lasting: ClassVar[tuple[str, ...]] = (SWITCH, BRIDGES)
     ports: ClassVar[tuple[Port, ...]] = (
         # Of the kernel's own: no process listens, and in userspace Open vSwitch takes the packets before the kernel.
         Port(4789, "udp", "its network", "tunnels of projects' networks (VXLAN)", network="tenant", always=False),

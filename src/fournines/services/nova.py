@@ -188,6 +188,15 @@ class Nova(Service):
         for daemon in (CONDUCTOR, SCHEDULER, CONSOLE):
             yield units.runs(host, daemon.unit)
 
+    def hands_over(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        url = endpoints.internal(cloud, cloud.region_of(host), API.port, f"/v2.1/servers?all_tenants=1&host={name}")
+        said = f"{name} has servers: migrate or delete them first, then run the same command again"
+        yield units.none_listed(f"{name} has no servers", CONFIG, url, "servers", refused=said)
+
+    def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        url = endpoints.internal(cloud, cloud.region_of(host), API.port, f"/v2.1/os-services?host={name}")
+        yield units.none_listed(f"Nova has no services on {name}", CONFIG, url, "services")
+
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         console = Frontend(
             CONSOLE.name,

@@ -25,6 +25,7 @@ from fournines.services.capabilities import (
     members,
     present,
 )
+from fournines.services.monitoring import READER, monitored
 from fournines.services.service import HaPattern, Service
 
 #: Whose hosts have the VIPs, and come to the backends.
@@ -56,9 +57,12 @@ def openings(cloud: Cloud, region: str) -> tuple[Opening, ...]:
     found += [o for service, frontend in balanced for o in _backends(service, frontend)]
     for service in services:
         if isinstance(service, Listens):
-            found += [Opening(service.name, "hosts", port) for port in service.ports]
-            # HAProxy's own are bound to the internal VIP as well.
-            found += [Opening(BALANCER, "internal VIP", port) for port in service.ports if service.name == BALANCER]
+            scraped = monitored(cloud, region)
+            ports = [port for port in service.ports if scraped or port.source != "the scrapers"]
+            found += [Opening(service.name, "hosts", port) for port in ports]
+            # What every HAProxy listens on by itself is bound to the internal VIP as well.
+            own = [port for port in ports if service.name == BALANCER and port.always]
+            found += [Opening(BALANCER, "internal VIP", port) for port in own]
     return tuple(dict.fromkeys(found))
 
 
@@ -90,7 +94,17 @@ def address(host: Host, network: str) -> IPv4Address:
 
 @lru_cache(maxsize=1024)
 def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Host, ...]:
-    """The hosts that `source` describes. Of `anyone` and `its network` there is no list."""
+    """The hosts that `source` describes. Of `anyone` and `its network` there is no list; of `the scrapers`, those
+    outside are addresses only (`Region.scrapers`).
+
+    With them those that leave: cut off before it has stopped, a member would be taken for dead.
+    """
+    found = _described(cloud, region, service, source)
+    every = cloud.regions[region].hosts
+    return tuple(h for h in every if h in found or h.leaving) if found and any(h.leaving for h in every) else found
+
+
+def _described(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Host, ...]:
     if source == "every host":
         return cloud.regions[region].hosts
     if source == "the guards":
@@ -106,7 +120,8 @@ def sources(cloud: Cloud, region: str, service: str, source: Source) -> tuple[Ho
         # What is on every host has an account for `prove` only.
         names = {s.name for s in present(cloud, region) if isinstance(s, kind[source]) and not _everywhere(s)}
     else:
-        names = {BALANCER} if source == "the load balancers" else set(source)
+        one = {"the load balancers": BALANCER, "the scrapers": READER}
+        names = {one[source]} if isinstance(source, str) else set(source)
     return tuple(h for h in cloud.regions[region].hosts if h.services & names)
 
 

@@ -8,7 +8,7 @@ is compared with the running one and changed where it differs (`programs/cluster
 properties that are not ours stay as the operators made them.
 
 A failed action stays on record until a person clears it (`crm_resource --cleanup`); only HAProxy's health clears
-itself, `failure-timeout` after it was last seen ill.
+itself, `failure-timeout` after it was last seen unhealthy.
 """
 
 from __future__ import annotations

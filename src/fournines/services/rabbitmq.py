@@ -4,6 +4,9 @@ Clients hold the list of nodes, not a VIP: a client that loses its node goes to 
 load balancer between them would only add a hop that can fail. Every queue is a quorum queue by default, so a node's
 loss moves leaders and loses no confirmed message. A node in a minority pauses itself (`pause_minority`).
 
+A member more or less restarts no node: the list of members is in a file of its own, which a node reads when it first
+starts. A node that joins gets copies of the queues, and one that leaves hands its own on.
+
 Nodes of a new cluster wait for one another, so they are started together and without blocking; alone, the first one
 would hold `systemctl start` for ten minutes.
 """
@@ -17,17 +20,18 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import bus, quoting, tls
+from fournines.services import bus, monitoring, quoting, tls
 from fournines.services.accounts import GENERATIONS
 from fournines.services.capabilities import Port, UsesMessaging, present
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
-from fournines.services.resource import File, Package, Resource, Task, Unit
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.rotation import Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
@@ -43,6 +47,7 @@ TLS_MANAGEMENT_PORT = 15671
 CONFIG = "/etc/rabbitmq/rabbitmq.conf"
 ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
 CERTIFICATES = "/etc/rabbitmq/fournines"
+METRICS = "/etc/rabbitmq/metrics"
 DISTRIBUTION = "/etc/rabbitmq/distribution.config"
 ADMIN = "fournines"
 #: Tag of a compute's accounts: those of hosts that are gone are deleted.
@@ -50,6 +55,12 @@ OF_HOST = "host"
 DEFINITIONS = "/etc/fournines/rabbitmq.json"
 SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
 MAINTENANCE = "/usr/lib/fournines/rabbitmq-maintenance"
+FORMATION = "/etc/rabbitmq/conf.d/10-fournines-members.conf"
+API = "/etc/fournines/rabbitmq-api.json"
+MEMBERS = "/usr/lib/fournines/rabbitmq-members"
+DATA = "/var/lib/rabbitmq/mnesia"
+#: Says that this host's node has copies of the queues that were there when it joined.
+GROWN = "/var/lib/fournines/rabbitmq-grown"
 
 
 class Rabbitmq(Service):
@@ -161,6 +172,7 @@ class Rabbitmq(Service):
         Port(PORT, "tcp", "every host", "AMQP, where `tls.internal` is not `required`", always=False),
         Port(TLS_MANAGEMENT_PORT, "tcp", "its own members", "management API over TLS"),
         Port(MANAGEMENT_PORT, "tcp", "its own members", "management API, where TLS inside is off", always=False),
+        Port(monitoring.RABBITMQ_PORT, "tcp", "the scrapers", "metrics, over TLS", always=False),
         Port(4369, "tcp", "its own members", "Erlang port mapper"),
         Port(25672, "tcp", "its own members", "Erlang distribution"),
         Port(6000, "tcp", "its own members", "replication of streams", last=6500, always=False),
@@ -174,6 +186,15 @@ class Rabbitmq(Service):
                 lambda cloud: (name for region in cloud.regions for name in bus.secrets(cloud, region)),
             )
         }
+
+    #: A node that the cluster has forgotten does not start with what it knew.
+    left: ClassVar[str] = f"rm -rf {DATA}.left {GROWN}\n[ ! -e {DATA} ] || mv {DATA} {DATA}.left"
+
+    def hands_over(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        yield _members_task(f"RabbitMQ's queues have no copy on {name}", name, "left", "leave")
+
+    def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
+        yield _members_task(f"RabbitMQ has no member {name}", name, "forgotten", "forget")
 
     def failover(self, cloud: Cloud) -> float:
         """A client leaves the dead node's connection after `tcp_user_timeout` (without one, after two heartbeats), and
@@ -195,17 +216,29 @@ class Rabbitmq(Service):
             secret=True,
             triggers=restart,
         )
-        yield File("/etc/rabbitmq/enabled_plugins", "[rabbitmq_management].\n", triggers=restart)
+        measured = monitoring.monitored(cloud, host.region)
+        plugins = "rabbitmq_management,rabbitmq_prometheus" if measured else "rabbitmq_management"
+        yield File("/etc/rabbitmq/enabled_plugins", f"[{plugins}].\n", triggers=restart)
+        if measured:
+            yield from tls.files(
+                METRICS,
+                "rabbitmq",
+                restart,
+                server=tls.host_pem(cloud, host),
+                clients=tls.member_ca(cloud, host.region, monitoring.READER),
+            )
         if tls.encrypted(cloud):
             yield from tls.files(
                 CERTIFICATES,
                 "rabbitmq",
                 restart,
                 ca=tls.internal_ca(cloud),
-                server=tls.broker_pem(cloud, host),
                 member=tls.member_pem(cloud, host, self.name),
                 members=tls.member_ca(cloud, host.region, self.name),
             )
+            # It names all brokers, so it changes with them; new connections are shown the new one.
+            reload = (f"reload:{UNIT}",)
+            yield from tls.files(CERTIFICATES, "rabbitmq", reload, server=tls.broker_pem(cloud, host))
             text = template("rabbitmq/distribution.config.j2", directory=CERTIFICATES)
             yield File(DISTRIBUTION, text, triggers=restart)
         yield _step(cloud)
@@ -218,10 +251,15 @@ class Rabbitmq(Service):
             secret=True,
             triggers=restart,
         )
-        yield File(MAINTENANCE, files("fournines.programs").joinpath("rabbitmq_maintenance.py").read_text(), mode=0o755)
+        yield Directory(str(PurePosixPath(FORMATION).parent))
+        yield File(FORMATION, _formation(cloud, host))
+        yield File(MAINTENANCE, _program("rabbitmq_maintenance.py"), mode=0o755)
+        yield File(MEMBERS, _program("rabbitmq_members.py"), mode=0o755)
+        yield File(API, json.dumps(_api(cloud, host), indent=2) + "\n", mode=0o600, secret=True)
         yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, maintenance=MAINTENANCE)
         yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, address=host.address)
         yield Unit(UNIT, block=False)
+        yield _grown(host)
         if entry := cloud.maintenance.get(host.name):
             yield _maintenance(cloud, host, entry.drained)
         if host == cloud.hosts_of(self.name, host.region)[0]:
@@ -235,11 +273,20 @@ class Rabbitmq(Service):
             f"rabbitmqctl -q --timeout 20 await_online_nodes {members}",
             within=180,
             unit=UNIT,
+            alone="rabbitmq-diagnostics -q --timeout 10 check_running",
         )
 
 
+def _program(name: str) -> str:
+    return files("fournines.programs").joinpath(name).read_text()
+
+
 def node(host: Host) -> str:
-    return f"rabbit@{host.name}"
+    return node_name(host.name)
+
+
+def node_name(host: str) -> str:
+    return f"rabbit@{host}"
 
 
 def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
@@ -264,11 +311,8 @@ def management_url(cloud: Cloud, host: Host) -> str:
 
 def _config(cloud: Cloud, host: Host) -> str:
     t = timers(cloud)
-    members = cloud.hosts_of("rabbitmq", host.region)
     settings: dict[str, Any] = {
         "cluster_name": f"{cloud.name}-{host.region}",
-        "cluster_formation.peer_discovery_backend": "classic_config",
-        **{f"cluster_formation.classic_config.nodes.{i}": node(m) for i, m in enumerate(members, 1)},
         "cluster_partition_handling": "pause_minority",
         "net_ticktime": math.ceil(t.net_ticktime),
         # Raft's own failure detector: how soon a queue elects a leader when a node is silent without a closed socket.
@@ -283,6 +327,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "heartbeat": math.ceil(t.amqp_heartbeat),
         **_management(cloud, host),
         "management.rates_mode": "none",
+        **_metrics(cloud, host),
         # The account that the first boot makes, instead of guest.
         "default_user": ADMIN,
         "default_pass": cloud.secrets.get("rabbitmq.admin"),
@@ -292,6 +337,41 @@ def _config(cloud: Cloud, host: Host) -> str:
         "log.console.level": "warning",
     }
     return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
+
+
+def _formation(cloud: Cloud, host: Host) -> str:
+    """Whom a node that is new looks for. RabbitMQ reads it beside its main file."""
+    members = cloud.hosts_of("rabbitmq", host.region)
+    settings: dict[str, Any] = {
+        "cluster_formation.peer_discovery_backend": "classic_config",
+        **{f"cluster_formation.classic_config.nodes.{i}": node(m) for i, m in enumerate(members, 1)},
+    }
+    return flat(settings, {})
+
+
+def _grown(host: Host) -> Task:
+    """A node that joins has no copy of any queue that is there, and would survive nobody's loss."""
+    return Task(
+        name="RabbitMQ's queues have copies here",
+        check=f"cat {GROWN} 2>/dev/null || true",
+        want=node(host),
+        script=f"{MEMBERS} grow {node(host)}\necho {node(host)} > {GROWN}",
+        timeout=900,
+    )
+
+
+def _members_task(what: str, name: str, asks: str, does: str) -> Task:
+    member = node_name(name)
+    return Task(what, f"{MEMBERS} {asks} {member}", f"{MEMBERS} {does} {member}", timeout=1800, python=True)
+
+
+def _api(cloud: Cloud, host: Host) -> dict[str, Any]:
+    return {
+        "url": management_url(cloud, host),
+        "cafile": tls.CA if tls.encrypted(cloud) else None,
+        "user": ADMIN,
+        "password": cloud.secrets.get("rabbitmq.admin"),
+    }
 
 
 def _listeners(cloud: Cloud, host: Host) -> dict[str, Any]:
@@ -312,6 +392,21 @@ def _management(cloud: Cloud, host: Host) -> dict[str, Any]:
     kind = "management.ssl" if tls.encrypted(cloud) else "management.tcp"
     where = {f"{kind}.ip": host.address, f"{kind}.port": management_port(cloud)}
     return where | (_certificate(kind) if tls.encrypted(cloud) else {})
+
+
+def _metrics(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """Without a listener of its own, the plugin opens one to anybody."""
+    if not monitoring.monitored(cloud, host.region):
+        return {}
+    return {
+        "prometheus.ssl.ip": host.address,
+        "prometheus.ssl.port": monitoring.RABBITMQ_PORT,
+        "prometheus.ssl.cacertfile": f"{METRICS}/clients.pem",
+        "prometheus.ssl.certfile": f"{METRICS}/server.pem",
+        "prometheus.ssl.keyfile": f"{METRICS}/server.pem",
+        "prometheus.ssl.verify": "verify_peer",
+        "prometheus.ssl.fail_if_no_peer_cert": True,
+    }
 
 
 def _certificate(prefix: str) -> dict[str, Any]:
@@ -384,11 +479,10 @@ def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
     would start an Erlang VM."""
     names = accounts(cloud, host.region)
     signing_in = list(bus.accounts(cloud, host.region))
+    api = _api(cloud, host)
     wanted: dict[str, Any] = {
-        "url": f"{management_url(cloud, host)}/definitions",
-        "cafile": tls.CA if tls.encrypted(cloud) else None,
-        "user": ADMIN,
-        "password": cloud.secrets.get("rabbitmq.admin"),
+        **api,
+        "url": f"{api['url']}/definitions",
         "generations": [f"{re.escape(name)}{GENERATIONS}" for name in names],
         "definitions": {
             "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],

@@ -13,10 +13,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any, cast
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from ruamel.yaml import YAML
 
 from fournines.cloud.secrets import Secret
 from fournines.errors import FourninesError
@@ -99,6 +101,17 @@ def stanzas(ours: Sections, operators: Sections) -> str:
         body = "".join(f"    {name} {value}".rstrip() + "\n" for name, value in _lines(shown, "", "", _no_secrets))
         parts.append(f"\n{section}\n{body}")
     return "".join(parts)
+
+
+def yaml(document: Any) -> str:
+    """For daemons that read YAML. Text that would be something else to one of YAML 1.1 is quoted."""
+    stream = StringIO()
+    writer = cast(Any, YAML())
+    writer.version = (1, 1)
+    writer.default_flow_style = False
+    writer.width = 4096
+    writer.dump(document, stream)
+    return HEADER + stream.getvalue().partition("---\n")[2]
 
 
 def blocks(ours: Sections, operators: Sections) -> str:

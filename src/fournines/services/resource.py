@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from fournines.cloud.versions import PREFERENCES
+from fournines.services.debian import newer
+
 FactKind = Literal["path", "text", "unit", "package", "shell", "python"]
 
 
@@ -92,8 +95,12 @@ class Resource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Package:
+    """version: the least that it must have, and what is installed; "": whatever is there, or the newest. A newer one is
+    left as it is: daemons read no data that a newer release of theirs has written."""
+
     name: str
     triggers: tuple[str, ...] = ()
+    version: str = ""
 
     @property
     def key(self) -> str:
@@ -104,28 +111,38 @@ class Package:
         return Fact("package", self.name)
 
     def diff(self, observed: str) -> str | None:
-        return "absent → installed" if observed == "absent" else None
+        if observed == "absent":
+            return f"absent → {self.version or 'installed'}"
+        return f"{observed} → {self.version}" if self.version and newer(self.version, observed) else None
 
     @property
     def settled(self) -> str:
-        return "installed"
+        return self.version or "installed"
 
     def steps(self) -> Sequence[Step]:
-        return [Run(_INSTALL.replace("PACKAGE", shlex.quote(self.name)), timeout=900.0)]
+        name = shlex.quote(self.name)
+        if not self.version:
+            return [Run(_INSTALL.replace("PACKAGE", name).replace("POLICY", "exit 101"), timeout=900.0)]
+        wanted = shlex.quote(f"{self.name}={self.version}")
+        install = _INSTALL.replace("PACKAGE", f"$pins {wanted}").replace("POLICY", _STOPS_ONLY).rstrip()
+        return [Run(f"{_BEFORE}{install}{_MISSING.replace('NAME', name)}{_AFTER}", timeout=900.0)]
 
 
 #: policy-rc.d keeps a package from starting an unconfigured daemon on 0.0.0.0; one left by an interrupted run is taken
-#: over, an operator's own is left alone. /var/lib/dpkg/updates holds what an interruption or a power cut left undone.
+#: over, an operator's own is left alone. Not in /run, from which Debian's initramfs lets nothing be executed.
+#: /var/lib/dpkg/updates holds what an interruption or a power cut left undone.
 _INSTALL = """\
 export DEBIAN_FRONTEND=noninteractive
-policy=/usr/sbin/policy-rc.d ours=/run/fournines/policy-rc.d
-mkdir -p /run/fournines
-printf '#!/bin/sh\\nexit 101\\n' > $ours
+policy=/usr/sbin/policy-rc.d ours=/var/lib/fournines/policy-rc.d
+mkdir -p -m 700 /var/lib/fournines
+printf '#!/bin/sh\\nPOLICY\\n' > $ours
 chmod 755 $ours
-if [ ! -e $policy ] || [ "$(readlink $policy)" = $ours ]; then
-  trap 'rm -f $policy' EXIT
-  ln -sfn $ours $policy
-fi
+case "$([ -e $policy ] && echo there) $(readlink $policy)" in
+  " "* | *" "*/fournines/policy-rc.d)
+    trap 'rm -f $policy' EXIT
+    ln -sfn $ours $policy
+    ;;
+esac
 [ -z "$(ls /var/lib/dpkg/updates)" ] || dpkg --configure -a
 get() {
   apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 \
@@ -133,6 +150,26 @@ get() {
 }
 get || { apt-get update -q -o DPkg::Lock::Timeout=300; get; }
 """
+
+#: MariaDB's package writes to the tables of a server that it stopped before; what is stopped so is started again.
+_STOPS_ONLY = 'case "$2" in *stop*) exit 0;; esac; exit 101'
+
+#: What it depends on has the lock's versions too. apt reads one such file: the operator's own comes with it.
+_BEFORE = f"""\
+mkdir -p /run/fournines
+ran=$(systemctl list-units --type=service --state=active --plain --no-legend | cut -d' ' -f1)
+cat /etc/apt/preferences {PREFERENCES} > /run/fournines/preferences 2>/dev/null || true
+pins='-o Dir::Etc::Preferences=/run/fournines/preferences'
+"""
+
+_MISSING = """ || {
+  echo "the lock of versions wants another NAME than this host can install; its sources have:"
+  apt-cache madison NAME | cut -d'|' -f2,3
+  echo "next: a source that has the lock's version, or fournines upgrade, which writes another lock"
+  exit 1
+}
+"""
+_AFTER = 'for unit in $ran; do systemctl -q is-active "$unit" || systemctl start --no-block "$unit" || true; done\n'
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,15 @@ PACKAGED: Mapping[str, Sandbox] = {
             *("CAP_SYS_RESOURCE", "CAP_SYS_CHROOT", "CAP_DAC_OVERRIDE"),
         ),
     ),
+    # Series are files that it maps by the thousand.
+    "prometheus.service": Sandbox(writes=("/var/lib/prometheus",), filters=("@system-service",)),
+    "prometheus-alertmanager.service": Sandbox(writes=("/var/lib/prometheus",), families=PYTHON_FAMILIES),
+    # It tells of the host's mounts as its first process has them, and not of its own, most of which are read-only.
+    "prometheus-node-exporter.service": Sandbox(
+        families=PYTHON_FAMILIES,  # network devices
+        allows=("ProtectProc", "ProtectHome", "PrivateTmp"),
+    ),
+    "prometheus-mysqld-exporter.service": STRICT,
     "keepalived.service": Sandbox(
         writes=("/run",),
         families=(*PYTHON_FAMILIES, "AF_PACKET"),  # gratuitous ARP

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import ClassVar, Literal
 
@@ -20,15 +20,18 @@ class HaPattern(Enum):
     PER_HOST = "per host"
 
 
-#: first-alone: the first host makes what the others need (tables), then all of them at once.
-Rolling = Literal["together", "first-alone", "by-zone", "one-by-one"]
+#: first-alone: the first host makes what the others need (tables), then all of them at once. joining: hosts become
+#: members of a group that runs, one after another.
+Rolling = Literal["together", "first-alone", "by-zone", "one-by-one", "joining"]
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """Holds when `script` (POSIX sh, as root, on `host`) exits 0 within `within` seconds, retried until then.
 
-    `unit` names the unit whose last log lines explain a failure.
+    `unit` names the unit whose last log lines explain a failure. `alone`: the same of this host by itself, whatever
+    number of members there is; "" where `script` asks for no other member. It tells an unhealthy host from one that
+    only misses another.
     """
 
     name: str
@@ -36,6 +39,11 @@ class Check:
     script: str
     within: float
     unit: str = ""
+    alone: str = ""
+
+    @property
+    def by_itself(self) -> Check:
+        return replace(self, script=self.alone) if self.alone else self
 
 
 class Service(ABC):
@@ -45,6 +53,9 @@ class Service(ABC):
     pattern: ClassVar[HaPattern]
     #: Roles that carry it (`cloud.roles.SHIPPED`, or EVERY_HOST). What is stood in for by controllers does not say so.
     roles: ClassVar[tuple[str, ...]] = ()
+    #: Services beside which it is on a host too, in regions where `reader` is or `scrapers` are: exporters.
+    beside: ClassVar[tuple[str, ...]] = ()
+    reader: ClassVar[str] = ""
     #: The smallest of `components:` that has it.
     component: ClassVar[Component] = "full"
     #: Services without which it is nothing: healthy before this one starts, and part of every cloud that has it.

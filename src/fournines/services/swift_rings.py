@@ -23,6 +23,8 @@ DEVICES = "/srv/node"
 DIRECTORY = "/etc/swift"
 SCRIPT = "/usr/lib/fournines/swift-rings"
 WANTED = f"{DIRECTORY}/fournines-rings.json"
+#: In that folder: what the rings were last made of.
+MADE = "rings.made.json"
 PORTS = {"account": 6202, "container": 6201, "object": 6200}
 #: Partitions are 2 to this power, for good: 1024 suit up to some thirty devices (a hundred partitions on each).
 PART_POWER = 10
@@ -59,7 +61,7 @@ def common(cloud: Cloud, region: Region) -> Iterable[Resource]:
         secret=True,
     )
     wanted = json.dumps(_document(cloud, region), indent=1) + "\n"
-    yield File(SCRIPT, template("swift/rings.py.j2", directory=DIRECTORY, wanted=WANTED), mode=0o755)
+    yield File(SCRIPT, template("swift/rings.py.j2", directory=DIRECTORY, wanted=WANTED, made=MADE), mode=0o755)
     yield File(WANTED, wanted)
     yield Task(
         name="swift rings",

@@ -107,6 +107,9 @@ class SwiftStorage(Service):
         for kind in swift_rings.PORTS:
             yield from _of_kind(cloud, host, kind)
 
+    def keeps(self, cloud: Cloud, host: Host) -> str:
+        return "its disks hold copies of objects, and nothing here waits until the others have them"
+
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         for kind, port in swift_rings.PORTS.items():
             yield Check(

@@ -136,6 +136,13 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
 
 
+def client_pem(cloud: Cloud, region: str, group: str) -> str:
+    """Certificate and key with which programs outside the cloud come to the servers of `group`. Kept: each export has
+    the same. A secret."""
+    member_ca(cloud, region, group)
+    return _issued(cloud, f"tls.outside.{region}.{group}", Subject((group,), (), client=True), _group(region, group))
+
+
 def console_ca(cloud: Cloud, host: Host) -> str:
     """PEM of the authority that signs for the consoles on `host`, and nothing else (`services.consoles`)."""
     return _authority(cloud, f"tls.console.{host.name}", f"fournines consoles of {cloud.name} {host.name}")

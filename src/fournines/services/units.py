@@ -8,6 +8,7 @@ send it nothing new, and only then does uWSGI finish what it has.
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -18,7 +19,7 @@ from fournines.services import endpoints, sandbox, tls
 from fournines.services.capabilities import Frontend
 from fournines.services.options import operators
 from fournines.services.render import ini, template
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check
 from fournines.timing import timers
@@ -121,12 +122,19 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         workers=WORKERS,
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
+        weight=weight(api.nice),
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
         quiet=[pattern.replace("CHECK", api.check) for pattern in _OF_CHECKS],
         loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check} {api.nice}",
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield Unit(api.unit)
+
+
+def weight(nice: int) -> int:
+    """CPUWeight=, of 1 to 10,000, of a unit whose processes have this niceness. Where units have cgroups with the cpu
+    controller, niceness counts within a unit alone; the kernel's own steps (a quarter more for each) are kept."""
+    return round(100 * 1.25**-nice)
 
 
 def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int = 0, repeatable: str = "") -> Frontend:
@@ -144,6 +152,15 @@ def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int =
         body=BODY,
         settings={"http-check disable-on-404": True},
     )
+
+
+def none_listed(what: str, config: str, url: str, key: str, *, refused: str = "") -> Task:
+    """That GET `url`, with the account of `config`, lists nothing under `key`: deletes each, or (`refused`) says why it
+    goes no further."""
+    asked = f"{key} {shlex.quote(config)} {shlex.quote(url)}"
+    check = f"{GET} --none {asked}"
+    says = f'[ "$({check})" = ok ] || {{ echo {shlex.quote(refused)} >&2; exit 1; }}'
+    return Task(what, check, says if refused else f"{GET} --delete {asked}", python=True, timeout=300)
 
 
 def answers(cloud: Cloud, host: Host, api: Wsgi, config: str, path: str, *, public: bool = True) -> Iterable[Check]:
@@ -226,6 +243,7 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
         daemon=made,
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,
+        weight=weight(made.nice),
         sandbox=(made.sandbox or sandbox.service(made.user)).lines,
     )
     yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))

@@ -205,7 +205,8 @@ class Valkey(Service):
             yield Unit(unit)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield Check("Valkey is in step, Sentinel knows all members", host.name, HEALTH, within=90, unit=SERVER)
+        name = "Valkey is in step, Sentinel knows all members"
+        yield Check(name, host.name, HEALTH, within=90, unit=SERVER, alone=f"{HEALTH} alone")
 
 
 def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:

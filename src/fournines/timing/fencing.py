@@ -36,7 +36,7 @@ def rules(t: Timers) -> Iterator[Contradiction]:
     if silent >= t.server_timeout:
         yield Contradiction(
             ("corosync_token", "corosync_consensus", "server_timeout"),
-            f"the cluster notices a dead host after {silent:g} s, clients give up after {t.server_timeout:g} s",
+            f"the cluster notices a dead host after {silent:g} s, clients time out after {t.server_timeout:g} s",
             "every request to the VIPs of a dead host fails before anything is done about it",
             f"corosync_token below {t.server_timeout / 2.2:.3g}",
         )

@@ -148,7 +148,7 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
         ("client_timeout", t.client_timeout, "server_timeout", t.server_timeout,
          "HAProxy drops the client while the backend still works on its request"),
         ("server_timeout", t.server_timeout, "queue_timeout", t.queue_timeout,
-         "a request that waited for a free backend is given up by its client before it gets one"),
+         "a request that waited for a free backend times out at its client before it gets one"),
         ("server_timeout", t.server_timeout, "db_read_timeout", t.db_read_timeout,
          "a request is cut before the API learns that its database connection is dead"),
     ]  # fmt: skip
@@ -171,7 +171,7 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
     if 0 < t.api_timeout <= frozen_api(t) and frozen_backend(t) < t.server_timeout:
         yield Contradiction(
             ("api_timeout", "api_check_inter"),
-            f"one service gives up on another after {t.api_timeout:g} s; a frozen API is noticed after "
+            f"a call from service to service times out after {t.api_timeout:g} s; a frozen API is noticed after "
             f"{frozen_api(t):g} s",
             "every call that meets one fails, and so does the request that needed it",
             f"api_timeout above {frozen_api(t):g}",
@@ -179,7 +179,7 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
     if 0 < t.api_timeout <= t.rpc_response_timeout < t.server_timeout:
         yield Contradiction(
             ("api_timeout", "rpc_response_timeout"),
-            f"one service gives up on another after {t.api_timeout:g} s, which itself waits up to "
+            f"a call from service to service times out after {t.api_timeout:g} s, which itself waits up to "
             f"{t.rpc_response_timeout:g} s for an RPC (rpc_response_timeout)",
             "what was asked for is done all the same, and nobody has its result: ports and volumes without an owner",
             f"api_timeout above {t.rpc_response_timeout:g}",
@@ -196,8 +196,8 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
         yield Contradiction(
             ("token_timeout", "api_timeout"),
             f"{TOKEN_ATTEMPTS} attempts of {t.token_timeout:g} s to validate a token take {validation:g} s, and the "
-            f"caller gives up after {t.api_timeout or t.server_timeout:g} s",
-            "the request is given up before anything was done for it",
+            f"caller times out after {t.api_timeout or t.server_timeout:g} s",
+            "the request times out before anything was done for it",
             f"token_timeout of at most {(t.api_timeout or t.server_timeout) / TOKEN_ATTEMPTS:g}",
         )
     if 0 < t.token_timeout <= t.db_read_timeout < t.rpc_response_timeout:
@@ -211,7 +211,7 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
     if t.rpc_response_timeout <= t.db_read_timeout <= t.server_timeout:
         yield Contradiction(
             ("rpc_response_timeout", "db_read_timeout"),
-            f"an RPC is given up after {t.rpc_response_timeout:g} s, while who answers it waits up to "
+            f"an RPC times out after {t.rpc_response_timeout:g} s, while who answers it waits up to "
             f"{t.db_read_timeout:g} s for the database",
             "the caller reports a failure of what then succeeds",
             f"rpc_response_timeout above {t.db_read_timeout:g}",
@@ -219,9 +219,9 @@ def _patience(t: Timers) -> Iterator[Contradiction]:
     if 0 < t.db_read_timeout <= t.evs_inactive + t.evs_install:
         yield Contradiction(
             ("db_read_timeout", "evs_inactive", "evs_install"),
-            f"a query is given up after {t.db_read_timeout:g} s; Galera may need "
+            f"a query times out after {t.db_read_timeout:g} s; Galera may need "
             f"{t.evs_inactive + t.evs_install:g} s to form a new view",
-            "the client gives up before its server does: a commit that is about to succeed becomes an unknown one",
+            "the client times out before its server does: a commit that is about to succeed becomes an unknown one",
             f"db_read_timeout above {t.evs_inactive + t.evs_install:g}",
         )
     if t.db_read_timeout == 0 and idle_connection(t) > t.server_timeout:
@@ -268,7 +268,7 @@ def _bus(t: Timers) -> Iterator[Contradiction]:
     if noticed >= t.rpc_response_timeout:
         yield Contradiction(
             ("amqp_heartbeat", "rpc_response_timeout"),
-            f"a dead broker is noticed after {noticed:g} s, an RPC gives up after {t.rpc_response_timeout:g} s",
+            f"a dead broker is noticed after {noticed:g} s, an RPC times out after {t.rpc_response_timeout:g} s",
             "every call in flight fails, where a reconnect in time would have delivered its reply",
             f"amqp_heartbeat or tcp_user_timeout below {t.rpc_response_timeout:g}",
         )

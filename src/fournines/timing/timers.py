@@ -97,4 +97,4 @@ class Timers:
     service_lease: Annotated[float, "a service that runs on one host: another one takes over after its silence"]
     # Which mechanisms the profile uses; a peer's baseline switches off what the peer does not ship
     database_check: Annotated[str, "`agent`: Primary and Synced, one writer; `tcp`: the port is open"]
-    vip_quorum: Annotated[bool, "the VIP is given up on loss of quorum"]
+    vip_quorum: Annotated[bool, "the VIP is released on loss of quorum"]

@@ -18,6 +18,7 @@ from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fournines.errors import CloudFileError, FourninesError, HostError, LockedError
+from fournines.watch.incidents import NoSuchIncidentError
 from fournines.web.access import COOKIE, CSRF_HEADER, Session, TooManyError
 from fournines.web.call import Call, DeniedError, Server
 from fournines.web.jobs import NoSuchJobError
@@ -54,6 +55,7 @@ log = logging.getLogger(__name__)
 STATUS: tuple[tuple[type[FourninesError], int], ...] = (
     (LockedError, 409),
     (NoSuchJobError, 404),
+    (NoSuchIncidentError, 404),
     (TooManyError, 429),
     (RefusedError, 401),
     (KeystoneDownError, 503),
@@ -84,7 +86,7 @@ class WithHeaders:
     """Adds what every answer has; one that says something else itself keeps it."""
 
     def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -95,7 +97,7 @@ class WithHeaders:
             await send(message)
 
         try:
-            await self._app(scope, receive, with_headers)
+            await self.app(scope, receive, with_headers)
         except asyncio.CancelledError:
             if scope.get("path") != EVENTS:  # the stream of events has no other end when the server stops
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -27,11 +28,14 @@ class DeniedError(FourninesError):
 
 @dataclass(frozen=True)
 class Server:
+    """watched: the folder in which `watch` keeps what it has; None: beside the cloud file."""
+
     feed: Feed
     jobs: Jobs
     access: Access
     audit: Audit
     computed: Computed
+    watched: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,28 @@
-"""`python -m fournines.web.compute check|design CLOUD`: one JSON document, for `computed`."""
+"""`python -m fournines.web.compute check|design|… CLOUD`: one JSON document, for `computed`. What it was asked for is
+one on stdin."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fournines.commands.design import finite
 from fournines.errors import FourninesError
+from fournines.web.lookups import LOOKUPS
 
 
-def check(path: Path) -> Mapping[str, Any]:
+def check(path: Path, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
     from fournines.commands.check import document
     from fournines.design import check_file
 
     return document(path, *check_file(path))
 
 
-def design(path: Path) -> Mapping[str, Any]:
+def design(path: Path, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
     """The overview, and the limits of this cloud's size."""
     from fournines.commands.design import overview
     from fournines.design.capacity import capacity
@@ -36,19 +38,23 @@ def design(path: Path) -> Mapping[str, Any]:
     }
 
 
-WHAT = {"check": check, "design": design}
+WHAT: Mapping[str, Callable[[Path, Mapping[str, Any]], Mapping[str, Any]]] = {
+    "check": check,
+    "design": design,
+    **LOOKUPS,
+}
 
 
-def main(what: str, path: Path) -> None:
+def main(what: str, path: Path, asked: Mapping[str, Any]) -> None:
     from fournines.web.work import refusal
 
     said: dict[str, Any]
     try:
-        said = {"result": WHAT[what](path)}
+        said = {"result": WHAT[what](path, asked)}
     except FourninesError as error:
         said = {"error": refusal(error)}
     print(json.dumps(finite(said), default=str))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), json.load(sys.stdin))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from fournines import __version__, lab
 from fournines.errors import ProveError, UsageError
@@ -34,6 +35,9 @@ from fournines.web.models import (
     Status,
 )
 from fournines.web.roles import Identity
+
+if TYPE_CHECKING:
+    from fournines.prove.model import Campaign
 
 #: The report brings its own script and styles; it gets no access to the dashboard's session.
 REPORT_POLICY = (
@@ -136,7 +140,9 @@ async def operations(call: Call) -> OperationList:
                 what=kind.what,
                 role=kind.role,
                 confirm=kind.confirm,
-                form=kind.form,
+                group=kind.group,
+                typed=kind.typed,
+                again=kind.again,
                 arguments=kind.arguments.model_json_schema(),
             )
             for kind in KINDS.values()
@@ -188,12 +194,35 @@ async def runs(call: Call) -> RunList:
 
 
 async def run_report(call: Call) -> Response:
-    from fournines.web.runs import report
+    from fournines.prove.report import render
 
-    text = await asyncio.to_thread(report, call.server.feed.cloud.state_dir, call.path("id"))
+    return HTMLResponse(await _of_run(call, render), headers={"content-security-policy": REPORT_POLICY})
+
+
+async def run_table(call: Call) -> Response:
+    from fournines.prove.report_table import table
+
+    return PlainTextResponse(await _of_run(call, table), media_type="text/markdown")
+
+
+async def run_junit(call: Call) -> Response:
+    from fournines.prove.junit import junit
+
+    return Response(await _of_run(call, junit), media_type="application/xml")
+
+
+async def _of_run(call: Call, make: Callable[[Campaign], str]) -> str:
+    """Raises ProveError when there is no such run, or it cannot be read."""
+    from fournines.web.runs import campaign
+
+    def made() -> str | None:
+        found = campaign(call.server.feed.cloud.state_dir, call.path("id"))
+        return make(found) if found else None
+
+    text = await asyncio.to_thread(made)
     if text is None:
-        raise ProveError("there is no report of this run", where=call.path("id"), next="see the list of runs")
-    return HTMLResponse(text, headers={"content-security-policy": REPORT_POLICY})
+        raise ProveError("there is no such run", where=call.path("id"), next="see the list of runs")
+    return text
 
 
 async def audit(call: Call) -> AuditList:

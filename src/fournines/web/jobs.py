@@ -18,7 +18,8 @@ from typing import Any
 
 from fournines.engine.lock import holder
 from fournines.errors import FourninesError, LockedError
-from fournines.web.kinds import Arguments, Kind
+from fournines.web.arguments import Arguments
+from fournines.web.kinds import Kind
 from fournines.web.models import Job
 from fournines.web.process import runs
 from fournines.web.work import EVENTS, ORDER, PROCESS, RESULT
@@ -28,6 +29,8 @@ KEPT = 200
 #: Seconds that a new process has to say who it is.
 STARTING = 30.0
 OUTPUT = "output"
+#: Where backups are kept unless the server is told otherwise, in the cloud's state folder.
+BACKUPS = "backups"
 
 
 class NoSuchJobError(FourninesError):
@@ -50,11 +53,16 @@ class Jobs:
     """`state`: the cloud's state folder. `start_process`: starts what does the job in a directory."""
 
     def __init__(
-        self, state: Path, cloud: Path, start_process: Callable[[Path], subprocess.Popen[bytes]] = spawn
+        self,
+        state: Path,
+        cloud: Path,
+        start_process: Callable[[Path], subprocess.Popen[bytes]] = spawn,
+        backups: Path | None = None,
     ) -> None:
         self._state = state
         self._cloud = cloud
         self._directory = state / "jobs"
+        self.backups = backups or state / BACKUPS
         self._start = start_process
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._ended: dict[str, Job] = {}
@@ -78,6 +86,7 @@ class Jobs:
             "arguments": arguments.model_dump(),
             "by": by,
             "began": time.time(),
+            "backups": str(self.backups),
         }
         (directory / ORDER).write_text(json.dumps(order))
         self._children[directory.name] = self._start(directory)

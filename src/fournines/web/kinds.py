@@ -1,242 +1,224 @@
 """The kinds of jobs there are. One entry here is a route of the API, an entry of its OpenAPI document, and a form
-of the dashboard; `run` is what the worker process calls.
+of the dashboard; `tasks_all` has what the worker process calls for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from fournines.web.arguments import (
+    Arguments,
+    OfBackup,
+    OfCalm,
+    OfDrain,
+    OfFence,
+    OfHost,
+    OfHosts,
+    OfLeaving,
+    OfNewHost,
+    OfPlan,
+    OfPower,
+    OfProve,
+    OfReboot,
+    OfReplaced,
+    OfRestored,
+    OfRotate,
+    OfSmoke,
+    OfUpgrade,
+    OfVerified,
+)
 from fournines.web.roles import Role
 
-if TYPE_CHECKING:
-    from fournines.cloud.model import Cloud
-    from fournines.web.work import Work
-
-
-class Arguments(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class OfHosts(Arguments):
-    hosts: Annotated[
-        list[str], Field(max_length=20_000, title="Hosts", description="Only these; none named: all.")
-    ] = []
-
-
-class OfPlan(Arguments):
-    plan: Annotated[
-        str, Field(pattern=r"^[0-9TZ]+-[a-z0-9-]+$", title="Plan", description="The job that made the plan, as shown.")
-    ]
-
-
-class OfSmoke(Arguments):
-    region: Annotated[str | None, Field(title="Region", description="Where there are several.")] = None
-    only: Annotated[list[str], Field(title="Steps", description="Only these, and what they build on.")] = []
-    timeout: Annotated[
-        float, Field(gt=0, le=3600, title="Timeout, s", description="That anything may take to become ready.")
-    ] = 180.0
-
-
-class OfProve(Arguments):
-    faults: Annotated[
-        str, Field(max_length=20_000, title="Faults", description="NAME@TARGET, separated by commas; or each, all.")
-    ] = ""
-    suite: Annotated[
-        Literal["", "smoke", "standard", "full"], Field(title="Suite", description="Instead of faults.")
-    ] = ""
-    duration: Annotated[str, Field(max_length=20, title="Duration", description="Of faults that are healed: 20s.")] = ""
-    baseline: Annotated[
-        Literal["", "kolla-22.2", "osa-33", "ha-guide"],
-        Field(title="Baseline", description="Also under a peer's timing."),
-    ] = ""
-    repeat: Annotated[int, Field(ge=1, le=100, title="Repeat", description="Measure every fault so often.")] = 1
-    region: Annotated[str | None, Field(title="Region", description="Where there are several.")] = None
-    force: Annotated[bool, Field(title="Force", description="Also on a cloud that is not healthy.")] = False
-    confirm: Annotated[
-        str, Field(max_length=200, title="Cloud's name", description="Typed, where the hosts are not a lab's.")
-    ] = ""
-
-
-class OfRotate(Arguments):
-    what: Annotated[str, Field(max_length=500, title="What, or several, or all")] = "all"
-    dry_run: Annotated[bool, Field(title="Show the plans only")] = False
-
-
-class OfPower(Arguments):
-    host: Annotated[str, Field(min_length=1, max_length=253, title="Host")]
-    action: Annotated[Literal["on", "off", "reset"], Field(title="Action")]
-
-
-class OfHost(Arguments):
-    host: Annotated[str, Field(min_length=1, max_length=253, title="Host")]
-    dry_run: Annotated[bool, Field(title="Show the plan only")] = False
-
-
-class OfDrain(OfHost):
-    reason: Annotated[str, Field(max_length=200, title="Why", description="Shown for as long as it is drained.")] = ""
-
-
-class OfReboot(Arguments):
-    target: Annotated[str, Field(min_length=1, max_length=253, title="Host, zone, or all")]
-    reason: Annotated[str, Field(max_length=200, title="Why", description="Shown meanwhile.")] = "reboot"
-    dry_run: Annotated[bool, Field(title="Show the order and the first plan only")] = False
+#: How the page groups what it offers.
+Group = Literal["", "Maintenance", "Size", "Secrets and data", "Power", "Checks"]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """locks: it takes the cloud's lock. confirm: what the page asks first, "" for nothing. form: offered among the
-    operations; others have a page of their own."""
+    """locks: it takes the cloud's lock. confirm: what the page asks first, "" for nothing. group: among which
+    operations the page offers it; "": it has a page of its own. typed: the argument whose value is typed to confirm
+    it, or "cloud". again: begun anew with the same arguments, it continues what was interrupted."""
 
     name: str
     title: str
     what: str
     role: Role
     arguments: type[Arguments]
-    run: Callable[[Cloud, Any, Work], Mapping[str, Any]]
     locks: bool = True
     confirm: str = ""
-    form: bool = False
+    group: Group = ""
+    typed: str = ""
+    again: bool = False
 
 
-def _plan(cloud: Cloud, asked: OfHosts, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks
-
-    return tasks.plan(cloud, asked.hosts, work)
-
-
-def _apply(cloud: Cloud, asked: OfPlan, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks
-
-    return tasks.apply(cloud, asked.plan, work)
-
-
-def _smoke(cloud: Cloud, asked: OfSmoke, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks
-
-    return tasks.smoke(cloud, asked, work)
+def _operation(
+    name: str,
+    title: str,
+    what: str,
+    arguments: type[Arguments],
+    *,
+    group: Group,
+    confirm: str,
+    typed: str = "",
+    locks: bool = True,
+    again: bool = True,
+) -> Kind:
+    """What changes hosts: a drain, too, carries out whatever else the cloud file asks for."""
+    return Kind(name, title, what, "admin", arguments, locks, confirm, group, typed, again)
 
 
-def _prove(cloud: Cloud, asked: OfProve, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks_prove
-
-    return tasks_prove.prove(cloud, asked, work)
-
-
-def _rotate(cloud: Cloud, asked: OfRotate, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks
-
-    return tasks.rotate(cloud, asked, work)
-
-
-def _drain(cloud: Cloud, asked: OfDrain, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks_operate
-
-    return tasks_operate.drain(cloud, asked, work)
-
-
-def _undrain(cloud: Cloud, asked: OfHost, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks_operate
-
-    return tasks_operate.undrain(cloud, asked, work)
-
-
-def _reboot(cloud: Cloud, asked: OfReboot, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks_operate
-
-    return tasks_operate.reboot(cloud, asked, work)
-
-
-def _power(cloud: Cloud, asked: OfPower, work: Work) -> Mapping[str, Any]:
-    from fournines.web import tasks
-
-    return tasks.power(cloud, asked, work)
-
-
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
-        Kind("plan", "Plan", "What apply would change, host by host.", "operator", OfHosts, _plan, locks=False),
-        Kind(
-            "apply",
-            "Apply",
-            "Carry out a plan that was shown, exactly as it is; refused when the hosts are no longer what they were.",
-            "admin",
-            OfPlan,
-            _apply,
-            confirm="Apply this plan?",
-        ),
-        Kind(
-            "smoke",
-            "Smoke test",
-            "Use every service once, as a user does, and clean up.",
-            "operator",
-            OfSmoke,
-            _smoke,
-            form=True,
-        ),
-        Kind(
-            "prove",
-            "Prove",
-            "Inject faults, measure the outage that a client sees, check that nothing is lost.",
-            "admin",
-            OfProve,
-            _prove,
-            confirm="Inject these faults? Clients will feel them.",
-        ),
-        Kind(
-            "drain",
-            "Drain",
-            "Move a host's load to the others, and keep it away. Refused when the rest could not serve.",
-            "admin",
-            OfDrain,
-            _drain,
-            confirm="Drain this host?",
-            form=True,
-        ),
-        Kind(
-            "undrain",
-            "Undrain",
-            "Let a drained host carry load again.",
-            "admin",
-            OfHost,
-            _undrain,
-            confirm="Let this host carry load again?",
-            form=True,
-        ),
-        Kind(
-            "reboot",
-            "Reboot",
-            "Hosts one after another: drained, rebooted, fully redundant again, undrained. Asked again, it continues.",
-            "admin",
-            OfReboot,
-            _reboot,
-            confirm="Reboot these hosts, one after another?",
-            form=True,
-        ),
-        Kind(
-            "rotate",
-            "Rotate secrets",
-            "New passwords, keys and certificates, in phases in which the old and the new are valid.",
-            "admin",
-            OfRotate,
-            _rotate,
-            confirm="Rotate these secrets?",
-            form=True,
-        ),
-        Kind(
-            "power",
-            "Power",
-            "Press the power switch of a host of a lab.",
-            "admin",
-            OfPower,
-            _power,
-            locks=False,
-            confirm="Press the power switch of this host?",
-            form=True,
-        ),
-    )
-}
+_ALL = (
+    Kind("plan", "Plan", "What apply would change, host by host.", "operator", OfHosts, locks=False),
+    Kind(
+        "apply",
+        "Apply",
+        "Carry out a plan that was shown, exactly as it is; refused when the hosts are no longer what they were.",
+        "admin",
+        OfPlan,
+        confirm="Apply this plan?",
+    ),
+    Kind(
+        "prove",
+        "Prove",
+        "Inject faults, measure the outage that a client sees, check that nothing is lost.",
+        "admin",
+        OfProve,
+        confirm="Inject these faults? Clients will feel them.",
+    ),
+    _operation(
+        "drain",
+        "Drain",
+        "Move a host's load to the others, and keep it away. Refused when the rest could not serve.",
+        OfDrain,
+        group="Maintenance",
+        confirm="Drain this host?",
+    ),
+    _operation(
+        "undrain",
+        "Undrain",
+        "Let a drained host carry load again.",
+        OfHost,
+        group="Maintenance",
+        confirm="Let this host carry load again?",
+    ),
+    _operation(
+        "reboot",
+        "Reboot",
+        "Hosts one after another: drained, rebooted, fully redundant again, undrained. Asked again, it continues.",
+        OfReboot,
+        group="Maintenance",
+        confirm="Reboot these hosts, one after another?",
+    ),
+    _operation(
+        "upgrade",
+        "Upgrade packages",
+        "Packages of the same release, zone after zone, each host drained before. Asked again, it continues.",
+        OfUpgrade,
+        group="Maintenance",
+        confirm="Upgrade the packages of this cloud's hosts?",
+    ),
+    _operation(
+        "replace",
+        "Replace",
+        "Another machine, or an empty disk, in the place of a host that no longer works. The others take out what it"
+        " was; then it joins like a new one.",
+        OfReplaced,
+        group="Maintenance",
+        confirm="Replace this host? Refused while it works.",
+        typed="host",
+    ),
+    _operation(
+        "scale-add",
+        "Add a host",
+        "Write the host into the cloud file and bring it up: base, database and broker join, load balancers last.",
+        OfNewHost,
+        group="Size",
+        confirm="Add this host?",
+    ),
+    _operation(
+        "scale-remove",
+        "Take a host out",
+        "In phases: drained; no longer counted on; stopped, database and broker last; forgotten. Its entry goes from"
+        " the cloud file.",
+        OfLeaving,
+        group="Size",
+        confirm="Take this host out?",
+        typed="host",
+    ),
+    _operation(
+        "rotate",
+        "Rotate secrets",
+        "New passwords, keys and certificates, in phases in which the old and the new are valid.",
+        OfRotate,
+        group="Secrets and data",
+        confirm="Rotate these secrets?",
+    ),
+    _operation(
+        "backup",
+        "Back up",
+        "The database as it is, while writes go on, the cloud's secrets, the bus's definitions, Swift's rings;"
+        " encrypted, and verified before it counts.",
+        OfBackup,
+        group="Secrets and data",
+        confirm="Take a backup?",
+    ),
+    _operation(
+        "backup-verify",
+        "Verify a backup",
+        "Restore it into a scratch instance beside the database, and compare.",
+        OfVerified,
+        group="Secrets and data",
+        confirm="",
+    ),
+    _operation(
+        "restore",
+        "Restore",
+        "The databases as they were. What writes to them stops meanwhile; what was written since is lost.",
+        OfRestored,
+        group="Secrets and data",
+        confirm="Restore? Everything written to the databases since then will be lost.",
+        typed="cloud",
+    ),
+    _operation(
+        "fence",
+        "Fence",
+        "Switch a host's power by its own controller, through the cluster that it is a member of, or ask for it.",
+        OfFence,
+        group="Power",
+        confirm="Switch the power of this host?",
+        locks=False,
+        again=False,
+    ),
+    _operation(
+        "power",
+        "Lab power",
+        "Press the power switch of a host of a lab. Off is the loss of power: nothing is shut down.",
+        OfPower,
+        group="Power",
+        confirm="Press the power switch of this host?",
+        locks=False,
+        again=False,
+    ),
+    Kind(
+        "smoke",
+        "Smoke test",
+        "Use every service once, as a user does, and clean up.",
+        "operator",
+        OfSmoke,
+        group="Checks",
+        again=True,
+    ),
+    Kind(
+        "calm",
+        "Calm",
+        "Inject nothing, ask gently, and count what happens all the same: moved VIPs, lost leases, restarts.",
+        "admin",
+        OfCalm,
+        confirm="Watch the calm? Clients ask gently meanwhile.",
+        group="Checks",
+        again=True,
+    ),
+)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -173,6 +173,12 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class Nothing(BaseModel):
+    """A body that says nothing more than its route."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Job(BaseModel):
     """interrupted: its process is gone and left no result; what it changed is continued by a plan and its apply."""
 
@@ -207,14 +213,18 @@ class Lock(BaseModel):
 
 
 class Operation(BaseModel):
-    """arguments: their JSON Schema. confirm: what to ask before. form: offered among the operations."""
+    """arguments: their JSON Schema. confirm: what to ask before. group: among which operations it is offered; "": it
+    has a page of its own. typed: the argument whose value is typed to confirm it, or "cloud". again: begun anew with
+    the same arguments, it continues what was interrupted."""
 
     name: str
     title: str
     what: str
     role: Role
     confirm: str
-    form: bool
+    group: str
+    typed: str
+    again: bool
     arguments: dict[str, Any]
 
 
@@ -252,6 +262,25 @@ class Run(BaseModel):
 
 class RunList(BaseModel):
     runs: list[Run]
+
+
+class BackupRow(BaseModel):
+    """problem: why it cannot be used. verified: it was restored beside the database, and asked. taken: RFC 3339."""
+
+    name: str
+    problem: str
+    cloud: str = ""
+    taken: str = ""
+    verified: bool = False
+    bytes: int = 0
+    rows: int = 0
+
+
+class BackupList(BaseModel):
+    """directory: on the server."""
+
+    directory: str
+    backups: list[BackupRow]
 
 
 class AuditList(BaseModel):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from fournines.web import handlers
+from fournines.web import handlers, readings, watching
 from fournines.web.kinds import KINDS, Kind
 from fournines.web.models import (
     AuditList,
+    BackupList,
     CloudPage,
     Document,
     FaultList,
@@ -23,11 +24,24 @@ from fournines.web.models import (
     JobPage,
     Lock,
     Log,
+    Nothing,
     OperationList,
     RunList,
     SignedIn,
     SignIn,
     Status,
+)
+from fournines.web.models_watch import (
+    ActionList,
+    AlertsPage,
+    ForeseenList,
+    HandlersPage,
+    IncidentList,
+    IncidentPage,
+    LogsPage,
+    Resumed,
+    TracePage,
+    WatchedPage,
 )
 from fournines.web.roles import Role
 
@@ -61,6 +75,104 @@ def _of(kind: Kind) -> Route:
     return Route("POST", f"/v1/{kind.name}", kind.role, kind.what, begin, Job, kind.arguments, 202)
 
 
+WATCH: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/v1/availability",
+        "reader",
+        "What `watch` has measured: availability, minutes used of the year's budget, burn rates.",
+        watching.availability,
+        WatchedPage,
+    ),
+    Route(
+        "GET", "/v1/incidents", "reader", "Outages that `watch` saw, newest first.", watching.incidents, IncidentList
+    ),
+    Route(
+        "GET",
+        "/v1/incidents/{id}",
+        "operator",
+        "An outage: what clients noticed, what the agents said, the journals around it.",
+        watching.incident,
+        IncidentPage,
+    ),
+    Route(
+        "GET", "/v1/handlers", "reader", "Event handlers, and where they are stopped.", watching.handlers, HandlersPage
+    ),
+    Route("GET", "/v1/handlers/actions", "reader", "What handlers did, newest first.", watching.actions, ActionList),
+    Route(
+        "GET",
+        "/v1/handlers/foreseen",
+        "operator",
+        "A dry run: what handlers would do about this moment, and what keeps them from it.",
+        watching.foreseen,
+        ForeseenList,
+    ),
+    Route(
+        "POST",
+        "/v1/handlers/{name}/resume",
+        "admin",
+        "Let a handler act again where it was stopped.",
+        watching.resume,
+        Resumed,
+        Nothing,
+        202,
+    ),
+)
+READINGS: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/v1/alerts",
+        "reader",
+        "The alert rules of this cloud, and which of them fire now.",
+        readings.alerts,
+        AlertsPage,
+    ),
+    Route(
+        "GET",
+        "/v1/logs",
+        "operator",
+        "What all hosts' journals say of a stretch of time, in one order.",
+        readings.logs,
+        LogsPage,
+        query=("since", "until", "unit", "hosts", "grep", "priority", "lines"),
+    ),
+    Route(
+        "GET",
+        "/v1/traces/{id}",
+        "operator",
+        "One request of a user, through every service that had a part in it.",
+        readings.trace,
+        TracePage,
+        query=("since", "until", "hosts"),
+    ),
+    Route("GET", "/v1/backups", "operator", "Backups of this cloud, newest first.", readings.backups, BackupList),
+    Route(
+        "GET",
+        "/v1/design/what-if",
+        "reader",
+        "Which functions work while the components `failed` do not, and what stops the others.",
+        readings.what_if,
+        Document,
+        query=("failed",),
+    ),
+    Route(
+        "GET",
+        "/v1/design/capacity",
+        "reader",
+        "The limits at a number of hypervisors, with controllers of a size.",
+        readings.capacity,
+        Document,
+        query=("hosts", "cores", "memory"),
+    ),
+    Route(
+        "GET",
+        "/v1/design/why/{name}",
+        "reader",
+        "The exact condition under which a function works, as a tree.",
+        readings.why,
+        Document,
+    ),
+)
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/session", "public", "Sign in.", handlers.sign_in, SignedIn, SignIn),
     Route("GET", "/v1/session", "reader", "Who is signed in.", handlers.who, SignedIn),
@@ -108,5 +220,25 @@ ROUTES: tuple[Route, ...] = (
         Document,
         media="text/html",
     ),
+    Route(
+        "GET",
+        "/v1/runs/{id}/table",
+        "reader",
+        "A campaign's figures as a Markdown table.",
+        handlers.run_table,
+        Document,
+        media="text/markdown",
+    ),
+    Route(
+        "GET",
+        "/v1/runs/{id}/junit",
+        "reader",
+        "A campaign as JUnit's XML.",
+        handlers.run_junit,
+        Document,
+        media="application/xml",
+    ),
+    *WATCH,
+    *READINGS,
     Route("GET", "/v1/audit", "admin", "Who did what, newest first.", handlers.audit, AuditList),
 )

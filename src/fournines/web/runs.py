@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fournines.errors import ProveError
-from fournines.prove import report as reports
 from fournines.prove import store
-from fournines.prove.model import FaultResult
+from fournines.prove.model import Campaign, FaultResult
 from fournines.web.models import Run
 
 NEWEST = 30
@@ -63,9 +62,9 @@ def _row(result: FaultResult) -> dict[str, Any]:
     }
 
 
-def report(state: Path, name: str) -> str | None:
-    """HTML; None without such a run. Raises ProveError when it cannot be read."""
+def campaign(state: Path, name: str) -> Campaign | None:
+    """None without such a run. Raises ProveError when it cannot be read."""
     directory = state / "runs" / name
     if not _NAME.fullmatch(name) or not (directory / store.FILE).is_file():
         return None
-    return reports.render(store.load(directory))
+    return store.load(directory)

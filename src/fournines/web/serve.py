@@ -50,7 +50,15 @@ class Ready:
     feed: Feed
 
 
-def prepare(path: Path, listen: Listen, scope: Scope) -> Ready:
+@dataclass(frozen=True)
+class Places:
+    """Where backups are kept, and what `watch` has; None: beside the cloud file."""
+
+    backups: Path | None = None
+    watched: Path | None = None
+
+
+def prepare(path: Path, listen: Listen, scope: Scope, places: Places = Places()) -> Ready:
     """Raises FourninesError: the cloud file, the lock, a port that is taken."""
     feed = Feed(path)
     cloud = feed.cloud
@@ -60,10 +68,11 @@ def prepare(path: Path, listen: Listen, scope: Scope) -> Ready:
     keystone = Keystone(endpoints.keystone_public(region), tls.trusted(cloud), scope)
     server = Server(
         feed=feed,
-        jobs=Jobs(cloud.state_dir, path.resolve()),
+        jobs=Jobs(cloud.state_dir, path.resolve(), backups=places.backups and places.backups.resolve()),
         access=Access(keystone, token, cloud.state_dir),
         audit=Audit(cloud.state_dir / FILE),
         computed=Computed(path.resolve(), cloud.state_dir),
+        watched=places.watched,
     )
     certificate = cloud.state_dir / CERTIFICATE
     names, addresses = _names(listen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fournines import lab
@@ -20,15 +20,16 @@ from fournines.errors import LabError, PlanError, SmokeError, UsageError
 from fournines.operate.rotate import chosen as chosen_secrets
 from fournines.plan import render, saved
 from fournines.services.rotation import PHASES
-from fournines.web.kinds import OfPower, OfRotate, OfSmoke
+from fournines.web.arguments import OfHosts, OfPlan, OfPower, OfRotate, OfSmoke
 from fournines.web.work import PLAN, Work
 
 SSH = SshOptions()
 
 
-def plan(cloud: Cloud, names: Sequence[str], work: Work) -> Mapping[str, Any]:
+def plan(cloud: Cloud, asked: OfHosts, work: Work) -> Mapping[str, Any]:
     """Saved in the job's directory, for `apply`."""
     require_valid(cloud)
+    names = asked.hosts
     if unknown := [name for name in names if name not in cloud.host_by_name]:
         raise UsageError(f"{cloud.name} has no host {unknown[0]}", next="see the cloud file")
     hosts = [h for h in cloud.hosts if not names or h.name in names]
@@ -40,8 +41,9 @@ def plan(cloud: Cloud, names: Sequence[str], work: Work) -> Mapping[str, Any]:
     return {"plan": render.document(found.plan), "failures": failures}
 
 
-def apply(cloud: Cloud, source: str, work: Work) -> Mapping[str, Any]:
-    """The plan of the job `source`."""
+def apply(cloud: Cloud, asked: OfPlan, work: Work) -> Mapping[str, Any]:
+    """The plan of another job."""
+    source = asked.plan
     path = work.directory.parent / source / PLAN
     try:
         text = path.read_text()

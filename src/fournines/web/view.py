@@ -48,12 +48,12 @@ def status(seen: Cluster, *, age: float, ready: bool, lock: str | None, file_err
 
 def _hosts(seen: Cluster) -> Iterator[HostRow]:
     said = hosts_of(seen)
-    ill = {name for p in seen.problems for name in p.where.split(", ")}
+    unhealthy = {name for p in seen.problems for name in p.where.split(", ")}
     warned = {name for w in seen.warnings for name in w.where.split(", ")}
     for host in seen.cloud.hosts:
         state = said.get(host.name)
         known = state if isinstance(state, HostState) else None
-        found, text = _judged(host.name, state, ill, warned)
+        found, text = _judged(host.name, state, unhealthy, warned)
         yield HostRow(
             name=host.name,
             region=host.region,
@@ -66,14 +66,14 @@ def _hosts(seen: Cluster) -> Iterator[HostRow]:
         )
 
 
-def _judged(name: str, state: HostState | Unknown | None, ill: set[str], warned: set[str]) -> tuple[State, str]:
+def _judged(name: str, state: HostState | Unknown | None, unhealthy: set[str], warned: set[str]) -> tuple[State, str]:
     if state is None or isinstance(state, Unknown):
         return "unknown", state.what if state else "is not followed"
     if state.age > STALE:
         return "unknown", "its observer says nothing"
     down = [unit for unit, active in state.units.items() if active != "active"]
     text = f"{', '.join(down[:3])}{' …' if len(down) > 3 else ''} not active" if down else ""
-    if name in ill or down:
+    if name in unhealthy or down:
         return "down", text
     if state.starting:
         return "warning", "starting"

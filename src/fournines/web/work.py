@@ -47,10 +47,11 @@ NAMES: dict[type[Any], str] = {
 
 
 class Work:
-    """Where a job tells what it does."""
+    """Where a job tells what it does. backups: the directory in which they are kept."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, backups: Path | None = None) -> None:
         self.directory = directory
+        self.backups = backups or directory / "backups"
         self._waited: dict[tuple[str, str], float] = {}
 
     def tell(self, about: str, /, **what: Any) -> None:
@@ -92,6 +93,7 @@ def write(path: Path, document: Any) -> None:
 def main(directory: Path) -> int:
     from fournines.commands.clouds import load_cloud
     from fournines.web.kinds import KINDS
+    from fournines.web.tasks_all import TASKS
 
     def cancel(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -100,10 +102,11 @@ def main(directory: Path) -> int:
     signal.signal(signal.SIGINT, cancel)
     write(directory / PROCESS, started())
     order = json.loads((directory / ORDER).read_text())
-    kind, work = KINDS[order["kind"]], Work(directory)
+    kind, work = KINDS[order["kind"]], Work(directory, Path(order["backups"]))
     ended: dict[str, Any]
     try:
-        result = kind.run(load_cloud(Path(order["cloud"])), kind.arguments.model_validate(order["arguments"]), work)
+        asked = kind.arguments.model_validate(order["arguments"])
+        result = TASKS[kind.name](load_cloud(Path(order["cloud"])), asked, work)
         ended = {"state": "done", "result": result}
     except KeyboardInterrupt:
         ended = {"state": "cancelled"}

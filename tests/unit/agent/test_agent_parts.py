@@ -190,14 +190,31 @@ class TestGaleraStart:
             (
                 "bootstrap",
                 CLUSTER,
-                ["GALERA_NEW_CLUSTER=--wsrep-new-cluster", f"GALERA_RECOVER=--wsrep_start_position={CLUSTER}:5"],
+                [
+                    "GALERA_NEW_CLUSTER=--wsrep-new-cluster",
+                    f"GALERA_RECOVER=--wsrep_start_position={CLUSTER}:5",
+                    "GALERA_DONOR=",
+                ],
             ),
-            ("join", "", ["GALERA_NEW_CLUSTER=", "GALERA_RECOVER="]),
+            ("join", "", ["GALERA_NEW_CLUSTER=", "GALERA_RECOVER=", "GALERA_DONOR=--wsrep_sst_donor=ctl3,ctl2,"]),
         ],
     )
     def test_what_the_unit_reads(self, action: str, cluster: str, lines: list[str]) -> None:
         stopped = Report(Kind.STOPPED, cluster, 5)
-        assert galera_start.environment(action, stopped).splitlines() == lines
+        assert galera_start.environment(action, stopped, "ctl3,ctl2,").splitlines() == lines
+
+    @pytest.mark.parametrize(
+        ("me", "writer", "asked"),
+        [
+            ("ctl4", "ctl3", "ctl2,ctl1,ctl3,"),
+            ("ctl1", "ctl3", "ctl4,ctl2,ctl3,"),
+            ("ctl1", "", ""),
+            ("ctl1", "ctl1", ""),
+        ],
+    )
+    def test_a_copy_is_asked_of_the_writer_last(self, me: str, writer: str, asked: str) -> None:
+        members = ("ctl1", "ctl2", "ctl3", "ctl4")
+        assert galera_start.donors(members, me, writer) == asked
 
     def test_reports_survive_the_wire(self) -> None:
         assert self.view is not None
@@ -296,6 +313,31 @@ def test_units() -> None:
 def test_certificate_ends() -> None:
     assert system.parse_end("notAfter=Jan  1 00:00:00 2030 GMT\n") == 1893456000.0
     assert system.parse_end("unable to load certificate") is None
+
+
+async def test_a_certificate_is_absent_unreadable_or_read_once_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def output(*argv: str, timeout: float) -> str:
+        asked.append(argv[-1])
+        text = Path(argv[-1]).read_text()
+        return f"notAfter={text}\n" if "GMT" in text else "unable to load certificate"
+
+    monkeypatch.setattr(system, "output", output)
+    good, bad, later = (str(tmp_path / name) for name in ("good.pem", "bad.pem", "later.pem"))
+    Path(good).write_text("Jan  1 00:00:00 2030 GMT")
+    Path(bad).write_text("nothing")
+    looks = system.Certificates((good, bad, later))
+    for _ in range(2):
+        assert await looks.look() == {"ends": {good: 1893456000.0, bad: None}, "absent": [later]}
+    assert asked == [good, bad, bad]  # what could not be read is tried again
+    Path(later).write_text("Jan  1 00:00:00 2031 GMT")
+    Path(good).write_text("Jan  1 00:00:00 2040 GMT ")
+    found = await looks.look()
+    assert found["absent"] == []
+    assert found["ends"][good] > found["ends"][later] > 1893456000.0
 
 
 def test_fernet_keys(tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ def test_being_seen_from_one_side_only_is_not_enough() -> None:
     assert [outside(n, ORDER, sees) for n in ORDER] == [True, False, False]
 
 
+def test_two_that_have_lost_each_other_are_not_both_kept_because_a_third_sees_both() -> None:
+    sees = seen(a="ab", b="abc", c="bc")
+    assert [outside(n, ORDER, sees) for n in ORDER] == [False, False, True]
+
+
+@pytest.mark.parametrize("lost", ["ab", "ac", "bc"])
+def test_one_restart_ends_a_partial_partition(lost: str) -> None:
+    sees = {n: frozenset(ORDER) - ({*lost} - {n} if n in lost else set()) for n in ORDER}
+    assert sum(outside(n, ORDER, sees) for n in ORDER) == 1
+
+
 def test_a_broker_that_does_not_answer_is_left_to_others() -> None:
     assert not outside("a", ORDER, seen(b="bc", c="bc"))
     assert [outside(n, ORDER, seen(b="bc", c="bc")) for n in "bc"] == [False, False]

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 
 from fournines.agent.observer import config, database, mysql
-from fournines.agent.observer.database import EVICT_AFTER, Database
+from fournines.agent.observer.database import EVICT_AFTER, Database, Lasting
 from fournines.agent.observer.mysql import COMMAND, SYNCED, Commander, Poller, Status
 from fournines.agent.observer.peers import Peers
+from fournines.agent.observer.primary import JOIN_AFTER, Kind, Report
 from fournines.agent.observer.writer import Health, Node, Row
 
 NAMES = ("a", "b", "c", "d", "e")
+UUID = "5a355f9e-ebbd-11f1-8afa-7f725023d5e1"
 ADDRESS = {name: f"198.18.0.{11 + n}" for n, name in enumerate(NAMES)}
 
 
@@ -212,3 +214,38 @@ def test_a_busy_mysqld_is_good_for_a_while_and_a_frozen_one_is_not(made: Databas
 
 def test_the_module_s_figures() -> None:
     assert database.EVICT_AFTER < 1.5  # Galera's own suspicion
+
+
+def stopped(one: Database, monkeypatch: pytest.MonkeyPatch, at: float) -> str:
+    """galera-start asks at that time; its answer."""
+    monkeypatch.setattr(database, "now", lambda: at)
+    return one.waiting({"report": Report(Kind.STOPPED, "u", 9).to_json()})["action"]
+
+
+def primaries(peers: Peers, at: float, *names: str) -> None:
+    said = {n: {"galera": Report(Kind.PRIMARY if n in names else Kind.STOPPED, "u", 9).to_json()} for n in peers.others}
+    tell(peers, at, **said)
+
+
+def test_who_joins_a_component_that_ends_meanwhile_does_not_wait_for_it(
+    made: Database, peers: Peers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for at in (100.0, 100.0 + JOIN_AFTER):
+        primaries(peers, at, "b")
+        action = stopped(made, monkeypatch, at)
+    assert action == "join"
+    at = 102.0
+    primaries(peers, at, "b")
+    assert not made.stranded(at)
+    primaries(peers, at)
+    assert made.stranded(at)
+    (tmp_path / "gvwstate.dat").write_text(
+        f"my_uuid: {UUID}\n#vwbeg\nview_id: 3 {UUID} 7\nbootstrap: 0\nmember: {UUID} 0\n#vwend\n"
+    )
+    assert not made.stranded(at), "it was let in, and receives what it lacks"
+
+
+def test_lasting_is_said_once_for_each_unbroken_while() -> None:
+    while_ = Lasting(2.0)
+    said = [while_.holds(at, now) for at, now in ((0, True), (1, False), (2, True), (4, True), (4.5, True), (5, True))]
+    assert said == [False, False, False, False, True, False]

@@ -47,7 +47,7 @@ def exchange(one: Links, other: Links, now: float, names: str = "ab") -> None:
 def test_two_guards_find_each_other_and_carry_what_they_say() -> None:
     a, b = pair()
     exchange(a, b, 1.0)
-    said = Said("a", 0.35, frozenset("c"), True, True, Endpoint(True, held=True))
+    said = Said("a", 0.35, frozenset("c"), True, True, Endpoint(True, held=True), 3)
     assert b.receive(2.0, "a", beat(a, 2.0, "b", said, b'{"x":1}')) == 1.0
     assert b.said("a") == said
     assert b.payload("a") == b'{"x":1}'
@@ -225,6 +225,7 @@ def forged(sender: Links, at: float, document: bytes) -> bytes:
     [
         b"[]", b"null", b"7", b'"x"', b'{"vote": 7}', b'{"vote": null}', b'{"lasts": "x"}', b'{"lasts": -1}',
         b'{"lasts": 61}', b'{"lasts": 1e999}', b'{"lasts": NaN}', b'{"silent": 7}', b'{"silent": [7]}',
+        b'{"lapses": 1e999}', b'{"lapses": "1"}', b'{"lapses": -1}',
         b'{"silent": [[]]}', b'{"endpoint": 7}', b'{"vote": "%s"}' % (b"x" * 256),
     ],
 )  # fmt: skip

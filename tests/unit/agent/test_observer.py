@@ -13,9 +13,9 @@ import pytest
 
 from fournines.agent.clock import now
 from fournines.agent.guard import channel
-from fournines.agent.observer import config, observer, sever, tickle
+from fournines.agent.observer import config, maintenance, observer, sever, tickle
 from fournines.agent.observer.database import EVICT_AFTER
-from fournines.agent.observer.observer import Observer, forever
+from fournines.agent.observer.observer import VIPS_LEAVE_AFTER, Observer, forever
 from fournines.agent.observer.peers import packed
 
 VIP, ADDRESS = "198.18.0.100", {"a": "198.18.0.11", "b": "198.18.0.12", "c": "198.18.0.13"}
@@ -282,3 +282,25 @@ async def test_a_departure_is_written_down_at_once(one: Observer, guard: socket.
         assert now() - began < 0.5
     finally:
         telling.cancel()
+
+
+async def test_vips_leave_a_drained_host_after_the_writes(one: Observer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is in flight through a VIP that moves is reset, and most is while the writes move."""
+    monkeypatch.setattr(maintenance, "read", lambda: {"a": {"drained": True}})
+    looks = asyncio.create_task(one.look_for_maintenance())
+    await asyncio.sleep(0)
+    at = now()
+    assert one.drained
+    assert not one.leaves(at)
+    assert one.leaves(at + VIPS_LEAVE_AFTER)
+    looks.cancel()
+
+
+def test_one_that_was_drained_before_it_booted_takes_no_vip(
+    guard: socket.socket, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maintenance, "read", lambda: {"a": {"drained": True}})
+    made = Observer(config.parse(DOCUMENT))
+    assert made._channel  # pyright: ignore[reportPrivateUsage]
+    with made._channel:  # pyright: ignore[reportPrivateUsage]
+        assert made.leaves(now())

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from fournines.agent.observer.primary import SETTLE, VOTE_LASTS, Action, Ballot, Choice, Kind, Report, choose
+from fournines.agent.observer.database import FRESH
+from fournines.agent.observer.primary import (
+    JOIN_AFTER,
+    SETTLE,
+    VOTE_LASTS,
+    Action,
+    Ballot,
+    Choice,
+    Kind,
+    Report,
+    choose,
+)
 from samples import galera_model as model
 from samples.galera_model import World
 
@@ -191,9 +202,23 @@ class TestBallot:
         ballot.action(1.1, "a", self.choice, self.reports)
         assert ballot.action(1.1 + SETTLE / 2, "a", self.choice, self.reports) is Action.WAIT
 
-    def test_a_primary_component_is_joined_at_once(self) -> None:
+    def test_a_primary_component_is_joined_once_its_report_cannot_be_of_before(self) -> None:
+        """Killed together, one node asked while another's observer still said Primary, joined nobody for 30 s, and kept
+        from the others what it knew."""
         reports = {**self.reports, "c": Report(Kind.PRIMARY)}
-        assert Ballot().action(0, "a", choose(THREE, reports), reports) is Action.JOIN
+        ballot = Ballot()
+        assert ballot.action(0, "a", choose(THREE, reports), reports) is Action.WAIT
+        assert ballot.action(JOIN_AFTER, "a", choose(THREE, reports), reports) is Action.JOIN
+        ballot.action(2, "a", self.choice, self.reports)
+        assert ballot.action(3, "a", choose(THREE, reports), reports) is Action.WAIT
+        assert JOIN_AFTER >= FRESH
+
+    def test_what_was_primary_before_this_node_stopped_says_nothing(self) -> None:
+        running = {**self.reports, "a": Report(Kind.PRIMARY), "c": Report(Kind.PRIMARY)}
+        reports = {**self.reports, "c": Report(Kind.PRIMARY)}
+        ballot = Ballot()
+        ballot.action(0, "a", choose(THREE, running), running)
+        assert ballot.action(10, "a", choose(THREE, reports), reports) is Action.WAIT
 
     def test_votes_expire_before_a_choice_settles(self) -> None:
         assert VOTE_LASTS < SETTLE

@@ -54,6 +54,24 @@ async def test_the_state_is_for_those_who_know_the_token(header: bytes) -> None:
         assert told.startswith(b"HTTP/1.1 200 ") and b"secret" in told
 
 
+async def test_a_narrow_token_opens_its_own_path_alone() -> None:
+    private = {"/state": lambda: (200, {"secret": "x"}), "/metrics": lambda: (200, "up{} 1\n")}
+    server = await serve_http("127.0.0.1", 0, {}, private, "tok", narrow={"/metrics": "narrow"})
+    port = await port_of(server)
+    async with server:
+        for token, path, status in (
+            (b"narrow", b"/metrics", 200),
+            (b"tok", b"/metrics", 200),
+            (b"narrow", b"/state", 403),
+            (b"", b"/metrics", 403),
+        ):
+            said = await ask(port, b"GET " + path + b" HTTP/1.0\r\nAuthorization: Bearer " + token + b"\r\n\r\n")
+            assert said.startswith(b"HTTP/1.1 %d " % status), (token, path)
+        said = await ask(port, b"GET /metrics HTTP/1.0\r\nAuthorization: Bearer narrow\r\n\r\n")
+        assert b"Content-Type: text/plain; version=0.0.4" in said
+        assert said.endswith(b"\r\n\r\nup{} 1\n")
+
+
 async def test_without_a_token_the_state_is_for_nobody() -> None:
     server = await serve_http("127.0.0.1", 0, {}, {"/state": lambda: (200, {"secret": "x"})}, "")
     port = await port_of(server)

@@ -180,11 +180,24 @@ def test_so_does_one_that_is_cut_off_one_way(how: str) -> None:
         world.deafen("a")
     else:
         world.cut |= {("a", "b"), ("a", "c")}
-    seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 1.0)
+    took = seconds_until(world, lambda: bool(world.serving) and world.serving != ["a"], 1.0)
+    assert took < 0.55  # it says that the votes have run out: nobody waits for the last ones to end
     new = world.serving
     world.heal()
     world.run(5.0, never_two(world))
     assert world.serving == new
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_votes_that_were_on_their_way_when_the_holder_gave_them_up_count_no_more(seed: int) -> None:
+    """It hears again, late, what was sent to it while it was deaf; the others vote for another one by then."""
+    world = settled(3, seed)
+    world.delay = 0.5
+    for _ in range(10):
+        world.deafen(next(iter(world.serving), "a"))
+        world.run(0.3 + 0.3 * world.random.random(), never_two(world))
+        world.heal()
+        world.run(0.5 + world.random.random(), never_two(world))
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.2, 0.9])

@@ -9,6 +9,9 @@ from click.testing import CliRunner
 
 from fournines.cli import drain, prove, reboot, undrain
 from fournines.errors import UsageError
+from fournines.prove.faults.catalogue import CATALOGUE, DRAWN, each, every
+from fournines.prove.faults.operation import typed
+from fournines.services import load
 
 EXAMPLE = Path(__file__).parents[3] / "examples/three-controllers.yaml"
 
@@ -44,10 +47,36 @@ def test_a_host_that_is_not_there_is_named(command: click.Command, target: str, 
         run(command, cloud_file, "clt1", "--yes")
 
 
-@pytest.mark.parametrize("typed", ["", "drain", "upgrade all", "drain ctl1 ctl2"])
+@pytest.mark.parametrize(
+    "typed", ["", "drain", "upgrade all", "drain ctl1 ctl2", "scale ctl1", "scale --add", "destroy ctl1"]
+)
 def test_an_operation_that_prove_does_not_know(typed: str, cloud_file: Path) -> None:
     with pytest.raises(UsageError, match="no operation"):
         run(prove.command, cloud_file, "--operation", typed or " ")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("drain vip", "operation.drain@vip"),
+        ("reboot  all", "operation.reboot@all"),
+        ("upgrade", "operation.upgrade@all"),
+        ("apply", "operation.apply@all"),
+        ("scale --remove ctl3", "operation.leave@ctl3"),
+        ("scale --add ctl3", "operation.join@ctl3"),
+        ("replace ctl3", "operation.replace@ctl3"),
+    ],
+)
+def test_operations_as_typed(words: str, fault: str) -> None:
+    assert typed(words) == fault
+    assert fault.partition("@")[0] in CATALOGUE
+
+
+def test_what_changes_a_cloud_for_good_is_drawn_by_nobody(cloud_file: Path) -> None:
+    cloud = load(cloud_file)
+    named = {"operation.upgrade", "operation.apply", "operation.leave", "operation.join", "operation.replace"}
+    assert named == CATALOGUE.keys() - DRAWN.keys()
+    assert not [text for text in (*each(cloud), *every(cloud)) if text.partition("@")[0] in named]
 
 
 def test_an_operation_and_faults_do_not_go_together(cloud_file: Path) -> None:

@@ -39,6 +39,13 @@ def test_every_service_has_a_page_that_is_in_step_with_it(tmp_path: Path) -> Non
     assert written == made, "run: fournines export services examples/full-cloud.yaml docs/services"
 
 
+def test_the_runbook_is_in_step_with_the_alerts() -> None:
+    clouds = [EXAMPLES / f"{name}.yaml" for name in ("monitored-cloud", "pacemaker-vip")]
+    written = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
+    words = " ".join(f"examples/{c.name}" for c in clouds)
+    assert written == run("alerts", *clouds).stdout, f"run: fournines export alerts {words} > docs/alerts.md"
+
+
 def test_every_key_of_the_file_is_explained_or_named_after_its_part() -> None:
     schema = json.loads(run("schema").stdout)
     parts = {"top": schema, **schema["$defs"]}

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from fournines.cli import fence
+from fournines.commands.fence import others
 from fournines.errors import UsageError
 from fournines.services import load
 
@@ -28,7 +29,7 @@ def _run(*words: str | Path) -> Result:
 
 def test_the_others_of_its_cluster_switch_a_host(cloud_file: Path) -> None:
     cloud = load(cloud_file)
-    assert [h.name for h in fence.others(cloud, cloud.host_by_name["ctl2"])] == ["ctl1", "ctl3"]
+    assert [h.name for h in others(cloud, cloud.host_by_name["ctl2"])] == ["ctl1", "ctl3"]
 
 
 def test_off_is_asked_for_where_nobody_can_answer(cloud_file: Path) -> None:
@@ -50,6 +51,6 @@ def test_what_the_first_member_that_can_says(cloud_file: Path, monkeypatch: pyte
     async def said(*_: object) -> str:
         return "off"
 
-    monkeypatch.setattr(fence, "_ask", said)
+    monkeypatch.setattr(fence, "switch", said)
     assert _run(cloud_file, "ctl2", "status").stdout == "ctl2 is off\n"
     assert _run(cloud_file, "ctl2", "on", "--json").stdout == '{"host": "ctl2", "power": "on"}\n'

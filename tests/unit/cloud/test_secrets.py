@@ -167,3 +167,20 @@ def test_a_secret_survives_a_copy() -> None:
     secret = Secret("p@ss", "keystone.admin", "cloud.secrets.yaml")
     for copied in (copy.deepcopy({"password": secret})["password"], pickle.loads(pickle.dumps(secret))):
         assert (copied, copied.name, copied.file) == ("p@ss", "keystone.admin", "cloud.secrets.yaml")
+
+
+def test_a_credential_of_systemd_may_be_readable_by_what_looks_like_its_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "acme.secrets.yaml"
+    path.write_text("a: b\n")
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert Secrets.load(path).get("a") == "b"
+    path.chmod(0o444)
+    with pytest.raises(CloudFileError, match="open to other users"):
+        Secrets.load(path)
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "other"))
+    with pytest.raises(CloudFileError, match="open to other users"):
+        Secrets.load(path)

@@ -155,13 +155,57 @@ async def test_a_gate_that_failed_is_asked_again_by_the_next_run() -> None:
 
 
 async def test_a_host_that_stays_ill_does_not_keep_the_others_from_being_mended() -> None:
-    """All three are broken; what mends h1 must not wait for h3, whose turn comes later."""
+    """All three are broken; what fixes h1 must not wait for h3, whose turn comes later."""
     made = cloud(THREE)
     hosts = await running(made, db())
     for name in THREE:
         fake(hosts, name).units["db.service"] = ["failed", "enabled"]
     await attempt(made, db("two"), hosts)
     assert all(fake(hosts, name).units["db.service"][0] == "active" for name in THREE)
+
+
+class Counted(Toy):
+    """Its check counts members, as a quorum's does: while one is missing it holds nowhere."""
+
+    def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        alone = f"systemctl is-active {self.name}.service"
+        yield Check("all are here", host.name, "count members", 0.0, self.units[0], alone)
+
+
+async def test_members_that_only_miss_another_do_not_restart_together() -> None:
+    made = cloud(THREE)
+    hosts = await running(made, db())
+    for name in THREE:
+        fake(hosts, name).answers["count members"] = Completed(1, "2 of 3", "")
+    order = moves(hosts)
+    found = await survey(made, registry(Counted("db", "two", pattern=HaPattern.QUORUM)), hosts)
+    with pytest.raises(GateError, match="all are here"):
+        await apply(found.plan, hosts)
+    assert order == ["h1", "h2", "h3"]
+
+
+async def test_one_that_joins_comes_after_those_that_run_and_is_counted_at_the_end() -> None:
+    made = cloud(THREE)
+    hosts = await running(cloud({"h1": ["db"], "h2": ["db"]}), db())
+    hosts["h3"] = FakeHost("h3")
+    seen: list[str] = []
+
+    def watch(host: FakeHost, step: Step) -> None:
+        if "systemctl start" in getattr(step, "script", ""):
+            seen.append(f"start {host.host}")
+        if getattr(step, "script", "") == "count members":
+            seen.append("count")
+
+    for name in THREE:
+        fake(hosts, name).before_step = watch
+    services = registry(Counted("db", "two", pattern=HaPattern.QUORUM))
+    found = await survey(made, services, hosts)
+    told, joins = (stage for stage in found.plan.stages if stage.name == "db")
+    assert told.waves == (("h1",), ("h2",))
+    assert joins.waves == (("h3",),)
+    await apply(found.plan, hosts)
+    assert seen == ["start h3", "count", "count", "count"]
+    assert (await survey(made, services, hosts)).plan.empty
 
 
 async def test_a_gate_waits_until_the_check_holds() -> None:

@@ -154,9 +154,9 @@ def test_without_systemd_a_unit_is_neither_running_nor_stopped() -> None:
 
 
 def test_only_a_complete_package_counts() -> None:
-    facts = [Fact("package", name) for name in ("whole", "half", "gone")]
-    listed = "ii  whole 1.2-3\niF  half 1.0\nrc  gone 1.0\n"
-    assert list(probe.replies(facts, reply(f"K{listed}")).values()) == ["1.2-3", "absent", "absent"]
+    facts = [Fact("package", name) for name in ("whole", "held", "half", "gone")]
+    listed = "ii  whole 1.2-3\nhi  held 1.1\niF  half 1.0\nrc  gone 1.0\n"
+    assert list(probe.replies(facts, reply(f"K{listed}")).values()) == ["1.2-3", "1.1", "absent", "absent"]
 
 
 @pytest.mark.parametrize("output", ["", "welcome\n", f"\0{probe.HEADER}\0U", f"\0{probe.HEADER}\0Sx\0"])

@@ -36,7 +36,7 @@ def healthy() -> dict[str, Any]:
 
 def found(**changes: Any) -> list[tuple[str, str]]:
     said = {**healthy(), **changes}
-    return [(what, where) for what, where, _ in pacemaker.ailments("CLOUD", {"ctl1": pacemaker.parse(said)})]
+    return [(what, where) for what, where, _ in pacemaker.problems("CLOUD", {"ctl1": pacemaker.parse(said)})]
 
 
 def event(outcome: str, reason: str = "") -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_a_cluster_in_two_parts_is_seen_by_who_controls_them() -> None:
     states = {"ctl3": pacemaker.parse(other), "ctl1": pacemaker.parse(one)}
     view = pacemaker.view(states)
     assert view is not None and view.dc == "ctl1"
-    assert [what for what, _, _ in pacemaker.ailments("CLOUD", states)] == [
+    assert [what for what, _, _ in pacemaker.problems("CLOUD", states)] == [
         "the cluster is split: ctl1 and ctl3 each control a part of it"
     ]
 

@@ -113,7 +113,8 @@ SOON = time.time() + 5.5 * 86400
             "mariadb.service is failed (signal)",
         ),
         (at("certificates", "ends", value={"/x.pem": SOON}), "all", "ctl1, ctl2, ctl3", "/x.pem ends in"),
-        (at("certificates", "ends", value={"/x.pem": None}), "ctl3", "ctl3", "/x.pem cannot be read"),
+        (at("certificates", "ends", value={"/x.pem": None}), "ctl3", "ctl3", "/x.pem cannot be read as a certificate"),
+        (at("certificates", "absent", value=["/x.pem"]), "ctl3", "ctl3", "/x.pem is not there"),
     ],
 )
 async def test_each_fact_is_one_problem_with_a_next_step(
@@ -220,4 +221,4 @@ async def test_what_a_cold_start_waits_for_is_said_with_the_way_out(cloud: Cloud
     (found,) = [p for p in seen.problems if "MariaDB" in p.what]
     assert found.where == "ctl1, ctl2, ctl3"
     assert "waits for ctl3" in found.what
-    assert "--accept-loss" in found.next
+    assert "fournines recover CLOUD --gone" in found.next

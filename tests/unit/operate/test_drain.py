@@ -166,8 +166,8 @@ def test_it_is_refused_while_another_host_is_away(cloud: Cloud) -> None:
 
 
 def test_the_ill_host_itself_may_be_drained(cloud: Cloud) -> None:
-    ill = states(cloud, only("ctl1", "galera", "primary", value=False))
-    assert drain.drained(cloud, cloud.host_by_name["ctl1"], "", WHEN, seen(cloud, ill)).drained == {"ctl1"}
+    unhealthy = states(cloud, only("ctl1", "galera", "primary", value=False))
+    assert drain.drained(cloud, cloud.host_by_name["ctl1"], "", WHEN, seen(cloud, unhealthy)).drained == {"ctl1"}
 
 
 def test_status_says_who_is_drained_why_and_since_when_and_is_healthy(cloud: Cloud) -> None:

@@ -30,7 +30,8 @@ def _open(stream: bytes, key: str = KEY, part: str = "database.one") -> bytes:
 def test_what_was_sealed_opens(size: int) -> None:
     content = random.Random(size).randbytes(size)
     stream = _seal(content)
-    assert content[:40] not in stream or not content
+    if size > 16:  # a single byte is in every stream of random bytes, sooner or later
+        assert content[:40] not in stream
     assert _open(stream) == content
 
 

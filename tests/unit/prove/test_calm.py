@@ -232,9 +232,9 @@ def test_a_function_without_a_request_is_unknown() -> None:
     assert calm.verdict == "unknown"
 
 
-def test_a_host_that_was_off_is_whole_again_later() -> None:
+def test_a_host_that_was_off_is_redundant_again_later() -> None:
     calm = counted([*quiet(), Event("healed", 120.0, {"why": ""}), Event("whole", 150.0, {})])
-    assert calm.whole_again_s == 30.0
+    assert calm.redundant_again_s == 30.0
 
 
 def test_what_takes_turns_is_not_gentle() -> None:

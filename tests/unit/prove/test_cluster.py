@@ -86,3 +86,16 @@ def test_a_silent_host_is_not_redundant() -> None:
 )
 def test_the_audit_finds(changed: HostState, name: str) -> None:
     assert any(finding.startswith(name) for finding in failed(region(**{changed.host: changed})))
+
+
+@pytest.mark.parametrize(("behind", "ok"), [(0, True), (1, True), (2, False)])
+def test_nodes_that_go_on_committing_are_at_one_position_if_each_got_to_what_was_seen_before(
+    behind: int, ok: bool
+) -> None:
+    galera = host("ctl3").galera
+    assert galera
+    state = region(ctl3=replace(host("ctl3"), galera=replace(galera, seqno=galera.seqno - behind)))
+    (found,) = (f for f in assess(state, reached=galera.seqno - 1) if f.name.startswith("every Galera node"))
+    assert found.ok is ok
+    (at_first,) = (f for f in assess(state) if f.name.startswith("every Galera node"))
+    assert at_first.ok is (behind == 0)

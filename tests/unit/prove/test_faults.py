@@ -8,7 +8,7 @@ import pytest
 
 from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
-from fournines.prove.faults.catalogue import CATALOGUE
+from fournines.prove.faults.catalogue import DRAWN
 from fournines.prove.faults.injection import strikable
 from fournines.prove.faults.target import Standing, aim, candidates, subjects
 from fournines.prove.faults.text import parse, seconds
@@ -90,7 +90,7 @@ def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> No
     names = {str(f) for f in parse("all", cloud)}
     carried = {owner for owner, _ in subjects(cloud).values()}
     assert {"keystone", "haproxy", "mariadb", "rabbitmq", "memcached", "keepalived", "agent"} == carried
-    for kind in CATALOGUE.values():
+    for kind in DRAWN.values():
         for target in ("vip", "writer", "one"):
             expected = (
                 [f"{kind.name}@{s}+{target}" for s in carried & set(kind.services or carried)]
@@ -104,7 +104,7 @@ def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> No
 
 def test_each_is_every_fault_at_least_once(cloud: Cloud) -> None:
     chosen = {f.name for f in parse("each", cloud)}
-    assert chosen == CATALOGUE.keys()
+    assert chosen == DRAWN.keys()
 
 
 def test_of_a_full_cloud_every_service_and_unit_can_be_struck() -> None:

@@ -72,7 +72,7 @@ class World:
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
         reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
         return Site(
-            cloud=cast(Any, SimpleNamespace(state_dir=self._directory)),
+            cloud=cast(Any, SimpleNamespace(state_dir=self._directory, hosts_of=lambda *_: ())),
             region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
             profile="lan",
             powers=cast(Any, None),

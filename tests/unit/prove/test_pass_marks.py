@@ -179,6 +179,16 @@ def test_the_writer_is_only_an_excuse_for_what_it_carries(roles: tuple[str, ...]
         assert {m.limit for m in found} == {limit}
 
 
+@pytest.mark.parametrize(
+    ("function", "member", "limit"),
+    [("write_row", True, 1.5), ("write_row", False, 0.75), ("read_row", True, 0.75), ("publish", True, 0.75)],
+)
+def test_a_commit_waits_for_every_member_of_the_view(function: str, member: bool, limit: float) -> None:
+    of = result("host.power_off", figures(function), roles=("vip",), database_member=member)
+    assert {m.limit for m in marks(of, GAP)} == {limit}
+    assert {m.limit for m in marks(of, RETURN)} == {0.75}, "nothing is lost while all comes back"
+
+
 def test_writes_may_wait_longer_than_reads() -> None:
     of = result("host.power_off", figures("validate"), figures("write_row"))
     assert {m.function: m.limit for m in marks(of, WAIT)} == {"validate": 2.0, "write_row": 3.0}

@@ -17,6 +17,7 @@ from fournines.prove.faults.data import Unstartable
 from fournines.prove.faults.database import DonorLost
 from fournines.prove.faults.host import Outage
 from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps
+from fournines.prove.faults.operation import Replace
 from fournines.prove.faults.powers import Drop, Powers
 from fournines.prove.faults.service import CrashLoop
 from fournines.prove.model import Fault
@@ -38,6 +39,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Unstartable, "RUNS_S", 0.0)
     monkeypatch.setattr(Outage, "APART_S", 0.0)
     monkeypatch.setattr(bus, "MOVE_S", 0.002)
+    monkeypatch.setattr(Replace, "SILENT_S", 0.0)
+    monkeypatch.setattr(Replace, "ANSWERS_S", 0.05)
     monkeypatch.setattr(disk, "empty_file_system", empty)
     monkeypatch.setattr(DonorLost, "DONOR_WITHIN_S", 0.05)
     for kind in CATALOGUE.values():

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from fournines.cli.main import cli
 from fournines.cloud.model import Cloud
 from fournines.prove.estimate import estimates, spell
-from fournines.prove.faults.catalogue import CATALOGUE
+from fournines.prove.faults.catalogue import DRAWN
 from fournines.prove.faults.target import TARGETS
 from fournines.prove.functions import carried
 from fournines.prove.site import Lengths
@@ -44,7 +44,7 @@ def test_a_suite_has_what_the_cloud_has_services_for() -> None:
 def test_full_has_every_fault_at_every_target(cloud: Cloud) -> None:
     faults = suite("full", cloud)
     hosts = {(f.name, f.target) for f in faults if not f.service and not f.parts}
-    for kind in CATALOGUE.values():
+    for kind in DRAWN.values():
         if kind.subject == "host":
             assert {(kind.name, target) for target in TARGETS} <= hosts
     assert any(f.parts for f in faults)

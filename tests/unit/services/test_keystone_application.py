@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -76,6 +77,33 @@ def test_one_request_says_nothing_of_the_next() -> None:
     assert asked("403 Forbidden")[0].startswith("403")
 
 
+@pytest.mark.parametrize("error", [OperationalError("2013: lost\n(Background on this error)"), None])
+def test_what_is_logged_while_the_database_is_away_has_no_traceback(error: Exception | None) -> None:
+    kept: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: kept.append(handler.format(record))  # type: ignore[method-assign]
+    handler.addFilter(guard.OneLine())
+    log = logging.Logger("keystone")
+    log.addHandler(handler)
+
+    def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if error:
+            guard.failed(SimpleNamespace(original_exception=error, is_disconnect=False))
+        try:
+            raise error or KeyError("a bug of %s")
+        except Exception:
+            log.exception("Whatever")
+        start("500 Internal Server Error", [])
+        return [b""]
+
+    list(guard.Guarded(application)({}, lambda *arguments: None))
+    (said,) = kept
+    if error:
+        assert said == "Whatever, as the database does not answer: OperationalError: 2013: lost"
+    else:
+        assert said.startswith("Whatever\nTraceback")
+
+
 def test_policies_are_registered_before_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     policies = SimpleNamespace(_enforcer=SimpleNamespace(load_rules=lambda: done.append("policies")))
@@ -86,5 +114,17 @@ def test_policies_are_registered_before_the_first_request(monkeypatch: pytest.Mo
         "sqlalchemy.event": SimpleNamespace(listen=lambda *_: None),
     }
     monkeypatch.setattr(guard.importlib, "import_module", modules.__getitem__)
+    handler = logging.NullHandler()
+    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     guard.keystone()
+    assert [type(f) for f in handler.filters] == [guard.OneLine]
     assert done == ["application", "policies"]
+
+
+def test_what_is_logged_between_requests_is_left_alone() -> None:
+    asked("403 Forbidden", OperationalError("gone"))
+    record = logging.LogRecord(
+        "keystone", logging.ERROR, "", 0, "a thread of its own", None, (KeyError, KeyError(), None)
+    )
+    assert guard.OneLine().filter(record)
+    assert record.getMessage() == "a thread of its own"

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fournines.services import registry
+from fournines.services import registry, swift_rings
 from fournines.services.render import template
 from fournines.services.resource import File
 from samples import cases
 
 RINGS: dict[str, Any] = {"__name__": "rings"}
-exec(template("swift/rings.py.j2", directory="/nonexistent", wanted="/nonexistent"), RINGS)
+exec(template("swift/rings.py.j2", directory="/nonexistent", wanted="/nonexistent", made=swift_rings.MADE), RINGS)
 
 
 def wanted(zones: str, **weights: float) -> dict[str, Any]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import stat
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,14 @@ import pytest
 import requests
 
 from fournines.engine import local_lock
+from fournines.watch.act import ACTIONS, STATE
+from fournines.watch.decide import Condition
+from fournines.watch.incidents import Incidents
+from fournines.watch.ledger import Ledger, append, replace_file
 from fournines.web.access import COOKIE
 from fournines.web.app import LARGEST
-from samples.agents import well
-from samples.dashboard import BREAK_GLASS, Client, Site, serving
+from samples.dashboard import BREAK_GLASS, REQUEST, Client, Site, serving
+from samples.many import HOSTS, many, speak
 
 
 def error(answer: requests.Response) -> dict[str, str]:
@@ -309,9 +313,21 @@ def test_check_design_faults_and_operations(reader: Client) -> None:
     assert reader.ask("GET", "/v1/runs/nothing/report").status_code == 422
 
 
+READ = ("/v1/handlers", "/v1/handlers/actions", "/v1/alerts", "/v1/backups", "/v1/operations", "/v1/design/what-if")
+
+
 def test_secrets_leave_by_no_route(site: Site, admin: Client) -> None:
     secret = site.cloud.secrets.get("tls.ca.key").splitlines()[1]
-    for path in ("/v1/status", "/v1/cloud", "/v1/check", "/v1/design", "/v1/hosts/ctl1", "/v1/audit", "/v1/jobs"):
+    for path in (
+        "/v1/status",
+        "/v1/cloud",
+        "/v1/check",
+        "/v1/design",
+        "/v1/hosts/ctl1",
+        "/v1/audit",
+        "/v1/jobs",
+        *READ,
+    ):
         text = admin.ask("GET", path).text
         assert secret not in text
         assert BREAK_GLASS not in text
@@ -340,25 +356,95 @@ def test_what_is_done_is_written_down_with_who_did_it(tmp_path: Path) -> None:
 
 
 def test_three_hundred_hosts_stay_small(tmp_path: Path) -> None:
-    source = tmp_path / "many.yaml"
-    example = Path("examples/three-controllers.yaml").read_text()
-    cloud = example.replace("198.18.0.0/24", "198.18.0.0/22")
-    line = next(x for x in example.splitlines() if x.strip().startswith("ctl3:"))
-    more = line.replace("ctl3", "cmp[001-297]").replace("198.18.0.13", "198.18.1.1+").replace("[controller]", "[spare]")
-    more = more.replace("roles:", "addresses: {public: null}, roles:")
-    source.write_text(cloud.replace(line, f"{line}\n{more}") + "\nroles: {spare: [base]}\n")
     (tmp_path / "served").mkdir()
-    with serving(tmp_path / "served", source) as site, site.client("token-rita") as client:
-        bare: dict[str, Any] = {
-            **copy.deepcopy(well("ctl3", 2)),
-            "peers": {},
-            "vip": None,
-            "galera": None,
-            "guard": None,
-        }
-        for part in ("haproxy", "rabbitmq", "memcached", "keystone", "fernet"):
-            del bare[part]
-        site.words |= {h.name: {**bare, "host": h.name} for h in site.cloud.hosts if h.name.startswith("cmp")}
+    with serving(tmp_path / "served", many(tmp_path)) as site, site.client("token-rita") as client:
+        speak(site)
         answer = client.ask("GET", "/v1/status")
-        assert len(answer.json()["hosts"]) == 300
+        assert len(answer.json()["hosts"]) == HOSTS
         assert len(answer.content) < 100_000
+
+
+# What was watched
+
+
+def test_what_was_watched_and_the_outages_are_there_to_read(site: Site, reader: Client) -> None:
+    assert reader.ask("GET", "/v1/availability").json() == {"regions": {}}
+    folder = site.state / "watch" / "phx"
+    ledger = Ledger(folder)
+    now = time.time()
+    for second in range(100):
+        ledger.add(now - 100 + second, "validate", "bad" if second < 3 else "good")
+    ledger.flush(now, force=True)
+    store = Incidents(folder)
+    id = store.begin(now - 100, "phx", "acme")
+    store.note(id, now - 100, "out", function="validate", connection="fresh")
+    store.note(id, now - 97, "ended", interrupted=False, bad={"validate": 3}, unknown={}, figures=None)
+    region = reader.ask("GET", "/v1/availability").json()["regions"]["phx"]
+    assert (region["watched"], region["functions"][0]["bad_s"]) == (False, 3)
+    [listed] = reader.ask("GET", "/v1/incidents").json()["incidents"]
+    assert (listed["id"], listed["bad_s"], listed["functions"]) == (id, {"validate": 3}, ["validate"])
+    with site.client("token-otto") as operator:
+        page = operator.ask("GET", f"/v1/incidents/{id}").json()
+        assert [line["what"] for line in page["lines"]] == ["began", "out", "ended"]
+        missing = operator.ask("GET", "/v1/incidents/20200101T000000Z")
+        assert (missing.status_code, "no incident" in error(missing)["what"]) == (404, True)
+    assert reader.ask("GET", f"/v1/incidents/{id}").status_code == 403
+
+
+def test_handlers_what_they_would_do_what_they_did_and_what_stopped_them(site: Site, admin: Client) -> None:
+    folder = site.state / "watch" / "phx"
+    page = admin.ask("GET", "/v1/handlers").json()
+    assert {"compute-agent", "flapping-host", "log-full"} <= {h["name"] for h in page["handlers"]}
+    assert (page["watched"], page["stopped"]) == ({"phx": False}, [])
+    condition = Condition("host.unreachable", "ctl2", "")
+    decider = {"stopped": [["flapping-host", asdict(condition), "drain did not help within 120 s"]], "starts": []}
+    replace_file(folder / STATE, {**decider, "handled": [], "beginnings": [], "since": []})
+    append(folder / ACTIONS, {"at": 1.0, "handler": "log-full", "condition": asdict(condition), "outcome": "ok"})
+    [stop] = admin.ask("GET", "/v1/handlers").json()["stopped"]
+    assert (stop["handler"], stop["condition"]) == ("flapping-host", "host.unreachable ctl2")
+    [action] = admin.ask("GET", "/v1/handlers/actions").json()["actions"]
+    assert (action["handler"], action["region"]) == ("log-full", "phx")
+    assert admin.ask("GET", "/v1/handlers/foreseen").json() == {"foreseen": []}  # all is well
+    assert admin.ask("POST", "/v1/handlers/flapping-host/resume", {}).status_code == 202
+    assert (folder / "resume" / "flapping-host").exists()
+    unknown = admin.ask("POST", "/v1/handlers/flaping-host/resume", {})
+    assert (unknown.status_code, "flapping-host" in error(unknown)["next"]) == (422, True)
+
+
+# What hosts, or the design, are asked for
+
+
+def test_journals_and_one_requests_way(site: Site) -> None:
+    with site.client("token-otto") as operator:
+        page = operator.ask("GET", "/v1/logs?since=1h&unit=keystone,haproxy&priority=warning").json()
+        assert page["entries"][0]["host"] == "ctl1" and page["remarks"]
+        assert operator.ask("GET", f"/v1/traces/{REQUEST}").json()["requests"] == [REQUEST]
+        for query in ("priority=loud", "lines=0", "lines=5001", "lines=many", "grep=("):
+            assert operator.ask("GET", f"/v1/logs?{query}").status_code == 422, query
+
+
+def test_what_a_design_would_do(reader: Client) -> None:
+    whole = reader.ask("GET", "/v1/design/what-if").json()
+    assert all(f["works"] for f in whole["functions"])
+    assert "host:ctl1" in {c["key"] for c in whole["components"]}
+    functions = reader.ask("GET", "/v1/design/what-if?failed=host:ctl1,host:ctl2").json()["functions"]
+    [login] = [f for f in functions if f["function"] == "authenticate"]
+    assert not login["works"] and "mariadb" in login["stopped_by"]
+    one = reader.ask("GET", "/v1/design/what-if?failed=host:ctl1").json()["functions"]
+    assert {f["spare"] for f in one if f["function"] == "authenticate"} == {0}
+    unknown = reader.ask("GET", "/v1/design/what-if?failed=host:ctl9")
+    assert (unknown.status_code, "no component" in error(unknown)["what"]) == (422, True)
+    regions = reader.ask("GET", "/v1/design/capacity?hosts=500&cores=64").json()["regions"]
+    assert regions[0]["limits"]
+    assert reader.ask("GET", "/v1/design/why/authenticate").json()["trees"][0].startswith("authenticate in phx")
+    assert reader.ask("GET", "/v1/alerts").json()["firing"][0]["name"] == "HostDown"
+
+
+def test_backups_are_listed_from_the_servers_directory(site: Site, admin: Client, reader: Client) -> None:
+    listed = admin.ask("GET", "/v1/backups").json()
+    assert listed == {"directory": str(site.state / "backups"), "backups": []}
+    (site.state / "backups" / "acme-20261128T020000Z").mkdir(parents=True)
+    [one] = admin.ask("GET", "/v1/backups").json()["backups"]
+    assert (one["name"], bool(one["problem"])) == ("acme-20261128T020000Z", True)
+    assert reader.ask("GET", "/v1/backups").status_code == 403
+    assert admin.ask("POST", "/v1/restore", {"backup": "../../etc"}).status_code == 422

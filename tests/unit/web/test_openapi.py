@@ -6,7 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
 
+from fournines.web.app import MEDIA, WithHeaders, application
 from fournines.web.kinds import KINDS
 from fournines.web.openapi import document
 from fournines.web.roles import ROLES
@@ -25,6 +28,12 @@ def real(path: str) -> str:
     return re.sub(r"{\w+}", "x", path)
 
 
+def routes_of(site: Site) -> list[Route]:
+    whole = application(site.server)
+    assert isinstance(whole, WithHeaders) and isinstance(whole.app, Starlette)
+    return [r for r in whole.app.routes if isinstance(r, Route)]
+
+
 def refs(value: Any) -> set[str]:
     if isinstance(value, dict):
         found = {value["$ref"]} if "$ref" in value else set[str]()
@@ -38,6 +47,14 @@ def test_it_is_openapi_3_1_and_every_reference_leads_somewhere() -> None:
     assert refs(DOCUMENT) <= {f"#/components/schemas/{name}" for name in schemas}
     names = [operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()]
     assert len(set(names)) == len(names) > 20
+
+
+def test_the_application_has_no_route_beside_those_of_the_document(site: Site) -> None:
+    """So that none is without a role: what is not in the table is a part of the page, or is not there."""
+    served = {(r.path, m.lower()) for r in routes_of(site) for m in r.methods or () if m != "HEAD"}
+    parts = {(path, m) for path, m in served if not path.startswith("/v1")}
+    assert served - parts == {(path, m) for path, methods in DOCUMENT["paths"].items() for m in methods}
+    assert all(m == "get" and (path == "/" or path.rpartition(".")[2] in MEDIA) for path, m in parts)
 
 
 def test_every_kind_of_job_is_a_route() -> None:

@@ -184,8 +184,8 @@ def test_a_process_is_known_by_more_than_its_number() -> None:
 
 def order(directory: Path, kind: str, cloud: Path = EXAMPLE, **arguments: Any) -> dict[str, Any]:
     directory.mkdir(exist_ok=True)
-    text = json.dumps({"kind": kind, "cloud": str(cloud), "arguments": arguments, "by": "ada", "began": 0})
-    (directory / work.ORDER).write_text(text)
+    asked = {"kind": kind, "cloud": str(cloud), "arguments": arguments, "by": "ada", "began": 0, "backups": "backups"}
+    (directory / work.ORDER).write_text(json.dumps(asked))
     work.main(directory)
     return json.loads((directory / work.RESULT).read_text())
 
@@ -201,29 +201,29 @@ def test_a_job_ends_in_what_happened_and_what_to_do(tmp_path: Path, monkeypatch:
     name = order(tmp_path / "4", "prove", faults="host.power_off@vip", confirm="other")
     assert "not a lab's" in name["error"]["what"]
     both = order(tmp_path / "5", "prove")
-    assert "either faults or a suite" in both["error"]["what"]
+    assert "either faults, a suite or a soak" in both["error"]["what"]
     power = order(tmp_path / "6", "power", host="ctl1", action="off")
     assert "not a lab's" in power["error"]["what"]
 
 
 def test_a_mistake_of_the_program_is_a_failed_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fournines.web import tasks
+    from fournines.web import tasks_all
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr(tasks, "plan", broken)
+    monkeypatch.setitem(tasks_all.TASKS, "plan", broken)
     assert order(tmp_path / "1", "plan")["error"]["what"] == "fournines failed: ZeroDivisionError"
 
 
 def test_sigterm_cancels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import signal
 
-    from fournines.web import tasks
+    from fournines.web import tasks_all
 
     before = signal.getsignal(signal.SIGINT)
     try:
-        monkeypatch.setattr(tasks, "plan", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        monkeypatch.setitem(tasks_all.TASKS, "plan", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         assert order(tmp_path / "1", "plan")["state"] == "cancelled"
     finally:
         signal.signal(signal.SIGINT, before)

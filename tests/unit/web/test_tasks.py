@@ -8,18 +8,40 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from fournines.cloud.model import Cloud
+from fournines.cloud.record import Entry
+from fournines.commands import backup as backups
 from fournines.commands import operation
 from fournines.commands import reboot as rebooting
 from fournines.commands import rotate as rotating
+from fournines.commands import scale as scaling
+from fournines.commands import upgrade as upgrading
 from fournines.engine import Survey
-from fournines.errors import UsageError
+from fournines.errors import BackupError, UsageError
+from fournines.operate.backup import Manifest
+from fournines.operate.copies import Stored
 from fournines.operate.rotate import steps
+from fournines.operate.upgrade import Asked, Move
 from fournines.plan.model import Plan
 from fournines.services import load
-from fournines.web import tasks, tasks_operate
-from fournines.web.kinds import KINDS, OfDrain, OfHost, OfReboot, OfRotate
+from fournines.web import tasks, tasks_data, tasks_operate, tasks_scale
+from fournines.web.arguments import (
+    OfBackup,
+    OfDrain,
+    OfFence,
+    OfHost,
+    OfLeaving,
+    OfNewHost,
+    OfReboot,
+    OfReplaced,
+    OfRestored,
+    OfRotate,
+    OfUpgrade,
+)
+from fournines.web.kinds import KINDS, Kind
+from fournines.web.tasks_all import TASKS
 from fournines.web.work import EVENTS, Work
 from samples.dashboard import EXAMPLE
 
@@ -89,6 +111,27 @@ def test_no_such_host(cloud: Cloud, work: Work, done: list[Any], act: Any) -> No
     assert done == []
 
 
+def test_an_upgrade_does_what_it_shows(cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    move = Move("rack1", (cloud.hosts[0],), drained=True)
+
+    async def planned(cloud: Cloud, wish: Asked, _how: object) -> upgrading.Upgrading:
+        asked.append(wish)
+        return upgrading.Upgrading(cloud, True, (move,), (), {}, (), {}, frozenset())
+
+    async def upgrade_all(found: upgrading.Upgrading, _how: object) -> None:
+        asked.append(found.moves)
+
+    monkeypatch.setattr(upgrading, "planned", planned)
+    monkeypatch.setattr(upgrading, "upgrade_all", upgrade_all)
+    wish = Asked(canary="rack1", security=True)
+    shown = tasks_operate.upgrade(cloud, OfUpgrade(canary="rack1", security=True, dry_run=True), work)
+    assert (shown["done"], asked) == (False, [wish])
+    result = tasks_operate.upgrade(cloud, OfUpgrade(canary="rack1", security=True), work)
+    assert asked == [wish, wish, (move,)]
+    assert json.loads(json.dumps(result))["moves"] == [{"zone": "rack1", "hosts": ["ctl1"], "drained": True}]
+
+
 def test_reboots_go_in_the_order_that_was_found(cloud: Cloud, work: Work, done: list[Any]) -> None:
     shown = tasks_operate.reboot(cloud, OfReboot(target="all", dry_run=True), work)
     assert done == [] and shown["done"] is False
@@ -109,5 +152,128 @@ def test_a_rotation_does_each_phase_of_what_was_asked_for(cloud: Cloud, work: Wo
 
 def test_what_changes_hosts_is_for_administrators() -> None:
     """A drain carries out whatever else the cloud file asks for: who may not apply may not drain."""
-    assert {KINDS[name].role for name in ("apply", "drain", "undrain", "reboot", "rotate")} == {"admin"}
+    assert {name for name, kind in KINDS.items() if kind.role != "admin"} == {"plan", "smoke"}
     assert KINDS["undrain"].arguments is OfHost
+
+
+def test_every_kind_of_job_is_done_by_something() -> None:
+    assert set(TASKS) == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_what_is_typed_to_confirm_is_an_argument_or_the_clouds_name(kind: Kind) -> None:
+    assert kind.typed in ("", "cloud", *kind.arguments.model_fields)
+    assert not kind.again or kind.group  # the page has a form for whatever is begun again
+
+
+# Which hosts there are
+
+
+NEW = OfNewHost(host="ctl4", zone="rack1", address="198.18.0.14", roles=["controller"])
+
+
+def test_a_host_is_written_into_the_file_and_asked_for_again_it_is_brought_up(
+    cloud: Cloud, work: Work, done: list[Any]
+) -> None:
+    before = cloud.source.read_text()
+    tasks_scale.add(cloud, NEW.model_copy(update={"dry_run": True}), work)
+    assert cloud.source.read_text() == before
+    assert tasks_scale.add(cloud, NEW, work)["done"] is True
+    assert "ctl4: {zone: rack1, address: 198.18.0.14, roles: [controller]}" in cloud.source.read_text()
+    assert "they survive the loss of 1" in (work.directory / EVENTS).read_text()
+    again = load(cloud.source)
+    tasks_scale.add(again, NEW, work)
+    assert done == [("look", ("ctl4",))] * 3
+    with pytest.raises(UsageError, match="has ctl4 already"):
+        tasks_scale.add(again, NEW.model_copy(update={"zone": "rack2"}), work)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"host": "ctl4, x: y"}, {"zone": "rack1}"}, {"roles": ["controller]"]}, {"address": "198.18.0.14, a"}],
+)
+def test_nothing_but_names_goes_into_the_file(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        OfNewHost.model_validate(NEW.model_dump() | wrong)
+
+
+@pytest.fixture
+def leaving(cloud: Cloud, done: list[Any], monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    async def planned(known: Cloud, asked: scaling.Asked, _ssh: object) -> scaling.Leaving:
+        done.append(asked)
+        entry = Entry(asked.name, "phx", "rack3", "198.18.0.13", ())
+        return scaling.Leaving(entry, ())
+
+    async def carry_out(_leaving: object, _ssh: object, *, ending: Any, lost: bool, **_: object) -> None:
+        done.append(("carried out", lost))
+        ending()
+
+    monkeypatch.setattr(scaling, "planned", planned)
+    monkeypatch.setattr(scaling, "carry_out", carry_out)
+    return done
+
+
+def test_a_host_that_leaves_goes_from_the_file_at_the_end(cloud: Cloud, work: Work, leaving: list[Any]) -> None:
+    tasks_scale.remove(cloud, OfLeaving(host="ctl3", dry_run=True), work)
+    assert "ctl3:" in cloud.source.read_text()
+    result = tasks_scale.remove(cloud, OfLeaving(host="ctl3", lost=True), work)
+    assert (result["done"], result["host"]) == (True, "ctl3")
+    assert "ctl3:" not in cloud.source.read_text()
+    assert leaving == [
+        scaling.Asked("ctl3"),
+        scaling.Asked("ctl3", lost=True),
+        ("carried out", True),
+    ]
+
+
+def test_a_host_that_is_replaced_stays_in_the_file_and_is_brought_up(
+    cloud: Cloud, work: Work, leaving: list[Any]
+) -> None:
+    before = cloud.source.read_text()
+    tasks_scale.replace(cloud, OfReplaced(host="ctl3"), work)
+    assert cloud.source.read_text() == before
+    assert leaving == [
+        scaling.Asked("ctl3", lost=True, replaces=True),
+        ("carried out", True),
+        ("look", ("ctl3",)),
+    ]
+
+
+def test_power_is_switched_by_the_other_members(cloud: Cloud, work: Work) -> None:
+    with pytest.raises(UsageError, match="ctl1 has no power controller"):
+        tasks_operate.fence(cloud, OfFence(host="ctl1", action="off"), work)
+
+
+# Data
+
+
+def test_a_restore_takes_the_clouds_name(cloud: Cloud, work: Work) -> None:
+    asked = OfRestored(backup="acme-20261128T020000Z")
+    with pytest.raises(UsageError, match="will be lost") as refused:
+        tasks_data.restore(cloud, asked, work)
+    assert "acme" in refused.value.next
+    with pytest.raises(BackupError):  # there is none
+        tasks_data.restore(cloud, asked.model_copy(update={"confirm": "acme"}), work)
+
+
+@pytest.mark.parametrize("name", ["../acme-20261128T020000Z", "acme", "/srv/acme-20261128T020000Z", ""])
+def test_a_backup_is_one_of_the_servers_directory(name: str) -> None:
+    with pytest.raises(ValidationError):
+        OfRestored(backup=name)
+
+
+def test_a_backup_is_kept_where_the_server_was_told(
+    cloud: Cloud, tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    async def take(_cloud: Cloud, _ssh: object, directory: Path, key: str, _say: object, *, keep: int | None) -> Any:
+        asked.append((directory, bool(key), keep))
+        manifest = Manifest("acme", "flamingo", "2026-11-28T02:00:00+00:00", "k", {})
+        return backups.Taken(Stored(directory / "acme-20261128T020000Z", manifest, key), ())
+
+    monkeypatch.setattr(backups, "take", take)
+    there = Work(work.directory, tmp_path / "kept")
+    assert tasks_data.backup(cloud, OfBackup(keep=3), there)["backup"] == "acme-20261128T020000Z"
+    assert asked == [(tmp_path / "kept", True, 3)]
+    assert "new backup key" in (work.directory / EVENTS).read_text()

@@ -8,6 +8,7 @@ import selectors
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,14 @@ class Guard:
         self._echoes = Echoes(self.links.others, config.dead_host, config.heartbeat)
         self._started = at
         self._missing: frozenset[str] = frozenset()
+        self._lapses: dict[str, tuple[bytes, int]] = {}  # of a candidate: its guard's run, and what that said last
         self._acquainted = at + ACQUAINTANCE
         #: By peer, what its observer has said since this host's was told last, when, and what heartbeat that echoed.
         self._heard_from: dict[str, tuple[bytes, float, float]] = {}
         self._payload = NEVER, b""
         longest = max(config.candidates, key=len, default="")
-        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, Endpoint(*[True] * 6))
+        flags = Endpoint(*[True] * 6)
+        busiest = Said(longest, config.degraded, frozenset(self.links.others), True, True, flags, 10**9)
         self._room = self.links.room(busiest)
         self._own = (NEVER, False, False)  # when the observer said whether this host is starting, and is drained
         self._delay = Delay(at)
@@ -93,10 +96,19 @@ class Guard:
             return
         said = self.links.said(name)
         self._echoes.heard(name, at, said.deaf)
+        self._release(name, said.lapses)
         if self.lease and said.vote == self.config.host:
             self.lease.voted(name, echoed, said.lasts)
         if (payload := self.links.payload(name)) is not before and payload:
             self._heard_from[name] = payload, at, echoed
+
+    def _release(self, name: str, lapses: int) -> None:
+        run, before = self._lapses.get(name, (b"", 0))
+        if run != self.links.run(name):
+            before = lapses  # its votes before it was heard are another run's, or answer what it sent before
+        elif lapses > before and self.voter:
+            self.voter.released(name)
+        self._lapses[name] = self.links.run(name), max(before, lapses)
 
     # Once a heartbeat
 
@@ -180,12 +192,21 @@ class Guard:
                 self.look_for_departed(at, ask)
             deaf = self.deaf(at)
             if self.lease and self._balancer:
+                self._lapse(at, self.lease, deaf)
                 own = self.lease.endpoint(at, self._balancer.alive(at), *self._word(at))
             said = self.vote(at, own, deaf)
         except Exception as error:  # whatever it is, this host is heard, votes for nobody, and goes on
             complain("beat", error)
         (since, payload), self._payload = self._payload, (NEVER, b"")
-        return self.links.beat(at, said or Said(deaf=deaf, endpoint=own), payload if at - since <= STALE else b"")
+        # Whatever else it says: a count that fell and grew again would free voters from promises that still hold.
+        said = replace(said or Said(deaf=deaf, endpoint=own), lapses=self.lease.lapses if self.lease else 0)
+        return self.links.beat(at, said, payload if at - since <= STALE else b"")
+
+    def _lapse(self, at: float, lease: Lease, deaf: bool) -> None:
+        before = lease.lapses
+        lease.lapse(at, deaf)
+        if lease.lapses != before and self.voter:
+            self.voter.released(self.config.host)
 
     def _word(self, at: float) -> tuple[bool, bool]:
         """Whether this host is starting, and is drained, as long as its observer's word is worth anything."""

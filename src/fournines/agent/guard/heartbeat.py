@@ -57,7 +57,8 @@ class Endpoint:
 class Said:
     """A guard's own document. vote: the host that should hold the VIP, "" nobody; the vote stands for `lasts` seconds
     after the sending of the heartbeat that it echoes. silent: peers that neither beat nor answer an echo request. deaf:
-    it hears no majority of voters itself."""
+    it hears no majority of voters itself. lapses: grows when the votes for it have run out: from then on, it counts no
+    vote that answers an earlier heartbeat of this run."""
 
     vote: str = ""
     lasts: float = 0.0
@@ -65,10 +66,13 @@ class Said:
     deaf: bool = False
     young: bool = False
     endpoint: Endpoint | None = None
+    lapses: int = 0
 
     def to_json(self) -> dict[str, Any]:
         said: dict[str, Any] = {"vote": self.vote, "lasts": self.lasts, "silent": sorted(self.silent)}
         said |= {flag: True for flag in ("deaf", "young") if getattr(self, flag)}
+        if self.lapses:
+            said["lapses"] = self.lapses
         if self.endpoint:
             said["endpoint"] = [name for name, value in vars(self.endpoint).items() if value]
         return said
@@ -85,10 +89,14 @@ class Said:
                 deaf=bool(said.get("deaf", False)),
                 young=bool(said.get("young", False)),
                 endpoint=None if endpoint is None else Endpoint(**{n: n in endpoint for n in vars(Endpoint())}),
+                lapses=said.get("lapses", 0),
             )
         except (AttributeError, TypeError) as error:
             raise ValueError(str(error)) from None
         names: tuple[Any, ...] = (made.vote, *made.silent)
+        whole: Any = made.lapses
+        if not isinstance(whole, int) or whole < 0:
+            raise ValueError("not a guard's document")
         if not all(isinstance(name, str) and len(name) < 256 for name in names) or not 0 <= made.lasts <= 60:
             raise ValueError("not a guard's document")
         return made
@@ -147,6 +155,10 @@ class Links:
     def said(self, name: str) -> Said:
         """What `name`'s guard said last."""
         return self._links[name].said
+
+    def run(self, name: str) -> bytes:
+        """Tells the runs of `name`'s guard apart; b"": it was never heard."""
+        return self._links[name].nonce
 
     def payload(self, name: str) -> bytes:
         """What `name`'s observer said last; b"": nothing since its guard started."""

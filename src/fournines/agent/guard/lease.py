@@ -9,7 +9,7 @@ from . import gate, vip
 from .config import Config
 from .heartbeat import NEVER, Endpoint
 from .journal import complain, say
-from .votes import Grants
+from .votes import MARGIN, Grants
 
 #: Seconds for which a holder that has lost its votes keeps the addresses, unless another host is granted them: the gate
 #: is shut meanwhile, and a stall of the others that ends in time has moved nothing. And for which one that has just
@@ -38,6 +38,8 @@ class Lease:
         self._started = at
         self._granted_at = NEVER  # last seen granted
         self._granted_since: float | None = None
+        self._entitled = False  # granted, and not lapsed since
+        self.lapses = 0
         self._held_since = NEVER
         self._forbidden_since: float | None = None
         self._stands_back = NEVER
@@ -61,6 +63,15 @@ class Lease:
 
     def granted(self, at: float) -> bool:
         return self._grants.until() > at if self._config.arbitrated else True
+
+    def lapse(self, at: float, deaf: bool) -> None:
+        """Where the votes have run out, those that were given are void, and the heartbeat of `at` says so: the voters
+        need not wait until the last that they gave would have ended. The kernel's gate is shut by now. A deaf host says
+        it again and again: it is voted for until it is known to be deaf."""
+        if (self._entitled or deaf) and self._grants.until() + MARGIN < at:
+            self._entitled = False
+            self._grants.void(at)
+            self.lapses += 1
 
     def endpoint(self, at: float, balancer: bool, starting: bool, drained: bool = False) -> Endpoint:
         able = self._running and at >= self._stands_back
@@ -89,6 +100,7 @@ class Lease:
             self._granted_since = None
             return
         self._granted_at = at
+        self._entitled = True
         self._granted_since = self._granted_since if self._granted_since is not None else at
         if until > self._gate_until and gate.grant(self._addresses, until):
             self._gate_until = until

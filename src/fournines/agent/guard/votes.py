@@ -5,6 +5,9 @@ of the holder's heartbeat that it echoes, so neither a slow network nor a slow g
 while a strict majority of the voters' votes for it stand. A voter votes for another host only when its last vote for
 the first has surely ended: two hosts never may serve at once, whatever is lost, delayed, partitioned, frozen or
 restarted.
+
+A host for which the votes ran out may say so (`Said.lapses`): from then on it counts no vote that answers an earlier
+heartbeat, so that a voter that hears it has promised it nothing any more.
 """
 
 from __future__ import annotations
@@ -65,6 +68,11 @@ class Voter:
 
     def young(self, at: float) -> bool:
         return at <= self._settled
+
+    def released(self, host: str) -> None:
+        """`host` has said that it counts no vote given so far."""
+        if self._promised == host:
+            self._until = NEVER
 
     def decide(self, at: float, lasts: float, seen: Mapping[str, Candidate], reach: float) -> Vote:
         """`lasts`: of a vote given now. `seen`: all candidates. `reach`: seconds within which a candidate must have
@@ -169,10 +177,16 @@ class Grants:
 
     def __init__(self, voters: Iterable[str]) -> None:
         self._ends = dict.fromkeys(voters, NEVER)
+        self._void = NEVER
+
+    def void(self, at: float) -> None:
+        """No vote counts that answers a heartbeat sent before `at`."""
+        self._ends = dict.fromkeys(self._ends, NEVER)
+        self._void = at
 
     def heard(self, voter: str, sent: float, lasts: float) -> None:
         """`voter` votes for this host, in answer to the heartbeat that this host sent at `sent`."""
-        if voter in self._ends:
+        if voter in self._ends and sent >= self._void:
             self._ends[voter] = max(self._ends[voter], sent + lasts)
 
     def until(self) -> float:

@@ -121,6 +121,7 @@ class Config:
     openstack: dict[str, float] = field(default_factory=dict[str, float])
     certificate: str = ""
     private_by_tls: bool = False
+    metrics_token: str = field(default="", repr=False)  # for /metrics alone
     pacemaker: bool = False
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,16 +26,18 @@ _FRESH = 12.0
 
 @dataclass
 class Daemon:
-    """`answers`: whether it did when it was last asked."""
+    """answers: whether it did when it was last asked. killed: counts what this has killed, by unit."""
 
     unit: str
     answers: Callable[[], bool]
+    killed: Counter[str]
     hung: Hung = field(default_factory=Hung)
 
     async def look(self, at: float) -> None:
         cgroup = Cgroup(self.unit)
         if self.hung.look(at, self.answers() or cgroup.wants_cpu(), cgroup.cpu()) and await system.active(self.unit):
             log.warning("%s: kills it, it has neither answered nor used CPU for %.0f s", self.unit, HUNG)
+            self.killed[self.unit] += 1
             cgroup.kill()
 
 
@@ -47,12 +50,17 @@ def brokers_seen(found: Found, at: float) -> list[str] | None:
 
 
 class Brokers:
-    """`sees`: by host, what its broker sees, of this host and the peers in contact."""
+    """sees: by host, what its broker sees, of this host and the peers in contact. killed: as of `Daemon`."""
 
     def __init__(
-        self, unit: str, me: str, order: tuple[str, ...], sees: Callable[[], Mapping[str, frozenset[str]]]
+        self,
+        unit: str,
+        me: str,
+        order: tuple[str, ...],
+        sees: Callable[[], Mapping[str, frozenset[str]]],
+        killed: Counter[str],
     ) -> None:
-        self._unit, self._me, self._order, self._sees = unit, me, order, sees
+        self._unit, self._me, self._order, self._sees, self._killed = unit, me, order, sees, killed
         self._outside = partition.Lasting()
 
     async def look(self, at: float) -> None:
@@ -60,6 +68,7 @@ class Brokers:
         if self._outside.look(at, so) and await system.active(self._unit):
             log.warning("%s: kills it, the other brokers run and have lost it", self._unit)
             self._outside = partition.Lasting()
+            self._killed[self._unit] += 1
             Cgroup(self._unit).kill()
 
 

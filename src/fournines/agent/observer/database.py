@@ -13,6 +13,7 @@ from typing import Any
 from ..clock import now
 from . import primary, system, writer
 from .config import Config, Galera
+from .galera_files import read_gvwstate
 from .mysql import (
     COMMAND,
     DONOR,
@@ -42,6 +43,8 @@ STARTING = 600.0
 CLAIM_AGAIN = 1.0
 #: Seconds for which mysqld may run without its Galera provider connected: starting and stopping take less.
 DISCONNECTED = 5.0
+#: Seconds for which it may wait for a Primary component while nobody is Primary.
+STRANDED = 2.0
 #: Seconds after which a node that was evicted may come back. Its eviction has long formed the view by then.
 PARDON = 3.0
 #: Seconds for which a host must have been departed before its node is evicted: a cut that is shorter than that, and so
@@ -49,6 +52,21 @@ PARDON = 3.0
 EVICT_AFTER = 0.4
 #: Seconds after which the guard's word no longer says what this host may do.
 GUARD_LASTS = 0.3
+
+
+class Lasting:
+    """Whether something has held for `seconds` without a break; true once, then it begins again."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def holds(self, at: float, now: bool) -> bool:
+        self._since = (at if self._since is None else self._since) if now else None
+        if self._since is None or at - self._since <= self._seconds:
+            return False
+        self._since = None
+        return True
 
 
 class Database:
@@ -103,8 +121,8 @@ class Database:
 
     def _node(self, at: float) -> Node:
         status = self.status
-        ill = health(status, at, self._config.writer_patience)
-        return Node(ill, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
+        unhealthy = health(status, at, self._config.writer_patience)
+        return Node(unhealthy, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
 
     def report(self, at: float) -> Report:
         if self._waiting and at - self._waiting[0] <= FRESH:
@@ -237,7 +255,7 @@ class Database:
 
     def waiting(self, said: Mapping[str, Any]) -> dict[str, str]:
         """`said`: galera-start's report of the stopped node, and "force": the operator accepts to lose what only absent
-        members hold. Answers {"action": wait, join or bootstrap; "why"}."""
+        members hold. Answers {"action": wait, join or bootstrap; "why"; "writer": as the peers have recorded it}."""
         at = now()
         self._released = None
         self._waiting = (at, Report.from_json(said["report"]))
@@ -248,29 +266,41 @@ class Database:
         if action in (Action.BOOTSTRAP, Action.JOIN):
             self._waiting = None
             self._released = (at, Kind.STARTING if action is Action.BOOTSTRAP else Kind.JOINING)
-        return {"action": action.value, "why": self.choice.why}
+        record = max((node.row for node in self._nodes(at).values()), key=lambda row: row.epoch)
+        return {"action": action.value, "why": self.choice.why, "writer": record.host}
 
     def _somebody_starts(self, at: float) -> bool:
         return any(r.kind is Kind.STARTING for r in self._reports(at).values())
 
-    async def restart_disconnected(self) -> None:
-        """Restarts a mysqld that runs and has lost its provider, which nothing else does: a failed state transfer or an
-        inconsistency leaves it so, refusing every query, for ever."""
-        since: float | None = None
+    async def restart_stuck(self) -> None:
+        """What nothing else ends. A mysqld that runs and has lost its provider, as a failed state transfer or an
+        inconsistency leaves it, refuses every query for ever. One that waits to be let into a Primary component that
+        there is none of any more gives up after half a minute (Galera's pc.wait_prim_timeout), and until then keeps
+        from the others what it knows, which they wait for."""
+        disconnected, stranded = Lasting(DISCONNECTED), Lasting(STRANDED)
         while True:
             at, status = now(), self.status
-            alone = status.up and at - status.at <= FRESH and not status.connected
-            since = (since or at) if alone else None
-            if since is not None and at - since > DISCONNECTED:
-                since = None
-                await self._restart()
-            await asyncio.sleep(1.0)
+            if disconnected.holds(at, status.up and at - status.at <= FRESH and not status.connected):
+                await self._end("its Galera provider is disconnected", kill=False)
+            if stranded.holds(at, self.stranded(at)):
+                await self._end("it waits for a Primary component, and there is none", kill=True)
+            await asyncio.sleep(0.5)
 
-    async def _restart(self) -> None:
+    def stranded(self, at: float) -> bool:
+        """galera-start has let it join, it is in no Primary view yet, and nobody is Primary or about to be."""
+        if self.report(at).kind is not Kind.JOINING or read_gvwstate(Path(self._galera.datadir)) is not None:
+            return False
+        return not any(r.kind in (Kind.PRIMARY, Kind.STARTING) for r in self._reports(at).values())
+
+    async def _end(self, why: str, *, kill: bool) -> None:
+        """`kill`: it has not started yet, and so does not stop when it is asked to; its unit starts it again."""
         unit = self._galera.unit
         try:
-            if await system.active(unit):
-                log.warning("restarts %s: Galera's provider is disconnected", unit)
+            if kill:
+                log.warning("kills %s: %s", unit, why)
+                await system.kill(unit)
+            elif await system.active(unit):
+                log.warning("restarts %s: %s", unit, why)
                 await system.restart(unit)
         except (OSError, TimeoutError) as error:
             log.warning("%s: %s", unit, error)

@@ -1,7 +1,8 @@
 """Run by mariadb.service before mariadbd: join or bootstrap? Asks this host's observer, which asks its peers.
 
-Writes /run/fournines/galera.env with GALERA_NEW_CLUSTER (--wsrep-new-cluster or nothing) and GALERA_RECOVER (the start
-position recovered from InnoDB, or nothing). Waits for as long as nobody can tell; why is in the journal.
+Writes /run/fournines/galera.env with GALERA_NEW_CLUSTER (--wsrep-new-cluster or nothing), GALERA_RECOVER (the start
+position recovered from InnoDB, or nothing) and GALERA_DONOR (whom to ask for a copy, or nothing). Waits for as long as
+nobody can tell; why is in the journal.
 
     galera-start                   wait for the decision
     galera-start --accept-loss     marks that the next start may bootstrap without the members that are missing, and
@@ -15,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from .config import Galera, load
@@ -50,10 +52,20 @@ def report(saved: Saved, position: tuple[str, int] | None, view: tuple[str, View
     )
 
 
-def environment(action: str, stopped: Report) -> str:
+def environment(action: str, stopped: Report, donors: str) -> str:
+    """donors: members, the one asked first in front; "" where nobody is known to take the writes."""
     position = f"--wsrep_start_position={stopped.cluster}:{stopped.seqno}" if stopped.cluster else ""
     new = "--wsrep-new-cluster" if action == "bootstrap" else ""
-    return f"GALERA_NEW_CLUSTER={new}\nGALERA_RECOVER={position}\n"
+    donor = f"--wsrep_sst_donor={donors}" if donors and action == "join" else ""
+    return f"GALERA_NEW_CLUSTER={new}\nGALERA_RECOVER={position}\nGALERA_DONOR={donor}\n"
+
+
+def donors(members: Sequence[str], me: str, writer: str) -> str:
+    """Whom a joiner asks for a copy, in this order: the one that takes the writes last, for a donor may fall behind.
+    The comma at the end allows any other."""
+    if writer not in members or writer == me:
+        return ""
+    return "".join(f"{name}," for name in reversed(members) if name not in (me, writer)) + f"{writer},"
 
 
 def to_recover(saved: Saved, datadir: Path) -> bool:
@@ -87,8 +99,8 @@ def ask(stopped: Report, force: bool) -> dict[str, str]:
             return json.loads(answer.readline())
 
 
-def decide(stopped: Report, force: bool) -> str:
-    """Asks until the answer is join or bootstrap."""
+def decide(stopped: Report, force: bool) -> tuple[str, str]:
+    """Asks until the answer is join or bootstrap; with it who takes the writes, "" where nobody is known to."""
     began, said = time.monotonic(), ""
     while True:
         try:
@@ -99,7 +111,7 @@ def decide(stopped: Report, force: bool) -> str:
             said = answer["why"]
             print(f"{answer['action']}: {said}", flush=True)
         if answer["action"] in ("join", "bootstrap"):
-            return answer["action"]
+            return answer["action"], answer.get("writer", "")
         time.sleep(ASK_EVERY)
 
 
@@ -107,7 +119,8 @@ def main() -> None:
     if sys.argv[1:] == ["--accept-loss"]:
         FORCE.touch()
         return
-    galera = load().galera
+    config = load()
+    galera = config.galera
     if galera is None:
         sys.exit("this host has no database in /etc/fournines/observer.json")
     datadir = Path(galera.datadir)
@@ -116,14 +129,14 @@ def main() -> None:
         saved, recover(galera) if to_recover(saved, datadir) else None, read_gvwstate(datadir), read_note()
     )
     print(f"position {stopped.cluster or 'none'}:{stopped.seqno}", flush=True)
-    action = decide(stopped, FORCE.exists())
+    action, writer = decide(stopped, FORCE.exists())
     # A Primary component that this node's memory knows nothing of exists, or is about to: the memory must not be used
     # again should mysqld die before it has a new one.
     (datadir / "gvwstate.dat").unlink(missing_ok=True)
     if action == "bootstrap":
         allow_bootstrap(datadir)
     FORCE.unlink(missing_ok=True)
-    ENVIRONMENT.write_text(environment(action, stopped))
+    ENVIRONMENT.write_text(environment(action, stopped, donors(galera.members, config.host, writer)))
 
 
 if __name__ == "__main__":

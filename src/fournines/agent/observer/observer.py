@@ -10,18 +10,19 @@ import contextlib
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, cast
 
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, maintenance, openstack, pacemaker, sever, sockets, system, watch
+from . import daemons, handshakes, maintenance, metrics, openstack, pacemaker, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
 from .peers import NEVER, Peers, packed
-from .server import SOCKET, Answer, serve_http, serve_start, server_side
+from .server import SOCKET, Answer, Route, serve_http, serve_start, server_side
 from .tickle import REFUSED, Tickle
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ TELL, SOONEST = 1.0, 0.1
 AGAIN = 1.0
 #: Seconds between looks at what operators have asked of this host.
 MAINTENANCE = 0.5
+#: Seconds for which a drained host still holds its VIPs. What is in flight through a VIP is reset when it moves:
+#: the writes go first, and who waited for that is answered.
+VIPS_LEAVE_AFTER = 2.0
 #: Seconds after a boot for which a host may count as starting.
 STARTS_WITHIN = 600.0
 
@@ -50,7 +54,9 @@ class Observer:
         self.found: watch.Found = {}
         self.started = now()
         self.starting = True
+        self.killed: Counter[str] = Counter()  # unit: how often it hung, and was killed
         self.maintenance = maintenance.read()
+        self._drained = NEVER  # since when; of a host that was drained before this observer started: long ago
         self._ticked = NEVER
         self._channel = channel.bind(channel.OBSERVER) if config.peers else None
         self._held: frozenset[str] = frozenset()
@@ -124,7 +130,7 @@ class Observer:
         if self.config.haproxy:
             self._follow_writer(self.config.haproxy)
         if self._channel:
-            own = {"at": at, "starting": self.starting, "drained": self.drained}
+            own = {"at": at, "starting": self.starting, "drained": self.leaves(at)}
             channel.send(self._channel, channel.GUARD, own, self._body(at))
         standing = (self.peers.departed, self._held, bool(self.database and self.database.decision.acting))
         if standing != self._standing:
@@ -208,10 +214,15 @@ class Observer:
     def drained(self) -> bool:
         return maintenance.drained(self.maintenance, self.config.host)
 
+    def leaves(self, at: float) -> bool:
+        """It is drained, and has had the time to give the writes to another host."""
+        return self.drained and at - self._drained >= VIPS_LEAVE_AFTER
+
     async def look_for_maintenance(self) -> None:
         while True:
             before, self.maintenance = self.drained, maintenance.read()
             if self.drained != before:
+                self._drained = now()
                 log.info("this host is %s", "drained" if self.drained else "no longer drained")
             await asyncio.sleep(MAINTENANCE)
 
@@ -261,6 +272,7 @@ class Observer:
             else None,
             "vip": self._vip_state(guard),
             "galera": self.database.state(at) if self.database else None,
+            "killed": dict(self.killed),
             **{name: {**entry, "at": round(at - entry["at"], 1)} for name, entry in self.found.items()},
         }
 
@@ -288,7 +300,10 @@ class Observer:
             self.database.start()
             await serve_start(SOCKET, self.database.waiting)
         routes = {"/database": self.database_ready, "/database/writer": self.database_writer}
-        private = {"/state": lambda: (200, self.state())}
+        private: dict[str, Route] = {
+            "/state": lambda: (200, self.state()),
+            "/metrics": lambda: (200, metrics.render(self.state())),
+        }
         await serve_http(
             config.address,
             config.http_port,
@@ -297,6 +312,7 @@ class Observer:
             config.token,
             context=server_side(config.certificate),
             private_by_tls=config.private_by_tls,
+            narrow={"/metrics": config.metrics_token},
         )
         process.notify("READY=1")
         async with asyncio.TaskGroup() as tasks:
@@ -319,7 +335,7 @@ class Observer:
         ]
         parts.append(lambda: daemons.watch(self._daemons()))
         if self.database:
-            parts.append(self.database.restart_disconnected)
+            parts.append(self.database.restart_stuck)
         if self.config.haproxy:
             parts += [self.tickle.run, self.note_handshakes]
         parts += [lambda watcher=watcher: watcher.run(self.found) for watcher in self._watchers()]
@@ -334,14 +350,15 @@ class Observer:
             "keystone": config.keystone,
         }
         looks: list[daemons.Look] = [
-            daemons.Daemon(carried.unit, lambda name=name: self._answers(name)).look
+            daemons.Daemon(carried.unit, lambda name=name: self._answers(name), self.killed).look
             for name, carried in watched.items()
             if carried
         ]
         if self.database and config.galera:
-            looks.append(daemons.Daemon(config.galera.unit, self.database.answers).look)
+            looks.append(daemons.Daemon(config.galera.unit, self.database.answers, self.killed).look)
         if config.rabbitmq:
-            looks.append(daemons.Brokers(config.rabbitmq.unit, config.host, config.peer_names, self._brokers).look)
+            rabbit, names = config.rabbitmq.unit, config.peer_names
+            looks.append(daemons.Brokers(rabbit, config.host, names, self._brokers, self.killed).look)
         return looks
 
     def _answers(self, name: str) -> bool:
@@ -361,7 +378,7 @@ class Observer:
         if config.units:
             found.append(watch.Watcher("units", 5.0, lambda: system.units(config.units)))
         if config.certificates:
-            found.append(watch.Watcher("certificates", 60.0, lambda: system.certificates(config.certificates)))
+            found.append(watch.Watcher("certificates", 5.0, system.Certificates(config.certificates).look))
         if config.fernet_keys:
             found.append(watch.Watcher("fernet", 60.0, lambda: system.fernet(config.fernet_keys)))
         if config.pacemaker:

@@ -181,6 +181,9 @@ def _whole_last_view(holders: Mapping[str, Report], best: int) -> frozenset[str]
 VOTE_LASTS = 1.0
 #: Seconds for which a choice must have stood, unchanged, before it is acted on.
 SETTLE = 1.5
+#: Seconds for which somebody must have been Primary while this node waits, before it joins. Of a node that was killed
+#: together with this one, its observer still says Primary for that long (`database.FRESH`).
+JOIN_AFTER = 1.0
 
 
 class Ballot:
@@ -193,6 +196,7 @@ class Ballot:
     def __init__(self) -> None:
         self._choice: tuple[str, frozenset[str]] = ("", frozenset())
         self._since = 0.0
+        self._joinable: float | None = None
 
     @property
     def vote(self) -> str:
@@ -202,10 +206,15 @@ class Ballot:
         if (choice.chosen, choice.required) != self._choice:
             self._choice, self._since = (choice.chosen, choice.required), now
         mine = reports[me]
+        joinable = mine.kind is Kind.STOPPED and any(r.kind is Kind.PRIMARY for r in reports.values())
+        self._joinable = (now if self._joinable is None else self._joinable) if joinable else None
         if mine.kind not in (Kind.RUNNING, Kind.STOPPED):
             return Action.NONE
+        if self._joinable is not None:
+            lasts = now - self._joinable >= JOIN_AFTER
+            return Action.JOIN if lasts and _my_turn(me, reports) else Action.WAIT
         if any(r.kind is Kind.PRIMARY for r in reports.values()):
-            return Action.JOIN if mine.kind is Kind.STOPPED and _my_turn(me, reports) else Action.WAIT
+            return Action.WAIT
         agreed = all(name in reports and reports[name].vote == me for name in choice.required - {me})
         if choice.chosen == me and agreed and now - self._since >= SETTLE:
             return Action.BOOTSTRAP

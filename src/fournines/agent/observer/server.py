@@ -3,6 +3,7 @@
 GET /database          200 when the local node is Primary and Synced, else 503
 GET /database/writer   200 when this host is the (acting) writer, else 503
 GET /state             everything, as in /run/fournines/state.json, to who sends `Authorization: Bearer TOKEN`; else 403
+GET /metrics           the same in Prometheus' text format, to the same, and to who sends a token for it alone
 
 On one port with TLS and without, by the first byte of the client: load balancers change from one to the other after the
 observer, or before it, and at no moment is there a database without a writer.
@@ -29,14 +30,17 @@ REQUEST = 2.0
 _HELLO = b"\x16"
 _REASON = {200: "OK", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable"}
 
-Answer = tuple[int, dict[str, Any]]
+Answer = tuple[int, "dict[str, Any] | str"]
 Route = Callable[[], Answer]
 
 
-def reply(status: int, document: dict[str, Any]) -> bytes:
-    body = json.dumps(document).encode() + b"\n"
+def reply(status: int, document: dict[str, Any] | str) -> bytes:
+    """JSON, or text as Prometheus reads it."""
+    plain = isinstance(document, str)
+    body = document.encode() if isinstance(document, str) else json.dumps(document).encode() + b"\n"
+    kind = "text/plain; version=0.0.4; charset=utf-8" if plain else "application/json"
     head = (
-        f"HTTP/1.1 {status} {_REASON[status]}\r\nContent-Type: application/json\r\n"
+        f"HTTP/1.1 {status} {_REASON[status]}\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + body
@@ -109,9 +113,12 @@ async def serve_http(
     *,
     context: ssl.SSLContext | None = None,
     private_by_tls: bool = False,
+    narrow: Mapping[str, str] | None = None,
 ) -> asyncio.Server:
-    """`private`: for those who know `token`, for nobody when that is empty; with `private_by_tls`, by TLS alone."""
-    bearer = f"authorization: bearer {token}".lower().encode()
+    """`private`: for those who know `token`, for nobody when that is empty; with `private_by_tls`, by TLS alone.
+    narrow: path -> another token, which opens that path alone."""
+    narrow = narrow or {}
+    bearers = {path: [_bearer(t) for t in (token, narrow.get(path, "")) if t] for path in private}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         await _begin(writer, context)
@@ -121,7 +128,7 @@ async def serve_http(
         if path in private:
             if private_by_tls and writer.get_extra_info("ssl_object") is None:
                 return reply(403, {"why": "this needs TLS"})
-            known = bool(token) and any(hmac.compare_digest(h.lower(), bearer) for h in headers)
+            known = any(hmac.compare_digest(h.lower(), bearer) for h in headers for bearer in bearers[path])
             return reply(*private[path]()) if known else reply(403, {"why": "this needs the cloud's token"})
         route = routes.get(path)
         return reply(404, {"paths": sorted(routes)}) if route is None else reply(*route())
@@ -146,6 +153,10 @@ async def serve_http(
         return _Quiet(asyncio.StreamReader(limit=8192, loop=loop), one_of_few, loop=loop)
 
     return await loop.create_server(accepted, address, port, backlog=256)
+
+
+def _bearer(token: str) -> bytes:
+    return f"authorization: bearer {token}".lower().encode()
 
 
 async def serve_start(path: Path, waiting: Callable[[dict[str, Any]], dict[str, str]]) -> asyncio.Server:

@@ -64,13 +64,46 @@ async def restart(unit: str) -> None:
     await output("systemctl", "--no-block", "try-restart", unit, timeout=5.0)
 
 
-async def certificates(paths: tuple[str, ...]) -> dict[str, Any]:
-    """Path -> seconds since the epoch at which the first certificate in the file ends; None: unreadable."""
-    found: dict[str, float | None] = {}
-    for path in paths:
-        text = await output("openssl", "x509", "-noout", "-enddate", "-in", path, timeout=5.0)
-        found[path] = parse_end(text)
-    return {"ends": found}
+async def kill(unit: str) -> None:
+    """At once, with all its processes; it is started again as its Restart= says."""
+    await output("systemctl", "kill", "--signal=KILL", unit, timeout=5.0)
+
+
+class Certificates:
+    """When the first certificate in each file ends. A file is read again when it has changed, or could not be read."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        self._paths = paths
+        self._read: dict[str, tuple[tuple[int, int, int], float]] = {}
+
+    async def look(self) -> dict[str, Any]:
+        """ends: path -> seconds since the epoch; None: it is there and cannot be read as a certificate. absent: files
+        that are not there, as of a service that is about to be installed."""
+        ends: dict[str, float | None] = {}
+        absent: list[str] = []
+        for path in self._paths:
+            stamp = _stamp(path)
+            if stamp is None:
+                absent.append(path)
+                continue
+            known = self._read.get(path)
+            if known is not None and known[0] == stamp:
+                ends[path] = known[1]
+                continue
+            end = parse_end(await output("openssl", "x509", "-noout", "-enddate", "-in", path, timeout=5.0))
+            ends[path] = end
+            if end is not None:
+                self._read[path] = stamp, end
+        return {"ends": ends, "absent": absent}
+
+
+def _stamp(path: str) -> tuple[int, int, int] | None:
+    """Changes with the file; None: it is not there."""
+    try:
+        found = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def parse_end(text: str) -> float | None:

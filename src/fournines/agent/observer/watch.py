@@ -44,13 +44,13 @@ async def http_get(
             writer.close()
 
 
-async def exchange(address: str, port: int, send: bytes, timeout: float) -> bytes:
-    """One line's answer to one line."""
+async def exchange(address: str, port: int, send: bytes, timeout: float, *, end: bytes = b"\n") -> bytes:
+    """The answer to one line, until `end`."""
     async with asyncio.timeout(timeout):
         reader, writer = await asyncio.open_connection(address, port)
         try:
             writer.write(send)
-            return await reader.readline()
+            return await reader.readuntil(end)
         finally:
             writer.close()
 
@@ -100,11 +100,21 @@ async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
     }
 
 
-async def memcached_state(address: str, port: int) -> dict[str, Any]:
-    line = await exchange(address, port, b"version\r\n", 1.0)
-    if not line.startswith(b"VERSION"):
+#: Of memcached's general statistics (protocol.txt), those that metrics have.
+_MEMCACHED = ("get_hits", "get_misses", "evictions", "curr_items", "bytes", "limit_maxbytes", "curr_connections")
+
+
+def parse_memcached(text: str) -> dict[str, Any]:
+    """`stats`: lines `STAT name value`, then END. Raises OSError: it is no such answer."""
+    words = [line.split(maxsplit=2) for line in text.splitlines()]
+    stats = {word[1]: word[2] for word in words if len(word) == 3 and word[0] == "STAT"}
+    if "version" not in stats:
         raise OSError("does not answer")
-    return {"version": line.split()[1].decode()}
+    return {"version": stats["version"], "stats": {name: int(stats[name]) for name in _MEMCACHED if name in stats}}
+
+
+async def memcached_state(address: str, port: int) -> dict[str, Any]:
+    return parse_memcached((await exchange(address, port, b"stats\r\n", 1.0, end=b"END\r\n")).decode())
 
 
 async def keystone_state(address: str, keystone: Keystone) -> dict[str, Any]:

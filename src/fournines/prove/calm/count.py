@@ -45,7 +45,7 @@ def calm_of(past: History, *, command: str, started_at: str, versions: Mapping[s
         pressure=machine.pressure(past.of("machine"), opened.at, ended),
         verdict=verdict,
         reasons=reasons,
-        whole_again_s=whole - healed if whole is not None and healed is not None else None,
+        redundant_again_s=whole - healed if whole is not None and healed is not None else None,
         versions=dict(versions),
     )
 

@@ -32,8 +32,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """`began`, `ended`: on the campaign's clock. `without`: the host that was off. `whole_again_s`: after its power was
-    back, None when it was not within the deadline or none was off."""
+    """`began`, `ended`: on the campaign's clock. `without`: the host that was off. `redundant_again_s`: after its power
+    was back, None when it was not within the deadline or none was off."""
 
     cloud: str
     profile: str
@@ -48,5 +48,5 @@ class Calm:
     pressure: Pressure
     verdict: Verdict
     reasons: tuple[str, ...]
-    whole_again_s: float | None = None
+    redundant_again_s: float | None = None
     versions: dict[str, str] = field(default_factory=dict[str, str])

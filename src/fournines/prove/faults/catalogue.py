@@ -15,6 +15,7 @@ from fournines.prove.faults import (
     load,
     network,
     operation,
+    power_loss,
     service,
     storm,
     trust,
@@ -23,15 +24,19 @@ from fournines.prove.faults import (
 from fournines.prove.faults.strike import Strike
 from fournines.prove.faults.target import subjects
 
-FAMILIES = (service, agent, host, network, load, data, disk, database, bus, storm, trust, world, operation)
+FAMILIES = (service, agent, host, network, load, data, disk, power_loss, database, bus, storm, trust, world, operation)
 
 CATALOGUE: dict[str, type[Strike]] = {kind.name: kind for family in FAMILIES for kind in family.FAMILY}
+
+
+#: Those that nobody has to name.
+DRAWN: dict[str, type[Strike]] = {name: kind for name, kind in CATALOGUE.items() if kind.drawn}
 
 
 def each(cloud: Cloud) -> Iterator[str]:
     """Every fault where it hurts most, as the user would write it; of services, those that the cloud has."""
     known = subjects(cloud)
-    for kind in CATALOGUE.values():
+    for kind in DRAWN.values():
         for subject in kind.each:
             needed = kind.carrier if kind.subject == "host" else subject.partition("+")[0]
             if not needed or needed in known:
@@ -42,7 +47,7 @@ def every(cloud: Cloud) -> Iterator[str]:
     """Every fault of every service in the targets vip, writer and one, and those of `each` beside them."""
     services = tuple(dict.fromkeys(owner for owner, _ in subjects(cloud).values()))
     for target in ("vip", "writer", "one"):
-        for kind in CATALOGUE.values():
+        for kind in DRAWN.values():
             of_kind = tuple(name for name in services if name in (kind.services or services))
             names = of_kind if kind.subject == "service" else ("",)
             yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for name in names)

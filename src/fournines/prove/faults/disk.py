@@ -56,7 +56,7 @@ class Small(Scripted, UnitFault):
 [ ! -e "$kept.image" ] || exit 0
 base64 -d | tar -xzSf - -C "${{kept%/*}}" && mv "${{kept%/*}}/image" "$kept.image" || exit 1
 [ -e /dev/loop-control ] || mknod /dev/loop-control c 10 237
-{_MOUNT}
+{MOUNT}
 mkdir -p "$kept.at" && mount_image "$kept.at" || exit 1
 systemctl stop {self.unit} || exit 1
 cp -a --sparse=always {self.place}/. "$kept.at"/ || {{ systemctl start --no-block {self.unit}; exit 1; }}
@@ -74,18 +74,18 @@ for i in $(seq 120); do {SERVES[self.fault.service]} && exit 0; sleep 1; done; e
 [ -e "$kept.image" ] || exit 0
 systemctl stop fournines-thaw-{self.fault.service}.service 2>/dev/null
 mountpoint -q {self.place} && fsfreeze -u {self.place} 2>/dev/null
-rm -f {self.place}/fournines-full*
-{_MOUNT}
+rm -f {self.place}/fournines-full* {self.place}/.fournines-*
+{MOUNT}
 systemctl stop {self.unit} || exit 1
 if mountpoint -q {self.place}; then umount {self.place} || exit 1; fi
 if [ -z "$(ls -A {self.place})" ]; then
     mkdir -p "$kept.at" && {{ mountpoint -q "$kept.at" || mount_image "$kept.at"; }} || exit 1
-    rm -f "$kept.at"/fournines-full*
+    rm -f "$kept.at"/fournines-full* "$kept.at"/.fournines-*
     cp -a --sparse=always "$kept.at"/. {self.place}/ || exit 1
     rm -rf {self.place}/lost+found
 fi
 ! mountpoint -q "$kept.at" || umount "$kept.at" || exit 1
-rmdir "$kept.at" 2>/dev/null; rm "$kept.image"
+rmdir "$kept.at" 2>/dev/null; rm -f "$kept.image" "$kept.left"
 systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}
 """
         await self.script(host, "heal", body, timeout=MOVE_S)
@@ -217,12 +217,19 @@ async def empty_file_system(size: int) -> str:
 
 
 #: Hosts in a lab share the loop devices, and have no nodes of them: whoever comes first has one.
-_MOUNT = """
+#: Not `mount -o loop`: it looks among the loop devices in use for one of a file of that name, finds in a lab that of
+#: another host, and mounts a device that is not there. One that is detached while it is mounted goes with the mount.
+#: noinit_itable: else the kernel writes to it in the background for as long as it is mounted.
+MOUNT = """
 mount_image() {
     for i in 1 2 3 4 5; do
         loop=$(losetup -f | cut -d' ' -f1)
         [ -e "$loop" ] || mknod "$loop" b 7 "${loop#/dev/loop}"
-        mount -o loop="$loop" "$kept.image" "$1" && return 0
+        if losetup "$loop" "$kept.image"; then
+            mount -o noinit_itable "$loop" "$1" && mounted=yes || mounted=
+            losetup -d "$loop"
+            [ -z "$mounted" ] || return 0
+        fi
         sleep 0.2
     done
     return 1

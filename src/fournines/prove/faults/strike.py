@@ -45,6 +45,8 @@ class Strike(ABC):
     outside: ClassVar[bool] = True
     #: Targets in `--faults each`; of a service fault, subjects.
     each: ClassVar[tuple[str, ...]] = ()
+    #: Whether suites and soaks draw it; else it is made only where somebody names it.
+    drawn: ClassVar[bool] = True
     #: What it may cost at most where it strikes one host: a class of pass marks.
     costs: ClassVar[Severity] = "host"
     #: Of a host fault: the service whose hosts it strikes; "" those that carry any part of the control plane.

@@ -25,7 +25,7 @@ def waiting(progress: Progress, functions: Iterable[str], since: float) -> tuple
 
 
 def last_answer(spec: LoadSpec) -> float:
-    """Seconds after the last request at which every one has been answered or given up."""
+    """Seconds after the last request at which every one has been answered or timed out."""
     turns = (PROBES[name].turns for name in spec.probes)
     return max((spec.timeout, *(t.timeout for t in turns if t)))
 

@@ -22,7 +22,14 @@ class KeystoneProbes:
 
     async def start(self) -> None:
         """Takes the token that every probe but `authenticate_password` uses."""
+        await self.open()
+        await self.sign_in()
+
+    async def open(self) -> None:
         await self._client.open()
+
+    async def sign_in(self) -> None:
+        """A new token in place of the one that would expire."""
         self._token, _ = await issue(self._client, Attempt("fresh", 0.0), self._identity, password(self._identity))
 
     async def close(self) -> None:

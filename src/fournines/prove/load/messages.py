@@ -170,9 +170,20 @@ class MessageProbes:
         self._arrived = asyncio.Event()
 
     async def start(self) -> None:
+        """Returns when every node has let each of its clients in."""
+        self.connect()
+        for link in self._publishers + self._consumers:
+            await link.channel()
+
+    def connect(self) -> None:
+        """Begins to, and goes on while some nodes are away."""
         for link in self._publishers + self._consumers:
             link.start()
-            await link.channel()
+
+    def forget(self) -> None:
+        """What was confirmed and consumed: for who never drains, and runs for months."""
+        self.confirmed.clear()
+        self.consumed.clear()
 
     async def close(self) -> None:
         await asyncio.gather(*(link.close() for link in self._publishers + self._consumers))

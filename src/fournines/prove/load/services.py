@@ -43,7 +43,14 @@ class ServiceProbes:
         self._removals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
+        await self.open()
+        await self.sign_in()
+
+    async def open(self) -> None:
         await self._client.open()
+
+    async def sign_in(self) -> None:
+        """A new token, and the catalogue's endpoints as they are now."""
         who = self._services.identity
         self._token, told = await issue(self._client, Attempt("fresh", 0.0), who, password(who))
         self._urls = {

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import sys
 import threading
 from collections.abc import Callable, Iterable
@@ -39,6 +40,20 @@ def failed(context: Any) -> None:
         _request.failed = True
 
 
+class OneLine(logging.Filter):
+    """What a request logs whose database does not answer, without its traceback. They are some two hundred lines each,
+    several a request, and fill the journal up to its limit, where the lines that tell why it is away are lost."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and getattr(_request, "failed", False):
+            error = record.exc_info[1]
+            said, first = (str(text).partition("\n")[0] for text in (record.getMessage(), error))
+            record.msg = f"{said or 'Failed'}, as the database does not answer: {type(error).__name__}: {first}"
+            record.args = None
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class Guarded:
     """`application`, whose refusals are 503 where the database was asked in vain in the same request."""
 
@@ -47,6 +62,12 @@ class Guarded:
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         _request.failed = False
+        try:
+            return self._ask(environ, start_response)
+        finally:
+            _request.failed = False
+
+    def _ask(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         said: list[Any] = []
         try:
             answer = self._application(environ, lambda *arguments: said.extend(arguments) or said.append)
@@ -73,6 +94,8 @@ def keystone() -> Application:
     engine: Any = importlib.import_module("sqlalchemy.engine")
     importlib.import_module("sqlalchemy.event").listen(engine.Engine, "handle_error", failed)
     application = importlib.import_module("keystone.server.wsgi").initialize_public_application()
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(OneLine())
     register_policies()
     return Guarded(application)
 

@@ -89,6 +89,7 @@ export const plural = (count, word) => `${count.toLocaleString("en")} ${word}${c
 export const ago = (seconds) =>
   seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 120 ? `${Math.round(seconds)} s` : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
+export const instant = (at) => `${clock(at)}.${Math.floor((at % 1) * 10)}`;
 export const moment = (at) => new Date(at * 1000).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 export const figure = (value, unit = "s") => (value === null || value === undefined ? "–" : `${value.toFixed(2)} ${unit}`);
 export const dot = (state) => h(`i.dot.${state}`, { role: "img", "aria-label": { ok: "well", warning: "warning", down: "problem", unknown: "unknown" }[state] || state });

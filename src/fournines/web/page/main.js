@@ -8,13 +8,17 @@ import { map, panel, closePanel } from "./map.js";
 import { change } from "./change.js";
 import { prove } from "./prove.js";
 import { operations } from "./operations.js";
-import { availability, design } from "./design.js";
+import { availability } from "./availability.js";
+import { handlers } from "./handlers.js";
+import { logs } from "./logs.js";
+import { design } from "./design.js";
 import { ask, refused } from "./asking.js";
 
 const STALE = 3; // seconds
 const VIEWS = [
   ["now", "Now", now], ["map", "Map", map], ["change", "Change", change], ["prove", "Prove", prove],
-  ["operations", "Operations", operations], ["availability", "Availability", availability], ["design", "Design", design],
+  ["operations", "Operations", operations], ["availability", "Availability", availability], ["handlers", "Handlers", handlers],
+  ["logs", "Logs", logs], ["design", "Design", design],
 ];
 
 const state = { session: null, status: null, jobs: [], live: null, note: "", draw, known: {} };
@@ -31,6 +35,7 @@ function draw() {
     main.replaceChildren();
     drawn = name;
     document.title = `${title} · ${state.session.cloud}`;
+    bar.querySelector("[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   }
   paint(main, view(state));
   panel(state);

@@ -4,6 +4,8 @@ import { get } from "./api.js";
 import { h, on, paint, dot, plural } from "./dom.js";
 import { fetched, may, refusal, start, ask } from "./asking.js";
 
+const OPERATIONS = [["drain", "Drain"], ["undrain", "Undrain"], ["reboot", "Reboot"], ["replace", "Replace"], ["scale-remove", "Take out"], ["fence", "Fence"]];
+
 let find = "";
 let log = null;
 
@@ -58,8 +60,10 @@ export function panel(state) {
     said ? [h("h3", null, "Daemons"), h("ul.units", null, Object.entries(said.units).sort(([a, x], [b, y]) => (x === "active") - (y === "active") || a.localeCompare(b)).map(([unit, active]) =>
       h("li", { "data-key": unit }, dot(active === "active" ? "ok" : "down"), h("span", null, unit), h("span.soft", null, active === "active" ? "" : active),
         may(state, "operator") ? h("button.plain", { "data-do": "log", "data-arg": `${name} ${unit}` }, "log") : null)))] : null,
+    may(state, "operator") ? h("p", null, h("a", { href: `#logs/host/${encodeURIComponent(name)}` }, "All its journals")) : null,
     log && log.host === name ? [h("h3", null, log.unit), log.error ? refusal(log.error) : h("pre.log", { tabindex: 0 }, log.lines ? log.lines.join("\n") || "nothing" : "Asking.")] : null,
-    may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Power"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)))] : null,
+    may(state, "admin") ? [h("h3", null, "Operations"), h("div.buttons", null, OPERATIONS.map(([kind, title]) => h("a.button", { href: `#operations/new/${kind}/${encodeURIComponent(name)}` }, title)))] : null,
+    may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Lab power"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)))] : null,
     host ? h("details", null, h("summary", null, "All that its agent says"), h("pre.log", null, JSON.stringify(host.said, null, 1))) : null,
   ]);
 }

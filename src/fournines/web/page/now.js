@@ -54,5 +54,5 @@ export function table(columns, rows) {
   const key = (cell) => (typeof cell === "string" ? `${cell} ${(times[cell] = (times[cell] || 0) + 1)}` : false);
   return h("div.scroll", null, h("table", null,
     h("thead", null, h("tr", null, columns.map((c) => h("th", { scope: "col" }, c)))),
-    h("tbody", null, rows.map((row) => h("tr", { "data-key": key(row[0]) }, row.map((cell, i) => h(i ? "td" : "th", i ? null : { scope: "row" }, cell)))))));
+    h("tbody", null, rows.map((row) => h("tr", { "data-key": key(row[0]) }, row.map((cell, i) => h(i ? "td" : "th", i ? { "data-label": columns[i] } : { scope: "row" }, cell)))))));
 }

@@ -22,6 +22,10 @@ export function prove(state) {
         h("label", null, "Each lasts ", h("input", { id: "duration", size: 6, placeholder: "20s" })),
         h("label", null, "Repeat ", h("input", { id: "repeat", type: "number", min: 1, max: 100, value: 1 })),
         h("label", null, "Baseline ", h("select", { id: "baseline" }, ["", "kolla-22.2", "osa-33", "ha-guide"].map((s) => h("option", { value: s }, s || "none")))),
+        h("label", null, "Soak for ", h("input", { id: "soak", size: 6, placeholder: "8h", title: "Random faults, instead of those chosen" })),
+        h("label", null, "Functions ", h("input", { id: "functions", size: 14, placeholder: "all" })),
+        h("label.check", null, h("input", { id: "busy", type: "checkbox" }), "cores kept busy"),
+        h("label.check", null, h("input", { id: "force", type: "checkbox" }), "also when unhealthy"),
         h("span.grow"),
         h("button.danger", { type: "submit", disabled: !may(state, "admin"), title: may(state, "admin") ? false : "takes the role admin" }, "Inject …")),
       h("label.wide", null, "Chosen ", h("input", { id: "faults", placeholder: "host.power_off@vip, service.freeze@keystone" })),
@@ -31,7 +35,8 @@ export function prove(state) {
     h("section", null, h("h2", null, "Stored campaigns"), runs.error ? refusal(runs.error) : !runs.value ? h("p.soft", null, "Reading.") : !runs.value.runs.length ? h("p.soft", null, "None yet.") :
       runs.value.runs.map((run) => h("details.run", { "data-key": run.name },
         h("summary", null, h(`span.outcome.${run.verdict}`, null, run.verdict), h("b", null, ` ${run.started_at.replace("T", " ").replace("+00:00", " UTC")}`), h("span.soft", null, ` ${run.suite || run.faults.map((f) => f.fault).slice(0, 3).join(", ")}${run.faults.length > 3 ? " …" : ""}`), " ",
-          run.report ? h("a", { href: `/v1/runs/${encodeURIComponent(run.name)}/report`, target: "_blank", rel: "noopener" }, "report") : null),
+          run.report ? h("a", { href: `/v1/runs/${encodeURIComponent(run.name)}/report`, target: "_blank", rel: "noopener" }, "report") : null,
+          run.report ? ["table", "junit"].map((form) => [" ", h("a", { href: `/v1/runs/${encodeURIComponent(run.name)}/${form}`, target: "_blank", rel: "noopener" }, form)]) : null),
         table(["fault", "verdict", "on", "longest gap", "worst wait", "degraded", "redundant again"], run.faults.map((f) =>
           [f.profile === run.profile ? f.fault : `${f.fault} under ${f.profile}`, h(`span.outcome.${f.verdict}`, { title: f.reasons.join("\n") }, f.verdict), [...f.hosts, ...f.roles].join(", "), figure(f.longest_gap_s), figure(f.worst_wait_s), figure(f.degraded_s), figure(f.redundant_again_s)]))))),
   ];
@@ -80,11 +85,12 @@ on("choose", (fault, button) => {
 });
 on("prove", async () => {
   const value = (id) => document.getElementById(id).value.trim();
-  const body = { suite: value("suite"), faults: value("suite") ? "" : value("faults").replace(/\s*,\s*/g, ","), duration: value("duration"), repeat: Number(value("repeat")) || 1, baseline: value("baseline") };
+  const ticked = (id) => document.getElementById(id).checked;
+  const body = { suite: value("soak") ? "" : value("suite"), soak: value("soak"), functions: value("functions").replace(/\s+/g, ""), busy: ticked("busy"), force: ticked("force"), faults: value("suite") || value("soak") ? "" : value("faults").replace(/\s*,\s*/g, ","), duration: value("duration"), repeat: Number(value("repeat")) || 1, baseline: value("baseline") };
   const cloud = await get("/v1/cloud").catch(() => null);
   const go = await ask({
     title: "Inject these faults?", danger: true, confirm: "Inject", typed: cloud?.lab ? "" : cloud?.name,
-    body: [h("p", null, body.suite ? `The suite ${body.suite}.` : body.faults || "Nothing is chosen."), cloud?.lab ? null : h("p", null, "These hosts are not a lab's: their clients will feel every fault.")],
+    body: [h("p", null, body.soak ? `Random faults for ${body.soak}.` : body.suite ? `The suite ${body.suite}.` : body.faults || "Nothing is chosen."), cloud?.lab ? null : h("p", null, "These hosts are not a lab's: their clients will feel every fault.")],
   });
   if (!go) return;
   const job = await start("prove", { ...body, confirm: go.typed || "" });

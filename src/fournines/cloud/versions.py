@@ -1,0 +1,111 @@
+"""The lock: which versions of packages a cloud has, and the upgrade that is changing them.
+
+`fournines upgrade` writes it beside the cloud file. Each host of the control plane keeps a copy, so that another
+operator's machine knows it: where copies differ, as after an interruption, the newest counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from fournines.errors import CloudFileError
+
+#: On the hosts; and, for apt, as preferences that only fournines' own calls of it read.
+PATH = "/etc/fournines/versions.json"
+PREFERENCES = "/etc/fournines/packages.pref"
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """One that has begun and not ended. target: package -> version, of what it changes. begun: by whom, since when.
+    canary: the zone after which it is held; "": it goes on to the end. reboot: into new kernels."""
+
+    target: Mapping[str, str]
+    begun: str
+    canary: str = ""
+    reboot: bool = False
+
+
+@dataclass(frozen=True)
+class Versions:
+    """locked: package -> version, of what services declare and of what upgrades have changed; {}: any version is
+    right. since: when that was written, in UTC as ISO 8601, so that text sorts as time; "": never."""
+
+    locked: Mapping[str, str] = field(default_factory=dict[str, str])
+    since: str = ""
+    upgrade: Upgrade | None = None
+
+
+NONE = Versions()
+
+
+def beside(source: Path, name: str) -> Path:
+    """Where the lock of cloud `name` lies, whose file is `source`."""
+    return source.parent / f"{name}.versions.json"
+
+
+def load(path: Path) -> Versions:
+    """`NONE` where there is no file. Raises CloudFileError."""
+    try:
+        return parse(path.read_text())
+    except FileNotFoundError:
+        return NONE
+    except (ValueError, OSError) as error:
+        raise CloudFileError(
+            "the lock of package versions cannot be used",
+            where=str(path),
+            why=str(error),
+            next="restore it from where you keep the cloud file, or remove it: the hosts have a copy",
+        ) from error
+
+
+def dumps(versions: Versions) -> str:
+    """One package a line: a diff shows which."""
+    return json.dumps(asdict(versions), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def parse(text: str) -> Versions:
+    """ValueError when it is something else. Keys of another release are ignored."""
+    said = json.loads(text)
+    try:
+        upgrade = said["upgrade"]
+        return Versions(_packages(said["locked"]), str(said["since"]), _upgrade(upgrade) if upgrade else None)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a lock of versions: {error}") from error
+
+
+def _upgrade(said: Any) -> Upgrade:
+    return Upgrade(
+        _packages(said["target"]), str(said["begun"]), str(said.get("canary", "")), bool(said.get("reboot", False))
+    )
+
+
+def _packages(said: Any) -> dict[str, str]:
+    """ValueError where a name or a version could be anything else to a shell or to apt."""
+    found = {str(name): str(version) for name, version in cast("Mapping[Any, Any]", said).items()}
+    for word in (*found, *found.values()):
+        if not word or not set(word) <= _WORD:
+            raise ValueError(f"not a package's name or version: {word!r}")
+    return found
+
+
+_WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.+-:~_")
+
+
+def newest(copies: Iterable[Versions]) -> Versions:
+    """The one that was written last; of equal ones the first."""
+    return max(copies, key=lambda copy: copy.since, default=NONE)
+
+
+def preferences(versions: Versions) -> str:
+    """apt's preferences: what is installed, also as a dependency, has the lock's version, where a source has it."""
+    pins = (f"Package: {name}\nPin: version {version}\nPin-Priority: 990\n" for name, version in _sorted(versions))
+    return "\n".join(pins)
+
+
+def _sorted(versions: Versions) -> list[tuple[str, str]]:
+    return sorted(versions.locked.items())

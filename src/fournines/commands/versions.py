@@ -1,0 +1,82 @@
+"""What packages the hosts of a cloud have, and what they could have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fournines.cloud.model import Cloud
+from fournines.commands.operation import Say
+from fournines.engine import Connected, SshOptions, connect, packages, survey
+from fournines.engine.packages import Packages
+from fournines.engine.together import merged, together
+from fournines.operate import upgrade
+from fournines.plan.desired import desired
+from fournines.plan.model import Desired
+from fournines.plan.pins import declared
+from fournines.services import registry
+
+
+@dataclass(frozen=True)
+class Seen:
+    """cloud: with the newest lock. declared: host -> what its services declare. looks: of the hosts that answer."""
+
+    cloud: Cloud
+    declared: dict[str, list[str]]
+    looks: dict[str, Packages]
+
+
+async def seen(cloud: Cloud, ssh: SshOptions, say: Say, *, refresh: bool) -> Seen:
+    """Raises HostError where none answers."""
+    async with connect(cloud.hosts, ssh) as hosts:
+        for error in hosts.failures.values():
+            say(f"left out: {error.what}")
+        if not hosts:
+            raise merged(list(hosts.failures.values()))
+        known = (await survey(cloud, registry(), hosts)).cloud
+        wanted = desired(known, registry(), hosts)
+        return Seen(
+            known, {name: declared(wanted[name]) for name in hosts}, await looked(hosts, wanted, refresh=refresh)
+        )
+
+
+async def looked(hosts: Connected, wanted: Desired, *, refresh: bool) -> dict[str, Packages]:
+    """Raises HostError."""
+    found = await together(packages.look(hosts[name], declared(wanted[name]), refresh=refresh) for name in hosts)
+    return dict(zip(hosts, found, strict=True))
+
+
+def document(seen: Seen) -> dict[str, Any]:
+    """For `--json`."""
+    lock = seen.cloud.versions
+    running = lock.upgrade
+    return {
+        "cloud": seen.cloud.name,
+        "locked": dict(lock.locked),
+        "since": lock.since,
+        "upgrade": {"target": dict(running.target), "begun": running.begun, "canary": running.canary}
+        if running
+        else None,
+        "hosts": {name: _of_host(seen, name, look) for name, look in seen.looks.items()},
+    }
+
+
+def _of_host(seen: Seen, host: str, look: Packages) -> dict[str, Any]:
+    own = set(seen.declared[host])
+    return {
+        "packages": {
+            name: {
+                "installed": state.installed,
+                "candidate": state.candidate,
+                "upgradable": upgrade.upgradable(state),
+                "security": upgrade.upgradable(state) and upgrade.is_security(state),
+                "held": state.held,
+                "declared": name in own,
+                "locked": seen.cloud.versions.locked.get(name, ""),
+            }
+            for name, state in look.packages.items()
+        },
+        "lists": look.lists,
+        "problems": list(look.problems),
+        "kernel": {"running": look.kernel.running, "newest": look.kernel.newest, "reboot": look.kernel.reboot},
+    }
