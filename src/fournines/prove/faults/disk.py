@@ -23,6 +23,7 @@ from fournines.prove.faults.strike import Scripted, Strike, not_seen, until
 ROOT = "root file system"
 #: What the service still finds on the small file system. Bytes.
 MARGIN = 64 << 20
+BLOCK = 4096
 #: How one knows that the service serves again.
 SERVES = {
     "mariadb": "mariadb -N -e \"SHOW STATUS LIKE 'wsrep_local_state_comment'\" | grep -q Synced",
@@ -205,7 +206,7 @@ async def empty_file_system(size: int) -> str:
     no mkfs. Raises ProveError where this machine has none."""
     with tempfile.TemporaryDirectory() as directory:
         with (Path(directory) / "image").open("wb") as file:
-            file.truncate(size)
+            file.truncate(-(-size // BLOCK) * BLOCK)  # a loop device leaves off what is no whole block
         make = "mkfs.ext4 -q -F -m 0 -J size=8 -E lazy_itable_init=1 image && tar -czSf image.tar.gz image"
         made = await asyncio.create_subprocess_exec(
             "sh", "-c", make, cwd=directory, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

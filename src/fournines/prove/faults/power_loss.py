@@ -6,6 +6,8 @@ before it flushes looks as safe as one that flushes first.
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 from fournines.prove.faults.disk import MOUNT, MOVE_S, SERVES, Small
 from fournines.prove.faults.strike import Strike, not_seen
 
@@ -16,8 +18,12 @@ FLUSHED, UNFLUSHED = ".fournines-flushed", ".fournines-unflushed"
 
 class PowerLoss(Small):
     """The file system of the service lies in a file. What has not been flushed is in the kernel's memory and not in
-    that file. So a copy of the file, made while the service stands still, is what a power loss would have left; it
-    takes the file's place. A copy that the kernel wrote to meanwhile is made again: it would be of two moments.
+    that file. So a copy of the file, made once the service is killed, is what a power loss would have left; it takes
+    the file's place. A copy that the kernel wrote to meanwhile is made again: it would be of two moments.
+
+    Killed, not stopped: what stands still for seconds is taken for hung by the host's observer, which kills it, and
+    systemd starts it again on the old disk, where it acknowledges what the copy does not have. While the copy is made
+    a drop-in in /run keeps anybody from starting the unit.
     """
 
     name = "disk.power_loss"
@@ -31,21 +37,27 @@ class PowerLoss(Small):
     costs = "kill"
     each = ("mariadb+all", "rabbitmq+all")
 
+    @property
+    def held(self) -> PurePosixPath:
+        return PurePosixPath(f"/run/systemd/system/{self.unit}.d/fournines-power-loss.conf")
+
     async def strike_host(self, host: str) -> None:
         body = f"""
 mountpoint -q {self.place} || exit 1
 echo flushed > {self.place}/{FLUSHED} && sync {self.place}/{FLUSHED} || exit 1
 echo unflushed > {self.place}/{UNFLUSHED}
-systemctl kill --kill-whom=all -s STOP {self.unit} || exit 1
+mkdir -p {self.held.parent} && printf '[Unit]\\nConditionPathExists=/fournines-held\\n' > {self.held} || exit 1
+systemctl daemon-reload
+systemctl kill --kill-whom=all -s KILL {self.unit} || exit 1
 for i in $(seq 20); do
     cp --sparse=always "$kept.image" "$kept.left" && cmp -s "$kept.image" "$kept.left" && left=yes && break
 done
-systemctl kill --kill-whom=all -s KILL {self.unit}
 systemctl stop {self.unit}
+rm -f {self.held}; systemctl daemon-reload
 [ "$left" ] || {{ echo "the kernel wrote to the disk during each of twenty copies" >&2; exit 1; }}
 {MOUNT}
 umount {self.place} && mv "$kept.left" "$kept.image" && mount_image {self.place} || exit 1
-systemctl start --no-block {self.unit}
+systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}
 """
         await self.script(host, "strike", body, timeout=STRIKE_S)
 
@@ -63,6 +75,10 @@ systemctl start --no-block {self.unit}
         for host in self.hosts:
             unhealed += await self.heal_everywhere(self._move_back, [host])
         return tuple(unhealed)
+
+    async def heal_host(self, host: str) -> None:
+        await self.script(host, "heal", f"rm -f {self.held}; systemctl daemon-reload")
+        await super().heal_host(host)
 
     async def _move_back(self, host: str) -> None:
         await self._serves(host)
