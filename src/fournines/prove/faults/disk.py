@@ -51,7 +51,7 @@ class Small(Scripted, UnitFault):
             await self._move(host)
 
     async def _move(self, host: str) -> None:
-        used = int((await self.script(host, "look", f"du -s -B1 {self.place} | cut -f1")).strip() or 0)
+        used = int((await self.script(host, "look", f"du -s -B1 --apparent-size {self.place} | cut -f1")).strip() or 0)
         image = await empty_file_system(used + used // 16 + MARGIN)  # with ext4's own tables
         body = f"""
 [ ! -e "$kept.image" ] || exit 0

@@ -13,6 +13,8 @@ from fournines.prove.faults.strike import Strike, not_seen
 
 #: Until the copy is made, the service ended and started on it. Seconds.
 STRIKE_S = 120.0
+#: Nobody starts the unit. Not the condition alone: systemd does not look at it when it restarts by itself.
+HOLD = r"[Service]\nRestart=no\n[Unit]\nConditionPathExists=/fournines-held\n"
 FLUSHED, UNFLUSHED = ".fournines-flushed", ".fournines-unflushed"
 
 
@@ -39,14 +41,15 @@ class PowerLoss(Small):
 
     @property
     def held(self) -> PurePosixPath:
-        return PurePosixPath(f"/run/systemd/system/{self.unit}.d/fournines-power-loss.conf")
+        # After all others by its name, whatever directory they are in: it has the last word.
+        return PurePosixPath(f"/run/systemd/system/{self.unit}.d/zz-fournines-power-loss.conf")
 
     async def strike_host(self, host: str) -> None:
         body = f"""
 mountpoint -q {self.place} || exit 1
 echo flushed > {self.place}/{FLUSHED} && sync {self.place}/{FLUSHED} || exit 1
 echo unflushed > {self.place}/{UNFLUSHED}
-mkdir -p {self.held.parent} && printf '[Unit]\\nConditionPathExists=/fournines-held\\n' > {self.held} || exit 1
+mkdir -p {self.held.parent} && printf '{HOLD}' > {self.held} || exit 1
 systemctl daemon-reload
 systemctl kill --kill-whom=all -s KILL {self.unit} || exit 1
 for i in $(seq 20); do
