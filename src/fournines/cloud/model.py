@@ -27,7 +27,7 @@ class Pattern:
 
     cluster: Literal["pacemaker"] | None = None
     vip: Literal["keepalived", "pacemaker"] = "keepalived"
-    database: Literal["galera"] = "galera"
+    database: Literal["galera", "shared"] = "galera"
     messaging: Literal["rabbitmq"] = "rabbitmq"
     network: Literal["ovs", "ovs-dvr"] = "ovs"
     compute: Literal["libvirt", "fake"] = "libvirt"
@@ -120,6 +120,17 @@ class Vips:
     internal: IPv4Address  # on network `management`
     public: IPv4Address  # on network `public`
     vrid: int  # 1..255, derived from cloud and region names unless the file says
+    database: IPv4Address | None = None  # on network `management`: of a database that moves between hosts
+
+
+@dataclass(frozen=True)
+class Lun:
+    """A disk that `hosts` (names) see, under the name `device` on each; one of them at a time may use it."""
+
+    name: str
+    device: str
+    hosts: tuple[str, ...]
+    entry: Path = ()  # of the cloud file
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ class Region:
     hosts: tuple[Host, ...]  # file order; the order is the tie-break everywhere
     public_name: str = ""  # DNS name of the public VIP; "": clients use its address
     scrapers: tuple[IPv4Address, ...] = ()  # Prometheus servers outside that read its metrics
+    luns: Mapping[str, Lun] = field(default_factory=dict[str, Lun])
 
     @property
     def public_host(self) -> str:

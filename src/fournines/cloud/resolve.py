@@ -117,9 +117,22 @@ class _Resolver:
         services = roles.placed(self.roles, self.catalogue, used, self.wanted, outside=bool(region.scrapers))
         entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._file, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
-        vips = model.Vips(region.vips.internal, region.vips.public, region.vips.vrid or _vrid(self.written.cloud, name))
+        vrid = region.vips.vrid or _vrid(self.written.cloud, name)
+        vips = model.Vips(region.vips.internal, region.vips.public, vrid, region.vips.database)
         scrapers = tuple(dict.fromkeys(region.scrapers))
-        return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region), scrapers)
+        luns = {n: self._lun(path, n, w, hosts) for n, w in region.storage.luns.items()}
+        return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region), scrapers, luns)
+
+    def _lun(self, region: Path, name: str, written: schema.Lun, hosts: tuple[model.Host, ...]) -> model.Lun:
+        path: Path = (*region, "storage", "luns", name)
+        names = [h.name for h in hosts]
+        seen: list[str] = []
+        for i, host in enumerate(written.hosts):
+            if (*region, "hosts", host) in self.problems.places and host not in names:
+                continue  # said of the host itself
+            if self.problems.known((*path, "hosts", i), "host", host, names):
+                seen.append(host)
+        return model.Lun(name, written.device, tuple(dict.fromkeys(seen)), path)
 
     def _public_name(self, region: str, written: schema.Region) -> str:
         name = written.public_name or ""

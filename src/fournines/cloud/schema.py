@@ -63,7 +63,11 @@ class Pattern(Part):
         description="`keepalived`: VRRPv3 unicast; a host without quorum gives it up. `pacemaker`: IPaddr2 resources "
         "of the cluster",
     )
-    database: Literal["galera"] = Field(default="galera", description="MariaDB with Galera, one writer")
+    database: Literal["galera", "shared"] = Field(
+        default="galera",
+        description="`galera`: MariaDB with Galera, one writer. `shared`: one MariaDB on a LUN that several hosts see "
+        "(`storage`), on one of them at a time; needs `cluster: pacemaker`",
+    )
     messaging: Literal["rabbitmq"] = Field(default="rabbitmq", description="RabbitMQ with quorum queues")
     network: Literal["ovs", "ovs-dvr"] = Field(
         default="ovs",
@@ -103,6 +107,10 @@ class Vips(Part):
 
     internal: Address = Field(description="on network `management`")
     public: Address = Field(description="on network `public`; TLS")
+    database: Address | None = Field(
+        default=None,
+        description="on network `management`: of the database of `pattern: {database: shared}`, with which it moves",
+    )
     vrid: int | None = Field(
         None, ge=1, le=255, description="VRRP router id; default: from the names of cloud and region"
     )
@@ -178,6 +186,25 @@ class Host(Part):
     bmc: Bmc | None = Field(default=None, description="its power switch; needed by `pattern: {cluster: pacemaker}`")
 
 
+class Lun(Part):
+    """A disk that several hosts see, of which one at a time may use it."""
+
+    hosts: list[str] = Field(min_length=1, description="those that see it")
+    device: str = Field(
+        pattern="^/dev/.",
+        description="its name on all of them, one that a boot does not change: below /dev/disk/by-id or /dev/mapper",
+    )
+
+
+class Storage(Part):
+    """What hosts have in common."""
+
+    luns: dict[Name, Lun] = Field(
+        default_factory=dict[str, Lun],
+        description="what is on it → LUN: `database`, for `pattern: {database: shared}`. In a lab `lab up` makes it",
+    )
+
+
 class Region(Part):
     """Regions share nothing."""
 
@@ -189,6 +216,7 @@ class Region(Part):
         description="failure domains"
     )
     hosts: dict[HostPattern, Host] = Field(description="name or range → host; the order is the tie-break")
+    storage: Storage = Field(default_factory=Storage, description="disks that several hosts see")
     public_name: DnsName | None = Field(
         default=None,
         description="DNS name of the public VIP: what the catalogue, clients and certificates call it; its entry in "

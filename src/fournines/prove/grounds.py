@@ -24,7 +24,7 @@ from fournines.prove.admin import Keystone, Management
 from fournines.prove.load.http import trusting
 from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import bus, endpoints, mariadb, rabbitmq, tls
+from fournines.services import bus, database_access, endpoints, rabbitmq, tls
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -66,8 +66,8 @@ class Grounds:
     def database(self, cloud: Cloud, region: Region) -> Database:
         t = self.timers
         return Database(
-            host=str(region.vips.internal),
-            port=mariadb.PORT,
+            host=str(database_access.address(cloud, region)),
+            port=database_access.PORT,
             user=ACCOUNT,
             password=cloud.secrets.get(f"{ACCOUNT}.database"),
             schema=ACCOUNT,

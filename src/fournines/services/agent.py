@@ -26,6 +26,7 @@ from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import (
     balancer_cluster,
     database_access,
+    database_tls,
     galera_tls,
     haproxy,
     keepalived,
@@ -36,7 +37,7 @@ from fournines.services import (
     rabbitmq,
     tls,
 )
-from fournines.services.capabilities import Listens, Port, guards, present, voters
+from fournines.services.capabilities import Clustered, Listens, OnLun, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -255,7 +256,9 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
     vips = cloud.region_of(host).vips
     has = {s.name for s in carried}
     guarded = host in guards(cloud, host.region)
-    units = [unit for s in carried for unit in s.units_in(cloud) if unit != GUARD or guarded]
+    clustered = {unit for s in carried if isinstance(s, Clustered) for unit in s.clustered}
+    units = [u for s in carried for u in s.units_in(cloud) if u not in clustered and (u != GUARD or guarded)]
+    luns = {name: at for s in carried if isinstance(s, OnLun) for name, at in s.luns.items()}
     return {
         "cloud": cloud.name,
         "region": host.region,
@@ -277,6 +280,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "certificates": _certificates(cloud, has),
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **({"pacemaker": True} if "pacemaker" in has else {}),
+        **({"luns": luns} if luns else {}),
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
     } | _galera(cloud, host)
 
@@ -287,7 +291,7 @@ def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
     found = [tls.CA, CERTIFICATE]
     found += [haproxy.CERTIFICATE] if "haproxy" in has else []
     if tls.encrypted(cloud) and "mariadb" in has:
-        found += [f"{galera_tls.CERTIFICATES}/{name}.pem" for name in ("server", "member", "members")]
+        found += [f"{database_tls.CERTIFICATES}/{name}.pem" for name in ("server", "member", "members")]
     return found
 
 

@@ -6,7 +6,7 @@ It joins as any member, receives every write set and drops it; it can neither be
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host
@@ -26,6 +26,7 @@ class Arbitrator(Service):
     pattern: ClassVar[HaPattern] = HaPattern.PER_HOST
     roles: ClassVar[tuple[str, ...]] = ("witness",)
     component: ClassVar[Component] = "core"
+    mechanism: ClassVar[Mapping[str, str]] = {"database": "galera"}
     needs: ClassVar[tuple[str, ...]] = ("base", "agent", "mariadb")
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     ports: ClassVar[tuple[Port, ...]] = (Port(4567, "tcp", "its own members", "Galera group communication"),)

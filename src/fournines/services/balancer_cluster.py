@@ -14,14 +14,13 @@ from importlib.resources import files
 from fournines.cloud.model import Cloud, Region
 from fournines.services import corosync
 from fournines.services.cib import Beside, Clone, Group, Managed, Operation, Order, Primitive
+from fournines.services.cluster_address import address
 from fournines.services.resource import Directory, File, Resource
 from fournines.timing import timers
 
 HEALTH, CLONE, VIPS = "haproxy-health", "haproxy-health-clone", "vips"
 #: Seconds after which a HAProxy that was unhealthy counts as well again.
 FORGETS = 30
-#: A VIP's own monitor is the slower by so much: it finds what nothing but a person does to an address.
-VIP_MONITOR = 5
 _AGENTS = "/usr/lib/ocf/resource.d/fournines"
 
 
@@ -58,19 +57,6 @@ def managed(cloud: Cloud, region: Region, port: int) -> Iterator[Managed]:
 
 
 def _vips(cloud: Cloud, region: Region) -> Iterator[Primitive]:
-    t, members = timers(cloud), cloud.hosts_of("haproxy", region.name)
-    for name, vip, network in (
-        ("vip-internal", region.vips.internal, "management"),
-        ("vip-public", region.vips.public, "public"),
-    ):
-        # Without `nic` the agent takes the device that leads to the address, on each host its own.
-        devices = {h.devices.get(network, region.networks[network].interface) for h in members}
-        parameters = {"ip": str(vip), "cidr_netmask": "32"}
-        if len(devices) == 1:
-            parameters["nic"] = devices.pop()
-        steps = (
-            Operation("start", 0, t.cluster_timeout),
-            Operation("stop", 0, t.cluster_timeout),
-            Operation("monitor", VIP_MONITOR * t.cluster_monitor, t.cluster_timeout),
-        )
-        yield Primitive(name, "ocf:heartbeat:IPaddr2", parameters, steps)
+    members, networks = cloud.hosts_of("haproxy", region.name), region.networks
+    yield address(cloud, "vip-internal", region.vips.internal, networks["management"], members)
+    yield address(cloud, "vip-public", region.vips.public, networks["public"], members)

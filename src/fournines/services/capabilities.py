@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import IPv4Address
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -280,6 +281,32 @@ class ManagedByCluster(Protocol):
     """Pacemaker runs it, or part of it, in clouds that ask for that: what `managed` says, () in others."""
 
     def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]: ...
+
+
+@runtime_checkable
+class Clustered(Protocol):
+    """`clustered`: units that the cluster starts and stops, on one host at a time. That one is down says nothing
+    against its host."""
+
+    clustered: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class OnLun(Protocol):
+    """Keeps its data on a disk that all of its hosts see (`Region.luns`). luns: its name -> where it is mounted, on the
+    host that runs the service."""
+
+    luns: ClassVar[Mapping[str, str]]
+
+
+@runtime_checkable
+class HasAddress(Protocol):
+    """Serves on one of its hosts at a time, at an address of its own on `management` that moves with it, on the ports
+    `entrances`."""
+
+    entrances: ClassVar[tuple[Port, ...]]
+
+    def address(self, cloud: Cloud, region: Region) -> IPv4Address: ...
 
 
 @runtime_checkable

@@ -5,19 +5,21 @@ cut off there is no use to clients, and must be fenced. A network called `cluste
 second link, for a switch that fails; then HAProxy's health also says whether the host still reaches others on
 `management` (`services.haproxy`).
 
-A change of the file is read without a restart. With two members the first to start waits for the other, once
-(`two_node`, `wait_for_all`).
+A change of the file is read without a restart. With two members alone the first to start waits for the other, once
+(`two_node`, `wait_for_all`). A witness is a quorum device instead, which has a vote (`services.qnetd`): then one member
+with the witness's vote is a majority, and starts without the other, which it fences first.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services.capabilities import Port
+from fournines.services import quorum_device
+from fournines.services.capabilities import Port, members
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import HEADER, overlay
@@ -26,6 +28,7 @@ from fournines.services.safeguard import Safeguard, is_set, per_host, unless, wh
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, milliseconds
 from fournines.timing import timers
+from fournines.timing.fencing import WITNESS_NOTICES
 
 UNIT = "corosync.service"
 PORT = 5405
@@ -41,6 +44,7 @@ class Corosync(Service):
     component: ClassVar[Component] = "core"
     mechanism: ClassVar[Mapping[str, str]] = {"cluster": "pacemaker"}
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
+    after: ClassVar[tuple[str, ...]] = ("qnetd",)
     rolling: ClassVar[Rolling] = "one-by-one"
     networks: ClassVar[tuple[str, ...]] = (SECOND,)
     units: ClassVar[tuple[str, ...]] = (UNIT,)
@@ -89,6 +93,10 @@ class Corosync(Service):
         )
     )
 
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        device = any(quorum_device.witness(cloud, region) for region in cloud.regions)
+        return (*self.units, quorum_device.UNIT) if device else self.units
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         reload = (f"reload:{UNIT}",)
         yield Package("corosync")
@@ -96,11 +104,13 @@ class Corosync(Service):
             "/etc/corosync/authkey", cloud.secrets.get(_key(host), _generate), mode=0o400, secret=True, triggers=reload
         )
         yield File("/etc/corosync/corosync.conf", _config(cloud, host), triggers=reload)
+        yield from quorum_device.resources(cloud, host)
         yield from drop_in(UNIT, "corosync/daemon.conf.j2")
         yield Unit(UNIT)
+        yield from quorum_device.unit(cloud, host.region)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        size = len(cloud.hosts_of(self.name, host.region))
+        size = len(members(cloud, host.region, self.name))
         yield Check(
             f"corosync counts {size} members",
             host.name,
@@ -114,8 +124,24 @@ class Corosync(Service):
 
     def failover(self, cloud: Cloud) -> float:
         """Seconds until the others know that a member is gone."""
-        t = timers(cloud)
-        return t.corosync_token + t.corosync_consensus
+        return noticed(cloud)
+
+
+#: Seconds until a power controller has switched a host off and says so: fence agents ask it once a second.
+FENCED = 1.0
+
+
+def noticed(cloud: Cloud) -> float:
+    """Seconds until the others know that a member is gone, and that they are a majority: a quorum device first has to
+    miss it as well."""
+    t = timers(cloud)
+    device = any(quorum_device.witness(cloud, region) for region in cloud.regions)
+    return max(t.corosync_token + t.corosync_consensus, WITNESS_NOTICES * t.quorum_device if device else 0.0)
+
+
+def pair(cloud: Cloud, region: str) -> bool:
+    """Whether there are two members and nobody else votes: each is as good a half as the other."""
+    return len(members(cloud, region, "corosync")) == 2
 
 
 def _key(host: Host) -> str:
@@ -135,12 +161,13 @@ def linked(cloud: Cloud, region: str) -> tuple[str, ...]:
 
 
 def _config(cloud: Cloud, host: Host) -> str:
-    members, t = cloud.hosts_of("corosync", host.region), timers(cloud)
+    own, t = cloud.hosts_of("corosync", host.region), timers(cloud)
+    alone = pair(cloud, host.region) or None
     links = linked(cloud, host.region)
     ours: dict[str, dict[str, Any]] = {
         "totem": {
             "version": 2,
-            "cluster_name": f"{cloud.name}-{host.region}",
+            "cluster_name": quorum_device.cluster_name(cloud, host.region),
             "transport": "knet",
             "crypto_cipher": "aes256",
             "crypto_hash": "sha256",
@@ -151,15 +178,16 @@ def _config(cloud: Cloud, host: Host) -> str:
         },
         "quorum": {
             "provider": "corosync_votequorum",
-            "two_node": 1 if len(members) == 2 else None,
-            "wait_for_all": 1 if len(members) == 2 else None,
+            "two_node": alone and 1,
+            "wait_for_all": alone and 1,
+            "device": quorum_device.section(cloud, host.region),
         },
         "logging": {"to_syslog": "yes", "to_stderr": "no", "timestamp": "off"},
     }
     written = overlay(ours, operators(cloud, "corosync", FILE))
     body = "".join(_block(name, options) for name, options in written.items())
     nodes = ""
-    for number, member in enumerate(members, start=1):
+    for number, member in enumerate(own, start=1):
         options: dict[str, Any] = {"nodeid": number, "name": member.name}
         options |= {f"ring{n}_addr": str(member.addresses[network]) for n, network in enumerate(links)}
         nodes += _block("node", options, "    ")
@@ -170,10 +198,13 @@ def _config(cloud: Cloud, host: Host) -> str:
 
 
 def _block(name: str, options: Mapping[str, Any], indent: str = "") -> str:
-    words = {True: "yes", False: "no"}
-    lines = [
-        f"{indent}    {key}: {words[value] if isinstance(value, bool) else value}\n"
-        for key, value in options.items()
-        if value is not None
-    ]
+    lines = [_line(key, value, f"{indent}    ") for key, value in options.items() if value is not None]
     return f"{indent}{name} {{\n{''.join(lines)}{indent}}}\n"
+
+
+def _line(name: str, value: Any, indent: str) -> str:
+    """A setting, or a block of them."""
+    if isinstance(value, Mapping):
+        return _block(name, cast(Mapping[str, Any], value), indent)
+    words = {True: "yes", False: "no"}
+    return f"{indent}{name}: {words[value] if isinstance(value, bool) else value}\n"

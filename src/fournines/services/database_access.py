@@ -7,14 +7,18 @@ where TLS is required is it a condition.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from importlib.resources import files
+from ipaddress import IPv4Address
 from typing import Any
 
-from fournines.cloud.model import Cloud
-from fournines.services import tls
+from fournines.cloud.model import Cloud, Region
+from fournines.services import quoting, tls
 from fournines.services.resource import Directory, File, Package, Resource
+from fournines.timing import timers
 
+PORT = 3306
 #: The program, its module, and the plugin of SQLAlchemy that it is.
 NAME = "fournines_pymysql"
 PACKAGES = "/usr/lib/python3/dist-packages"
@@ -42,3 +46,25 @@ def parameters(cloud: Cloud) -> list[str]:
     """The same in a URL of SQLAlchemy's."""
     asked = [f"ssl_ca={tls.CA}"] if tls.encrypted(cloud) else []
     return [*asked, f"plugin={NAME}"] if tls.required(cloud) else asked
+
+
+def address(cloud: Cloud, region: Region) -> IPv4Address:
+    """Where clients find the database: behind the load balancers, which know the writer; or, of one that moves between
+    hosts, at the address that moves with it (decision 116)."""
+    shared = cloud.pattern.database == "shared"
+    return region.vips.database if shared and region.vips.database else region.vips.internal
+
+
+def database_url(cloud: Cloud, region: Region, name: str) -> str:
+    """SQLAlchemy URL of database `name`. Holds the password."""
+    t = timers(cloud)
+    timeouts = {
+        "connect_timeout": t.db_connect_timeout,
+        "read_timeout": t.db_read_timeout,
+        "write_timeout": t.db_read_timeout,
+    }
+    # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
+    limits = [f"{name}={math.ceil(seconds)}" for name, seconds in timeouts.items() if seconds]
+    query = "&".join(["charset=utf8mb4", *limits, *parameters(cloud)])
+    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
+    return f"mysql+pymysql://{name}:{password}@{address(cloud, region)}:{PORT}/{name}?{query}"

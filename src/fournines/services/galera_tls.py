@@ -1,4 +1,4 @@
-"""TLS of MariaDB with Galera: between members, in state transfers, with clients; and how a running group gets there.
+"""TLS of MariaDB with Galera: between members and in state transfers; and how a running group gets there.
 
 Members know one another by certificates of an authority that signs for them alone (`tls.member_pem`). `docs/decisions`,
 44, says what was seen of each.
@@ -7,16 +7,15 @@ Members know one another by certificates of an authority that signs for them alo
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from fournines.cloud.model import Cloud, Host
 from fournines.services import tls
+from fournines.services.database_tls import CERTIFICATES
 from fournines.services.render import ini
 from fournines.services.resource import File, Resource, Task
 
 GROUP = "mariadb"
 TRANSFER = "/etc/mysql/mariadb.conf.d/98-fournines-transfer.cnf"
-CERTIFICATES = "/etc/mysql/fournines"
 
 
 def certificates(cloud: Cloud, host: Host, triggers: tuple[str, ...]) -> Iterable[Resource]:
@@ -30,23 +29,6 @@ def certificates(cloud: Cloud, host: Host, triggers: tuple[str, ...]) -> Iterabl
             member=tls.member_pem(cloud, host, GROUP),
             members=tls.member_ca(cloud, host.region, GROUP),
         )
-
-
-def server(cloud: Cloud) -> dict[str, Any]:
-    """Of clients. The agent and other root programs of the host use the local socket, which counts as secure."""
-    if not tls.encrypted(cloud):
-        return {"ssl": False}  # by default 11.4 and newer make a certificate that nobody can check
-    return {
-        "ssl_ca": tls.CA,
-        "ssl_cert": f"{CERTIFICATES}/server.pem",
-        "ssl_key": f"{CERTIFICATES}/server.pem",
-        "require_secure_transport": tls.required(cloud),
-    }
-
-
-def transport(cloud: Cloud) -> str:
-    """What an account must come by: after `REQUIRE` in SQL."""
-    return "ssl" if tls.required(cloud) else "none"
 
 
 def replication(cloud: Cloud, certificates: str) -> dict[str, str]:

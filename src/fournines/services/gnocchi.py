@@ -16,7 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, tls, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.mariadb import database_url
+from fournines.services.database_access import database_url
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.safeguard import Safeguard, both, is_set, several, when

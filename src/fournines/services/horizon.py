@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import database_access, endpoints, mariadb, sandbox, tls, units
+from fournines.services import database_access, endpoints, sandbox, tls, units
 from fournines.services.capabilities import Frontend, Function
 from fournines.services.render import HEADER, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -169,8 +169,8 @@ def _database(cloud: Cloud, region: Region) -> dict[str, Any]:
         options["ssl"] = trust
     return {
         "ENGINE": "django.db.backends.mysql",  # on PyMySQL: see local_settings.py
-        "HOST": str(region.vips.internal),
-        "PORT": mariadb.PORT,
+        "HOST": str(database_access.address(cloud, region)),
+        "PORT": database_access.PORT,
         "NAME": "horizon",
         "USER": "horizon",
         "PASSWORD": cloud.secrets.get("horizon.database"),

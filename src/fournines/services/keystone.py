@@ -56,7 +56,10 @@ class Keystone(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "core"
-    needs: ClassVar[tuple[str, ...]] = ("mariadb", "memcached", "haproxy", "keepalived", "pacemaker")
+    needs: ClassVar[tuple[str, ...]] = (
+        *("mariadb", "mariadb_shared", "mariadb_accounts"),
+        *("memcached", "haproxy", "keepalived", "pacemaker"),
+    )
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     databases: ClassVar[tuple[str, ...]] = ("keystone",)

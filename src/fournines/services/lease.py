@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import database_access, mariadb, units
+from fournines.services import database_access, units
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check
@@ -29,8 +29,8 @@ def leased(cloud: Cloud, host: Host, made: units.Daemon, name: str) -> Iterable[
         "host": host.name,
         "lease": lease,
         "database": {
-            "host": str(cloud.region_of(host).vips.internal),
-            "port": mariadb.PORT,
+            "host": str(database_access.address(cloud, cloud.region_of(host))),
+            "port": database_access.PORT,
             "user": DATABASE,
             "password": cloud.secrets.get(f"{DATABASE}.database"),
             "database": DATABASE,

@@ -22,23 +22,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
-from ipaddress import IPv4Network
 from typing import Any, ClassVar
 
 from fournines.agent.observer.peers import ELECTED
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import database_access, front_door, galera_tls, quoting
-from fournines.services.capabilities import FillsTables, Frontend, Port, UsesDatabase, members, present
+from fournines.services import database_accounts, database_tls, front_door, galera_tls
+from fournines.services.capabilities import FillsTables, Frontend, Port, members, present
+from fournines.services.database_access import PORT
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
-from fournines.services.render import ini, ms, template
+from fournines.services.render import ini, ms
 from fournines.services.resource import File, Package, Resource, Task, Unit
-from fournines.services.rotation import Rotation, TwoValid
+from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed, iso8601
@@ -46,7 +45,6 @@ from fournines.timing import timers
 from fournines.timing.timers import Timers
 
 UNIT = "mariadb.service"
-PORT = 3306
 #: Of the observer: it answers 200 where the writer is.
 WRITER_PORT, WRITER_PATH = 9200, "/database/writer"
 CONFIG = "/etc/mysql/mariadb.conf.d/99-fournines.cnf"
@@ -71,6 +69,7 @@ class Mariadb(Service):
     pattern: ClassVar[HaPattern] = HaPattern.QUORUM
     roles: ClassVar[tuple[str, ...]] = ("database",)
     component: ClassVar[Component] = "core"
+    mechanism: ClassVar[Mapping[str, str]] = {"database": "galera"}
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
@@ -197,7 +196,7 @@ class Mariadb(Service):
     )
 
     def rotations(self) -> Mapping[str, Rotation]:
-        return {"database": TwoValid("the passwords of the services' accounts in the database", _passwords)}
+        return database_accounts.ROTATIONS
 
     def failover(self, cloud: Cloud) -> float:
         """The members agree on a view without the dead one; by the agents' election, or the load balancer's check."""
@@ -220,8 +219,7 @@ class Mariadb(Service):
         yield File(COPY, _copy_program(), mode=0o755)
         yield File(COPY_SETTINGS, _copy_settings(cloud, host.region))
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            network = cloud.region_of(host).networks["management"].cidr
-            yield _accounts(cloud, host.region, network)
+            yield _accounts(cloud, host.region)
         if host.name in cloud.drained and timers(cloud).database_check == "agent":
             yield _elsewhere(host)
 
@@ -276,20 +274,6 @@ def group_name(cloud: Cloud, region: Region) -> str:
     return f"{name[: LONGEST_GROUP - 11]}-{digest}"
 
 
-def accounts(cloud: Cloud, region: str) -> Mapping[str, tuple[str, ...]]:
-    """Account -> its databases, of all that the services of `region` ask for."""
-    asked = (entry for s in present(cloud, region) if isinstance(s, UsesDatabase) for entry in s.databases)
-    found: dict[str, tuple[str, ...]] = {}
-    for name, _, owner in (entry.partition(":") for entry in asked):
-        found[owner or name] = (*found.get(owner or name, ()), name)
-    return found
-
-
-def _passwords(cloud: Cloud) -> Iterable[str]:
-    """Names of the secrets."""
-    return (f"{name}.database" for region in cloud.regions for name in accounts(cloud, region))
-
-
 @cache
 def _copy_program() -> str:
     text = files("fournines.programs").joinpath("database_copy.py").read_text(encoding="utf-8")
@@ -298,7 +282,8 @@ def _copy_program() -> str:
 
 def _copy_settings(cloud: Cloud, region: str) -> str:
     """What a copy is asked for; which databases of it are restored: all but that of `prove`."""
-    names = [name for databases in accounts(cloud, region).values() for name in databases if name != PROBE]
+    wanted = database_accounts.asked(cloud, region).values()
+    names = [name for databases in wanted for name in databases if name != PROBE]
     filled = [table for s in present(cloud, region) if isinstance(s, FillsTables) for table in s.filled]
     return json.dumps({"databases": names, "filled": filled}, indent=2) + "\n"
 
@@ -343,7 +328,7 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_slave_threads": 4,
         "wsrep_sst_method": "mariabackup",
         "wsrep_sst_auth": "mysql:",
-        **galera_tls.server(cloud),
+        **database_tls.server(cloud),
     }
     return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
@@ -413,7 +398,7 @@ def _provider_options(cloud: Cloud, host: Host) -> str:
         # For gvwstate.dat, which tells after a crash who was in the last Primary view. galera-start reads it, and
         # removes it before mysqld starts, so that Galera's own use of it never contradicts galera-start's decision.
         "pc.recovery": "TRUE",
-        **galera_tls.replication(cloud, galera_tls.CERTIFICATES),
+        **galera_tls.replication(cloud, database_tls.CERTIFICATES),
     }
     return _joined(options)
 
@@ -450,48 +435,12 @@ def _elsewhere(host: Host) -> Task:
     )
 
 
-def _accounts(cloud: Cloud, region: str, network: IPv4Network) -> Task:
-    """All in one: each client that a probe starts costs the host more than its question."""
-    wanted = [
-        {"name": name, "databases": databases, "digests": _digests(cloud, f"{name}.database")}
-        for name, databases in accounts(cloud, region).items()
-    ]
-    values = {
-        "accounts": wanted,
-        "host": f"{network.network_address}/{network.netmask}",
-        "transport": galera_tls.transport(cloud),
-    }
+def _accounts(cloud: Cloud, region: str) -> Task:
+    wanted = database_accounts.wanted(cloud, region)
     return Task(
         name="databases and their accounts",
-        check=template("mariadb/accounts-check.sh.j2", **values),
+        check=wanted.check,
         # systemd calls mariadbd started before the group has let it in.
         script=f"for _ in $(seq 120); do {primary_of()} < /dev/null && break; sleep 0.5; done\nmariadb",
-        stdin=template("mariadb/accounts.sql.j2", **values),
+        stdin=wanted.statements,
     )
-
-
-def _digests(cloud: Cloud, secret: str) -> list[str]:
-    """Of the password in use and, in the middle of a rotation, of the other one. In an order that does not change when
-    the two change places."""
-    return sorted(_digest(p) for p in (cloud.secrets.get(secret), cloud.secrets.other(secret)) if p is not None)
-
-
-def _digest(password: str) -> str:
-    """mysql_native_password's hash, SHA1(SHA1(password)): of 192 random bits, safe to compare by."""
-    once = hashlib.sha1(password.encode(), usedforsecurity=False)  # MariaDB's choice, not ours
-    return "*" + hashlib.sha1(once.digest(), usedforsecurity=False).hexdigest().upper()
-
-
-def database_url(cloud: Cloud, region: Region, name: str) -> str:
-    """SQLAlchemy URL of database `name` through the internal VIP. Holds the password."""
-    t = timers(cloud)
-    timeouts = {
-        "connect_timeout": t.db_connect_timeout,
-        "read_timeout": t.db_read_timeout,
-        "write_timeout": t.db_read_timeout,
-    }
-    # SQLAlchemy passes these to PyMySQL as whole seconds; without one, PyMySQL waits for ever.
-    limits = [f"{name}={math.ceil(seconds)}" for name, seconds in timeouts.items() if seconds]
-    query = "&".join(["charset=utf8mb4", *limits, *database_access.parameters(cloud)])
-    password = quoting.userinfo(cloud.secrets.get(f"{name}.database"))
-    return f"mysql+pymysql://{name}:{password}@{region.vips.internal}:{PORT}/{name}?{query}"

@@ -16,6 +16,7 @@ from fournines.services.capabilities import (
     Arbitrates,
     Balanced,
     Frontend,
+    HasAddress,
     Listens,
     Port,
     Source,
@@ -30,12 +31,13 @@ from fournines.services.service import HaPattern, Service
 
 #: Whose hosts have the VIPs, and come to the backends.
 BALANCER = "haproxy"
-To = Literal["hosts", "internal VIP", "public VIP"]
+To = Literal["hosts", "internal VIP", "public VIP", "its address"]
 
 
 @dataclass(frozen=True)
 class Opening:
-    """`source` comes to `service`: to its hosts' addresses on the port's network, or to a VIP."""
+    """`source` comes to `service`: to its hosts' addresses on the port's network, to a VIP, or to the address that
+    moves with it (`capabilities.HasAddress`)."""
 
     service: str
     to: To
@@ -55,6 +57,7 @@ def openings(cloud: Cloud, region: str) -> tuple[Opening, ...]:
     balanced = [(s, f) for s in services if isinstance(s, Balanced) for f in s.frontends(cloud, cloud.regions[region])]
     found = [o for service, frontend in balanced for o in _vips(service, frontend)]
     found += [o for service, frontend in balanced for o in _backends(service, frontend)]
+    found += [Opening(s.name, "its address", p) for s in services if isinstance(s, HasAddress) for p in s.entrances]
     for service in services:
         if isinstance(service, Listens):
             scraped = monitored(cloud, region)
@@ -81,11 +84,19 @@ def _backends(service: Service, frontend: Frontend) -> Iterator[Opening]:
 def reached(cloud: Cloud, host: Host, opening: Opening) -> IPv4Address | None:
     """The address at which `host` answers `opening`; None: it does not."""
     vips = cloud.region_of(host).vips
+    if opening.to == "its address":
+        return _own_address(cloud, host, opening.service)
     if opening.to != "hosts":
         vip = vips.internal if opening.to == "internal VIP" else vips.public
         return vip if BALANCER in host.services else None
     votes = opening.port.source != "the guards" or host in guards(cloud, host.region)
     return address(host, opening.port.network) if opening.service in host.services and votes else None
+
+
+def _own_address(cloud: Cloud, host: Host, service: str) -> IPv4Address | None:
+    own = next(s for s in present(cloud, host.region) if s.name == service)
+    there = isinstance(own, HasAddress) and service in host.services
+    return own.address(cloud, cloud.region_of(host)) if there else None
 
 
 def address(host: Host, network: str) -> IPv4Address:

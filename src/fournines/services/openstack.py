@@ -13,7 +13,7 @@ from typing import Any
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import bus, endpoints, memcached, quoting, rabbitmq, tls
 from fournines.services.accounts import Login, in_use
-from fournines.services.mariadb import database_url
+from fournines.services.database_access import database_url
 from fournines.services.options import operators
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource

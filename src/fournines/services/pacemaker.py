@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from fournines.cloud.model import Bmc, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.programs.cluster.difference import differences, section
-from fournines.services import tls
+from fournines.services import corosync, tls
 from fournines.services.capabilities import ManagedByCluster, present
 from fournines.services.cib import Location, Managed, Operation, Primitive, configuration
 from fournines.services.drop_in import drop_in
@@ -63,6 +63,8 @@ class Pacemaker(Service):
     component: ClassVar[Component] = "core"
     mechanism: ClassVar[Mapping[str, str]] = {"cluster": "pacemaker"}
     needs: ClassVar[tuple[str, ...]] = ("corosync", "haproxy")
+    #: What it runs is installed before it is told to start it.
+    after: ClassVar[tuple[str, ...]] = ("mariadb_shared",)
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     moves_vip: ClassVar[bool] = True
@@ -125,10 +127,8 @@ class Pacemaker(Service):
         )
 
     def failover(self, cloud: Cloud) -> float:
-        """Until the others know that a host is gone, and its power controller has said that it is off: fence agents ask
-        it once a second."""
-        t = timers(cloud)
-        return t.corosync_token + t.corosync_consensus + 1.0
+        """Until the others know that a host is gone, and its power controller has said that it is off."""
+        return corosync.noticed(cloud) + corosync.FENCED
 
 
 _WHOLE = "<cib>{}</cib>"
@@ -185,8 +185,9 @@ def _properties(cloud: Cloud, region: str) -> dict[str, str]:
         "stonith-action": "reboot",
         "stonith-timeout": f"{t.fence_timeout:g}s",
         "no-quorum-policy": "stop",
-        # Of two hosts that see nothing of one another, the one that runs more is spared.
-        "priority-fencing-delay": f"{t.fence_delay:g}s" if len(cloud.hosts_of("pacemaker", region)) == 2 else "0s",
+        # Of two hosts that see nothing of one another, the one that runs more is spared. Where a witness votes, one of
+        # them has no majority and fences nobody.
+        "priority-fencing-delay": f"{t.fence_delay:g}s" if corosync.pair(cloud, region) else "0s",
     }
     theirs = operators(cloud, "pacemaker", FILE).get(SECTION, {})
     merged = {**ours, **theirs}
@@ -211,7 +212,7 @@ def _fencing(cloud: Cloud, region: str) -> Iterator[Managed]:
         if host.bmc is None:
             continue
         parameters = _agent(host, host.bmc) | {"pcmk_host_list": host.name}
-        if len(members) == 2:
+        if corosync.pair(cloud, region):
             # Where nothing runs on either, the first of them in the file is spared.
             parameters["pcmk_delay_base"] = f"{t.fence_delay * (1 - number):g}s"
         monitor = Operation("monitor", FENCE_MONITOR, t.fence_timeout)

@@ -256,10 +256,13 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A systemd unit. `block` False starts it with --no-block: members that wait for one another (RabbitMQ)."""
+    """A systemd unit. `block` False starts it with --no-block: members that wait for one another (RabbitMQ).
+
+    clustered: a boot does not start it, and neither do we: a cluster starts and stops it, on one host at a time.
+    """
 
     name: str
-    state: Literal["running", "stopped", "masked"] = "running"
+    state: Literal["running", "stopped", "masked", "clustered"] = "running"
     block: bool = True
     timeout: float = 120.0
     triggers: tuple[str, ...] = ()
@@ -279,13 +282,16 @@ class Unit:
             good = active in ("active", "activating", "reloading") and enabled in ("enabled", "static", "generated")
         elif self.state == "stopped":
             good = active in ("inactive", "failed") and enabled not in ("enabled",)
+        elif self.state == "clustered":
+            good = enabled in ("disabled", "static")
         else:
             good = enabled.startswith("masked") and active in ("inactive", "failed")
         return None if good else f"{active} {enabled} → {self.state}"
 
     @property
     def settled(self) -> str:
-        return {"running": "active enabled", "stopped": "inactive disabled", "masked": "inactive masked"}[self.state]
+        settled = {"running": "active enabled", "masked": "inactive masked"}
+        return settled.get(self.state, "inactive disabled")
 
     def steps(self) -> Sequence[Step]:
         flag = "" if self.block else " --no-block"
@@ -294,6 +300,7 @@ class Unit:
             f"systemctl reset-failed {self.name} 2>/dev/null || true\nsystemctl start{flag} {self.name}",
             "stopped": f"systemctl disable -q --now {self.name}",
             "masked": f"systemctl mask -q --now {self.name}",
+            "clustered": f"systemctl unmask -q {self.name}\nsystemctl disable -q {self.name}",
         }
         return [Run(scripts[self.state], timeout=self.timeout)]
 

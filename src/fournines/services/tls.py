@@ -110,8 +110,10 @@ def controller_pem(cloud: Cloud, host: Host) -> str:
 
 
 def database_pem(cloud: Cloud, host: Host) -> str:
-    """The same for a database that clients reach by the internal VIP: with that, too. A secret."""
-    addresses = (*_addresses(host), cloud.region_of(host).vips.internal)
+    """The same for a database that clients reach by the internal VIP, or at an address of its own: with these, too. A
+    secret."""
+    vips = cloud.region_of(host).vips
+    addresses = (*_addresses(host), vips.internal, *([vips.database] if vips.database else []))
     return _issued(cloud, f"tls.database.{host.name}", Subject((host.name,), addresses), CLOUD_CA)
 
 
@@ -134,6 +136,13 @@ def member_pem(cloud: Cloud, host: Host, group: str) -> str:
     subject = Subject((host.name,), _addresses(host), client=True)
     member_ca(cloud, host.region, group)
     return _issued(cloud, f"{_group(host.region, group)}.{host.name}", subject, _group(host.region, group))
+
+
+def named_pem(cloud: Cloud, host: Host, group: str, name: str) -> str:
+    """The same under another name, where that is what the other side asks for. A secret."""
+    member_ca(cloud, host.region, group)
+    secret = f"{_group(host.region, group)}.{host.name}.{name}"
+    return _issued(cloud, secret, Subject((name,), (), client=True), _group(host.region, group))
 
 
 def client_pem(cloud: Cloud, region: str, group: str) -> str:

@@ -11,6 +11,13 @@ from fournines.timing.timers import Timers
 LEAST_FENCING = 10.0
 #: Seconds that an agent may take on a host with no idle time left.
 LEAST_AGENT = 5.0
+#: Seconds before a stop's timeout at which what does not stop by itself is killed.
+KILLED_BEFORE = 10.0
+#: A member that is silent for so much of `quorum_device` has lost the witness: qnetd ends a connection after 1.5
+#: heartbeats, and a heartbeat is 0.8 of the device's timeout (corosync-qdevice 3.0).
+WITNESS_NOTICES = 1.2
+#: The least that qnetd takes for a heartbeat, in `quorum_device`.
+LEAST_QUORUM_DEVICE = 1.25
 #: Seconds from the decision to fence until the host cannot decide the same any more.
 FENCING_ACTS = 1.5
 
@@ -72,4 +79,53 @@ def rules(t: Timers) -> Iterator[Contradiction]:
             "what ran on the host is down for longer than if the host had lost power",
             f"cluster_timeout of at most {t.fence_timeout:g}",
             fatal=False,
+        )
+    yield from _device(t)
+    yield from _database(t)
+
+
+def _device(t: Timers) -> Iterator[Contradiction]:
+    if t.quorum_device < LEAST_QUORUM_DEVICE:
+        yield Contradiction(
+            ("quorum_device",),
+            f"quorum_device ({t.quorum_device:g} s) makes heartbeats of {0.8 * t.quorum_device:g} s",
+            "the witness takes none shorter than 1 s: it would turn every member away",
+            f"quorum_device of at least {LEAST_QUORUM_DEVICE:g}",
+        )
+    elif t.quorum_device < t.corosync_token:
+        yield Contradiction(
+            ("quorum_device", "corosync_token"),
+            f"quorum_device ({t.quorum_device:g} s) is shorter than corosync_token ({t.corosync_token:g} s)",
+            "members lose the witness's vote over a silence for which they do not lose one another",
+            f"quorum_device of at least {t.corosync_token:g}",
+            fatal=False,
+        )
+
+
+def _database(t: Timers) -> Iterator[Contradiction]:
+    least = KILLED_BEFORE + LEAST_AGENT
+    if t.database_stop < least:
+        yield Contradiction(
+            ("database_stop",),
+            f"the database has {t.database_stop:g} s to stop (database_stop), the last {KILLED_BEFORE:g} s for "
+            "killing it",
+            "its host is fenced for every move of the database that a person asks for",
+            f"database_stop of at least {least:g}",
+        )
+    if t.database_stop > t.fence_timeout:
+        yield Contradiction(
+            ("database_stop", "fence_timeout"),
+            f"a database whose stop hangs is given {t.database_stop:g} s (database_stop), longer than the fencing that "
+            f"ends it ({t.fence_timeout:g} s)",
+            "it is down for longer than if its host had lost power",
+            f"database_stop of at most {t.fence_timeout:g}",
+            fatal=False,
+        )
+    if t.database_start < t.cluster_timeout:
+        yield Contradiction(
+            ("database_start", "cluster_timeout"),
+            f"the database may take {t.database_start:g} s to start, less than any other resource "
+            f"({t.cluster_timeout:g} s)",
+            "after a crash it recovers first: cut off in that, it is started elsewhere and recovers from the beginning",
+            f"database_start of at least {t.cluster_timeout:g}",
         )

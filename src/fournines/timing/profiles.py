@@ -45,6 +45,12 @@ def derive(detect: float) -> Timers:
         cluster_timeout=scaled(20.0, 20.0),
         fence_timeout=scaled(60.0, 60.0),
         fence_delay=scaled(2.0, 2.0),
+        quorum_device=scaled(3.0, 3.0),
+        # Each is a client's start and a write to the disk.
+        database_monitor=scaled(2.0, 2.0),
+        # InnoDB's recovery reads its log: a few GB on a disk that others use as well.
+        database_start=300.0,
+        database_stop=50.0,
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
@@ -135,8 +141,8 @@ def _peer(
     vip_quorum: bool = False,
 ) -> Timers:
     """What the peers have in common: the defaults of Galera, Linux, RabbitMQ, oslo.messaging, oslo.cache, Sentinel,
-    Pacemaker and Corosync (whose token of 3 s grows by 0.65 s for a third member). None of them has anything like
-    `service_lease`: it is Pacemaker's failover in the HA guide."""
+    Pacemaker, Corosync (whose token of 3 s grows by 0.65 s for a third member) and the agent ocf:heartbeat:mysql. None
+    of them has anything like `service_lease`: it is Pacemaker's failover in the HA guide."""
     return Timers(
         vrrp_advert=vrrp_advert,
         vip_lease=vip_lease,
@@ -149,6 +155,10 @@ def _peer(
         cluster_timeout=20.0,
         fence_timeout=60.0,
         fence_delay=5.0,
+        quorum_device=10.0,
+        database_monitor=10.0,
+        database_start=120.0,
+        database_stop=60.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

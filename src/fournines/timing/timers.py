@@ -30,12 +30,22 @@ class Timers:
     # Pacemaker and Corosync
     corosync_token: Annotated[float, "corosync `token`: a member that is silent for so long is suspected"]
     corosync_consensus: Annotated[float, "corosync `consensus`: to agree on who is left, after that"]
-    cluster_monitor: Annotated[float, "interval of Pacemaker's monitor of HAProxy; a VIP's is five times as long"]
+    cluster_monitor: Annotated[
+        float, "interval of Pacemaker's monitor of HAProxy; an address's and a disk's is five times as long"
+    ]
     cluster_timeout: Annotated[float, "Pacemaker's `timeout` of start, stop and monitor of a resource"]
     fence_timeout: Annotated[float, "`stonith-timeout`: a fencing that takes longer has failed, and is tried again"]
     fence_delay: Annotated[
         float, "`priority-fencing-delay` and the step of `pcmk_delay_base`: of two hosts that would fence each other"
     ]
+    quorum_device: Annotated[
+        float,
+        "the quorum device's `timeout`; a member that is silent for 1.2 of it has lost the witness, and the others "
+        "wait for the witness's word for up to three of it (`sync_timeout`)",
+    ]
+    database_monitor: Annotated[float, "interval at which the cluster writes a row to the database that it runs"]
+    database_start: Annotated[float, "how long that database may take to start, recovery after a crash included"]
+    database_stop: Annotated[float, "how long it may take to stop; killed 10 s before, and after it its host is fenced"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]

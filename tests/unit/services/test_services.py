@@ -47,7 +47,7 @@ def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> No
 
 
 def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
-    assert mariadb.accounts(cloud, "phx") == {"probe": ("probe",), "keystone": ("keystone",)}
+    assert database_accounts.asked(cloud, "phx") == {"probe": ("probe",), "keystone": ("keystone",)}
     assert rabbitmq.accounts(cloud, "phx") == ("probe",)
 
 
