@@ -83,6 +83,8 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
         yield f"Pacemaker  {_controlled(seen)}", _resources(seen)
         if seen.history:
             yield "Fencing, the latest first", _fencing(seen)
+    if region.luns:
+        yield "LUNs", _luns(region)
     if region.rabbitmq:
         bad = sum(1 for q in region.queues if not q.quorum)
         thin = sum(1 for q in region.queues if q.quorum and q.missing)
@@ -94,6 +96,15 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
             yield "Routers", _routers(region.openstack)
     if region.balancers():
         yield "Backends, as each load balancer sees them", _balancers(region)
+
+
+def _luns(region: RegionState) -> Table:
+    table = _table("LUN", "device", "mounted on", "seen by")
+    for name, hosts in region.luns.items():
+        lun = region.region.luns.get(name)
+        where = _mark(len(hosts) == 1, " and ".join(hosts) or "no host")
+        table.add_row(name, lun.device if lun else "", where, ", ".join(lun.hosts) if lun else "")
+    return table
 
 
 def _table(*columns: str) -> Table:

@@ -14,7 +14,7 @@ from fournines.services.capabilities import MovesVip, present
 
 def vip_outside(cloud: Cloud) -> Iterator[Flaw]:
     for region, kind, vip in _vips(cloud):
-        network = region.networks["management" if kind == "internal" else "public"]
+        network = region.networks["public" if kind == "public" else "management"]
         edge = vip in (network.cidr.network_address, network.cidr.broadcast_address) and network.cidr.prefixlen < 31
         if vip in network.cidr and not edge:
             continue
@@ -136,3 +136,29 @@ def _vips(cloud: Cloud) -> Iterator[tuple[Region, str, IPv4Address]]:
     for region in cloud.regions.values():
         yield region, "internal", region.vips.internal
         yield region, "public", region.vips.public
+        if region.vips.database:
+            yield region, "database", region.vips.database
+
+
+def database(cloud: Cloud) -> Iterator[Flaw]:
+    """Of a database that moves between hosts, and of no other."""
+    moves = cloud.pattern.database == "shared"
+    for region in cloud.regions.values():
+        path: Path = ("regions", region.name, "vips")
+        if moves and region.vips.database is None:
+            yield Flaw(
+                path,
+                "error",
+                f"the database of {region.name} has no address that moves with it",
+                "its clients would not find it after it has moved",
+                "vips: {database: ADDRESS}, one of network management that no host has",
+            )
+        elif region.vips.database and not moves:
+            yield Flaw(
+                (*path, "database"),
+                "warning",
+                f"nobody has {region.vips.database}: clients reach Galera through the internal VIP",
+                "the address is kept free for nothing",
+                "remove it, or pattern: {database: shared}",
+                key=True,
+            )

@@ -23,14 +23,62 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
             "nobody would hold them",
             "add `cluster: pacemaker`, or `vip: keepalived`",
         )
+    if pattern.database == "shared" and pattern.cluster is None:
+        yield Flaw(
+            (*_PATTERN, "database"),
+            "error",
+            "one database is to move between hosts, and the cloud has no cluster",
+            "nothing would start it, and nothing would keep two hosts from writing to one disk",
+            "add `cluster: pacemaker`, or `database: galera`",
+        )
+        return
     if pattern.cluster and not any(_managed(cloud, region) for region in cloud.regions):
         yield Flaw(
             (*_PATTERN, "cluster"),
             "warning",
-            "the cluster manages nothing: keepalived moves the VIPs",
+            "the cluster manages nothing: keepalived moves the VIPs, and the database is Galera",
             "its hosts can be fenced, and gain nothing by it but resources of your own",
-            "add `vip: pacemaker`",
+            "add `vip: pacemaker`, or `database: shared`",
         )
+
+
+def alone(cloud: Cloud) -> Iterator[Flaw]:
+    """Clusters that can move nothing."""
+    for region in cloud.regions.values():
+        members = cloud.hosts_of("pacemaker", region.name)
+        if len(members) == 1:
+            yield Flaw(
+                members[0].entry,
+                "error",
+                f"{members[0].name} is the only member of the cluster of {region.name}",
+                "there is no other host for what it runs, and nobody to fence it",
+                "a second host with the same roles, and one of role witness",
+                key=True,
+            )
+
+
+def witnesses(cloud: Cloud) -> Iterator[Flaw]:
+    """Quorum devices that corosync does not ask, or whose loss is a member's as well."""
+    for region in cloud.regions.values():
+        devices = cloud.hosts_of("qnetd", region.name)
+        for host in devices[1:]:
+            yield Flaw(
+                host.entry,
+                "error",
+                f"{host.name} is a second witness of the cluster of {region.name}",
+                "corosync takes one quorum device: the second would vote for nobody",
+                f"role witness for {devices[0].name} alone",
+                key=True,
+            )
+        for host in (h for h in devices if "pacemaker" in h.services):
+            yield Flaw(
+                host.entry,
+                "error",
+                f"{host.name} is a member of the cluster and its witness",
+                "lost, it takes two votes along",
+                "a host of its own for role witness",
+                key=True,
+            )
 
 
 def _managed(cloud: Cloud, region: str) -> bool:

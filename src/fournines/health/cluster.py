@@ -11,6 +11,9 @@ from fournines.cloud.model import Cloud, Region
 from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
+#: The LUN of a database that moves between hosts.
+DATABASE = "database"
+
 
 @dataclass(frozen=True)
 class Unknown:
@@ -71,6 +74,14 @@ class RegionState:
         return {name: s.pacemaker for name, s in self.states.items() if s.pacemaker}
 
     @cached_property
+    def luns(self) -> Mapping[str, tuple[str, ...]]:
+        """Disk that several hosts see -> the hosts that have it mounted; one, in health."""
+        names = dict.fromkeys(name for s in self.states.values() for name in s.luns)
+        return {
+            name: tuple(h for h, s in self.states.items() if name in s.luns and s.luns[name].mounted) for name in names
+        }
+
+    @cached_property
     def queues(self) -> tuple[Queue, ...]:
         """As the first node that answers sees them."""
         return next((r.queues for r in self.rabbitmq.values() if r.ok), ())
@@ -94,7 +105,8 @@ class RegionState:
         holder = self.states.get(self.vip_holders[0]) if self.vip_holders else None
         if holder is None or holder.vip is None or not holder.vip.balancer:
             gone.append("the VIP")
-        if self.galera and not self.writers:
+        moves = self.luns.get(DATABASE)
+        if (self.galera and not self.writers) or moves == ():
             gone.append("the database")
         if self.rabbitmq and not any(r.ok for r in self.rabbitmq.values()):
             gone.append("the message bus")
@@ -137,6 +149,7 @@ class Cluster:
             said.append(f"{holder} holds the VIPs")
         if writer:
             said.append(f"{writer} takes the writes")
+        said += [f"{_listed(hosts)} has LUN {name}" for name, hosts in region.luns.items()]
         return ", ".join(said)
 
 

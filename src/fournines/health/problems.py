@@ -50,6 +50,7 @@ def problems(region: RegionState) -> list[Problem]:
         _clocks,
         _openstack,
         _pacemaker,
+        _luns,
     )
     where: dict[tuple[str, str], list[str]] = {}
     for rule in rules:
@@ -270,3 +271,22 @@ def _openstack(r: RegionState) -> Iterator[Problem]:
 def _pacemaker(r: RegionState) -> Iterator[Problem]:
     for what, where, fix in pacemaker.problems("CLOUD", r.pacemaker):
         yield _problem(r, what, where, fix)
+
+
+def _luns(r: RegionState) -> Iterator[Problem]:
+    for name, hosts in r.luns.items():
+        if len(hosts) > 1:
+            what = f"LUN {name} is mounted on {' and '.join(hosts)} at once: each destroys what the other writes"
+            fix = (
+                "fournines fence CLOUD HOST off, of the one that Pacemaker does not run it on; then e2fsck, or a backup"
+            )
+            yield _problem(r, what, "", fix)
+        for host in hosts:
+            if r.states[host].luns[name].read_only:
+                what = f"LUN {name} is mounted read-only: the kernel found an error on it"
+                fix = "dmesg says which; crm_resource --move fournines-database, once the disk is well, with e2fsck"
+                yield _problem(r, what, host, fix)
+        if not hosts:
+            yield _problem(
+                r, f"LUN {name} is mounted nowhere: what is on it does not run", "", "crm_mon --one-shot says why"
+            )

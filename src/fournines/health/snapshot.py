@@ -154,6 +154,14 @@ class Openstack:
 
 
 @dataclass(frozen=True)
+class Lun:
+    """A disk that other hosts see as well, as this host has it."""
+
+    mounted: bool
+    read_only: bool
+
+
+@dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
     departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends;
@@ -174,6 +182,7 @@ class HostState:
     memcached: Probe | None = None
     keystone: Probe | None = None
     pacemaker: PacemakerState | None = None
+    luns: Mapping[str, Lun] = field(default_factory=dict[str, "Lun"])
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     absent: tuple[str, ...] = ()
@@ -212,6 +221,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         memcached=_probe(document.get("memcached")),
         keystone=_probe(document.get("keystone")),
         pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
+        luns={name: Lun(**state) for name, state in (_part(document, "luns").get("luns") or {}).items()},
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         absent=tuple(_part(document, "certificates").get("absent") or ()),

@@ -2,26 +2,42 @@
 # Runs systemd-nspawn, in mount and network namespaces of its own (unshare --mount --net sh launch.sh …): whatever is
 # mounted or plugged in here ends with the last process, so a crash at any moment leaves nothing on the machine.
 # $1 cgroup  $2 image's root  $3 directory of the host  $4 machine's name
-# $5 group of the cpu controller, if cgroup v1 has it
+# $5 group of the cpu controller, "" where cgroup v1 has none  $6… files of disks, each before its device in the host
 # Says "ready PID", then waits for a line: the caller plugs the network in meanwhile. End of file: the caller died.
 set -eu
 echo $$ > "$1/cgroup.procs"
-[ $# -lt 5 ] || echo $$ > "$5/cgroup.procs"
+[ -z "$5" ] || echo $$ > "$5/cgroup.procs"
 cd "$3"
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
+group=$1 root=$2 name=$4
+shift 5
+# A loop device over each disk: held open by this shell, and gone with the last process or mount of the host that has it.
+held=3
+for word in "$@"; do
+    case "$word" in
+        /dev/*) set -- "$@" "--bind=$loop:$word" ;;
+        *)
+            loop=$(losetup --find --show --direct-io=on "$word")
+            eval "exec $held<\"$loop\""
+            losetup --detach "$loop"
+            held=$((held + 1))
+            ;;
+    esac
+    shift
+done
 echo "ready $$"
 read -r _
 # This shell stays, beside the groups that nspawn makes of the host's, and starts the host again when it reboots.
-mkdir -p "$1/keeper"
-echo $$ > "$1/keeper/cgroup.procs"
+mkdir -p "$group/keeper"
+echo $$ > "$group/keeper/cgroup.procs"
 # cgroup v2 alone and a writable /proc/sys/net, as on a host that boots by itself.
 export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=network
 while :; do
     status=0
-    sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$1" systemd-nspawn --quiet --register=no --keep-unit --boot \
-        --directory=root --machine="$4" --console=pipe --network-namespace-path=/proc/self/ns/net \
+    sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$group" systemd-nspawn --quiet --register=no --keep-unit --boot \
+        --directory=root --machine="$name" "$@" --console=pipe --network-namespace-path=/proc/self/ns/net \
         --capability=CAP_NET_ADMIN,CAP_IPC_LOCK --resolv-conf=off --timezone=off --link-journal=no \
         < /dev/null > console.log 2>&1 || status=$?
     # systemd-nspawn(1): 133 asks whoever runs it to boot the host anew.

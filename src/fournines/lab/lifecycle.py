@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fournines.cloud.model import Cloud
 from fournines.errors import LabError
-from fournines.lab import cgroup, image, machine, network, redfish, router, seed, state
+from fournines.lab import cgroup, image, luns, machine, network, redfish, router, seed, state
 from fournines.lab.lock import locked
 from fournines.lab.power import is_on, leader, resume
 from fournines.lab.shell import run
@@ -34,6 +34,8 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     Raises LabError when the machine cannot, when networks clash, when a host does not boot.
     """
     redfish.make_passwords(cloud)
+    if any(region.luns for region in cloud.regions.values()):
+        machine.require_capability("loop devices", "a LUN")
     machine.require(hosts=sum(not is_on(cloud.name, host.name) for host in cloud.hosts))
     before = _recorded(cloud.name)
     if before and before.root_image.is_dir():
@@ -82,6 +84,13 @@ def _refuse_moves(before: Lab | None, lab: Lab) -> None:
                 why="a lab's hosts keep the addresses that they were made with",
                 next=f"fournines lab down {lab.cloud}, then up again",
             )
+        if host.name in {h.name for h in lab.hosts} and lab.host(host.name).luns != host.luns:
+            raise LabError(
+                f"{host.name} of lab {lab.cloud} was made with other LUNs than the cloud file says",
+                where=", ".join(disk.device for disk in host.luns) or "it has none",
+                why="a lab's hosts keep the disks that they were made with",
+                next=f"fournines lab down {lab.cloud}, then up again",
+            )
 
 
 def _forget(before: Lab | None, lab: Lab) -> None:
@@ -97,6 +106,7 @@ def _forget(before: Lab | None, lab: Lab) -> None:
 
 def _remove_host(cloud: str, host: str) -> None:
     cgroup.destroy(cgroup.of_host(cloud, host))
+    luns.release(cloud, host)
     shutil.rmtree(LABS / cloud / "hosts" / host, ignore_errors=True)
 
 
@@ -179,6 +189,7 @@ def down(cloud: str) -> bool:
         group = cgroup.of_lab(cloud)
         there = group.is_dir() or (LABS / cloud).is_dir() or bool(network.links(cloud))
         cgroup.destroy(group)
+        luns.release(cloud)
         router.remove(cloud)
         others = set(state.names()) - {cloud}
         network.disconnect(cloud, _recorded(cloud), last=not others)

@@ -52,6 +52,13 @@ _TRIALS = (
         " mount -t overlay -o lowerdir=$d/l,upperdir=$d/u,workdir=$d/w overlay $d/m",
         "set FOURNINES_HOME to a directory on ext4, xfs or btrfs",
     ),
+    _Trial(
+        "loop devices",
+        False,
+        "f=$(mktemp trial.XXXXXX); trap 'rm -f $f' EXIT; truncate -s 1M $f;"
+        " losetup --detach $(losetup --find --show --direct-io=on $f)",
+        _KERNEL,
+    ),
     _Trial("nftables", False, "nft add table inet x", _KERNEL),
     _Trial(
         "packet filter at a port",
@@ -88,6 +95,13 @@ def capabilities() -> tuple[Capability, ...]:
 def has(name: str) -> bool:
     """Whether the machine has the capability called `name`, such as `netem`."""
     return any(c.present for c in capabilities() if c.name == name)
+
+
+def require_capability(name: str, what: str) -> None:
+    """Raises LabError when this machine has no `name`, which `what` needs."""
+    for capability in capabilities():
+        if capability.name == name and not capability.present:
+            raise LabError(f"This machine cannot run {what}: no {name}", why=capability.why, next=capability.next)
 
 
 def require(hosts: int) -> None:

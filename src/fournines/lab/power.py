@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fournines.errors import LabError
-from fournines.lab import cgroup, network, packet_filter, seed
+from fournines.lab import cgroup, luns, network, packet_filter, seed
 from fournines.lab.lock import locked
 from fournines.lab.state import Lab, LabHost, Port, load
 
@@ -41,7 +41,8 @@ def empty_disk(cloud: str, host: str) -> None:
 
 
 def is_on(cloud: str, host: str) -> bool:
-    return cgroup.populated(cgroup.of_host(cloud, host))
+    """Off is off for all: not before nothing of it can write to a disk that others see."""
+    return cgroup.populated(cgroup.of_host(cloud, host)) or luns.attached(cloud, host)
 
 
 def memory(cloud: str, host: str) -> int:
@@ -136,7 +137,11 @@ def _off(lab: Lab, host: LabHost) -> None:
     # First the cables: dying processes close their connections, and a host without power sends no FIN.
     with contextlib.suppress(LabError):  # a dying namespace takes its cables along, perhaps just now
         network.cut(host.ports)
+    # Then the disks that others see, and what had not yet been written there.
+    with contextlib.suppress(LabError, OSError):  # off already, or dying just now
+        luns.lose_power(lab.cloud, host.name, leader(lab.cloud, host.name))
     cgroup.destroy(cgroup.of_host(lab.cloud, host.name))
+    luns.release(lab.cloud, host.name)
     network.unplug(host)
 
 
@@ -153,7 +158,7 @@ def _on(lab: Lab, host: LabHost) -> None:
     launcher = Path(__file__).with_name("launch.sh")
     argv = ["setsid", "--fork", "unshare", "--mount", "--net", "--propagation=private", "sh", str(launcher)]
     argv += [str(group), str(lab.root_image), str(directory), f"{host.name}.{lab.cloud}"]
-    argv += [str(share)] if share else []
+    argv += [str(share or ""), *luns.of_host(lab, host)]
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
     ) as process:

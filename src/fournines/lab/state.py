@@ -5,7 +5,7 @@ so that what a crashed run left behind is found without having been written down
 
     $FOURNINES_HOME (default /var/lib/fournines)
         images/<digest>/{root/,image.json}
-        labs/<cloud>/{lab.json,redfish.json,ssh/,tls/,hosts/<host>/{upper,work,console.log}}
+        labs/<cloud>/{lab.json,redfish.json,ssh/,tls/,luns/,hosts/<host>/{upper,work,luns/,console.log}}
 """
 
 from __future__ import annotations
@@ -63,6 +63,14 @@ class Controller:
 
 
 @dataclass(frozen=True)
+class Disk:
+    """One that other hosts see as well: `file` of the lab's folder `luns`, `device` in the host."""
+
+    file: str
+    device: str
+
+
+@dataclass(frozen=True)
 class LabHost:
     """`uuid` is the system's identity in Redfish. `address` is on the management network."""
 
@@ -71,6 +79,7 @@ class LabHost:
     address: IPv4Address
     ports: tuple[Port, ...]
     controller: Controller | None = None
+    luns: tuple[Disk, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,12 @@ def _host(cloud: Cloud, host: Host) -> LabHost:
             )
         )
     identity = uuid.uuid5(uuid.NAMESPACE_DNS, f"{host.name}.{cloud.name}.fournines")
-    return LabHost(host.name, str(identity), host.address, tuple(ports), _controller(cloud, host))
+    luns = tuple(
+        Disk(f"{host.region}-{lun.name}", lun.device)
+        for lun in cloud.region_of(host).luns.values()
+        if host.name in lun.hosts
+    )
+    return LabHost(host.name, str(identity), host.address, tuple(ports), _controller(cloud, host), luns)
 
 
 def _controller(cloud: Cloud, host: Host) -> Controller | None:

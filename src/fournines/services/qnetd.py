@@ -38,7 +38,7 @@ class Qnetd(Service):
     arbitrates: ClassVar[str] = quorum_device.GROUP
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
-        options = f"-4 -l {host.address} -s required -c on"
+        options = f"-4 -l {host.address} -s req -c on"
         yield Package("corosync-qnetd")
         yield File(
             "/etc/default/corosync-qnetd",

@@ -17,6 +17,8 @@
       "units": ["mariadb.service", …],     units whose state is reported
       "certificates": ["/etc/haproxy/public.pem"],       PEM files whose expiry is reported
       "pacemaker": true,                   a member of a Pacemaker cluster, whose state is reported; may be left out
+      "luns": {"database": "/var/lib/mysql"},            disks that other hosts see as well: where each is mounted, on
+                                           the host that has it; may be left out
       "fernet_keys": "/etc/keystone/fernet-keys",        directory, "" where there is none
 
       each of these only where the host carries the service:
@@ -123,6 +125,7 @@ class Config:
     private_by_tls: bool = False
     metrics_token: str = field(default="", repr=False)  # for /metrics alone
     pacemaker: bool = False
+    luns: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def peer_names(self) -> tuple[str, ...]:

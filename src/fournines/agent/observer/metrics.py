@@ -67,6 +67,7 @@ def _samples(state: Mapping[str, Any]) -> Iterator[Sample]:
     yield "fernet_key_age_seconds", {}, _part(state, "fernet").get("age")
     yield from _openstack(_part(state, "openstack"))
     yield from _pacemaker(_part(state, "pacemaker"))
+    yield from _luns(_part(state, "luns"))
 
 
 def _count(said: Any) -> int:
@@ -189,3 +190,10 @@ def _pacemaker(said: Mapping[str, Any]) -> Iterator[Sample]:
     for host, word in said["members"].items():
         yield "pacemaker_online", {"on": host}, word == "online"
         yield "pacemaker_unclean", {"on": host}, word == "unclean"
+
+
+def _luns(said: Mapping[str, Any]) -> Iterator[Sample]:
+    """Of disks that several hosts see."""
+    for name, state in (said.get("luns") or {}).items():
+        yield "lun_mounted", {"lun": name}, bool(state["mounted"])
+        yield "lun_read_only", {"lun": name}, bool(state["read_only"])

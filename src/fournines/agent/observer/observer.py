@@ -17,7 +17,7 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, maintenance, metrics, openstack, pacemaker, sever, sockets, system, watch
+from . import daemons, handshakes, luns, maintenance, metrics, openstack, pacemaker, sever, sockets, system, watch
 from .clients import Roster
 from .config import Config, Haproxy
 from .database import EVICT_AFTER, Database
@@ -383,6 +383,8 @@ class Observer:
             found.append(watch.Watcher("fernet", 60.0, lambda: system.fernet(config.fernet_keys)))
         if config.pacemaker:
             found.append(watch.Watcher("pacemaker", pacemaker.EVERY, pacemaker.look))
+        if config.luns:
+            found.append(watch.Watcher("luns", luns.EVERY, lambda: luns.look(config.luns)))
         if (database := self.database) and (galera := config.galera) and config.openstack:
             look = openstack.look
             found.append(

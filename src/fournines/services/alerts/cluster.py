@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fournines.cloud.model import Lun
 from fournines.services.alerts.alert import Alert, Scope, wait
 from fournines.timing import timers
 
@@ -53,4 +54,32 @@ def cluster(s: Scope) -> Iterator[Alert]:
         means="A member that is lost is taken for dead without proof: two hosts may have the same VIP.",
         run="on a member: pcs property set stonith-enabled=true; fournines apply CLOUD",
         samples=(s.on("fournines_pacemaker_fencing", names[0], 1, 0),),
+    )
+    for lun in (lun for lun in s.region.luns.values() if lun.hosts):
+        yield from _lun(s, lun)
+
+
+def _lun(s: Scope, lun: Lun) -> Iterator[Alert]:
+    """Of a disk that several hosts see."""
+    t, of = timers(s.cloud), f'lun="{lun.name}"'
+    mounted = s("fournines_lun_mounted", of)
+    yield Alert(
+        name="LunMountedTwice",
+        expr=f"sum by (lun) ({mounted}) > 1",
+        wait=0,
+        severity="critical",
+        summary="LUN {{ $labels.lun }} is mounted on {{ $value }} hosts",
+        means="Each of them writes over what the other has written: the file system is being destroyed.",
+        run="fournines status CLOUD; fournines fence CLOUD HOST off, of the one that Pacemaker does not run it on",
+        samples=tuple(s.on("fournines_lun_mounted", n, int(n == lun.hosts[0]), 1, of) for n in lun.hosts),
+    )
+    yield Alert(
+        name="LunMountedNowhere",
+        expr=f"sum by (lun) ({mounted}) == 0",
+        wait=wait(t.corosync_token + t.corosync_consensus + t.fence_timeout),
+        severity="critical",
+        summary="LUN {{ $labels.lun }} is mounted nowhere",
+        means="What is on it does not run: the database, and with it every API.",
+        run="fournines status CLOUD; on a member: crm_mon -1 --failcounts; crm_resource --why -r fournines-database",
+        samples=tuple(s.on("fournines_lun_mounted", n, int(n == lun.hosts[0]), 0, of) for n in lun.hosts),
     )
