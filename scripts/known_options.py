@@ -237,6 +237,10 @@ def mariadb(root: Path) -> Options:
     return {"my.cnf": {"mariadbd": {**options, "wsrep_provider_*": ""}}}
 
 
+def mariadb_shared(_: Path) -> Options:
+    return {"my.cnf": "mariadb"}
+
+
 def _datatype(mapping: str) -> str:
     """Of cuttlefish: several types are alternatives."""
     if re.search(r"\{datatype, *\[?integer\]?\}", mapping):
@@ -379,6 +383,7 @@ PROGRAMS = (
     horizon,
     keepalived,
     mariadb,
+    mariadb_shared,
     memcached,
     nova_compute,
     pacemaker,

@@ -11,7 +11,7 @@ cd "$3"
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
-group=$1 root=$2 name=$4
+group=$1 name=$4
 shift 5
 # A loop device over each disk: held open by this shell, and gone with the last process or mount of the host that has it.
 held=3
