@@ -62,8 +62,8 @@ class RegionState:
 
     @cached_property
     def writers(self) -> tuple[str, ...]:
-        """Hosts that take writes; one, in health."""
-        return tuple(name for name, g in self.galera.items() if g.acting)
+        """Hosts that take writes; one, in health. Of a database that moves: those that have its disk."""
+        return tuple(name for name, g in self.galera.items() if g.acting) or self.luns.get(DATABASE, ())
 
     @cached_property
     def rabbitmq(self) -> Mapping[str, Rabbitmq]:
@@ -105,8 +105,7 @@ class RegionState:
         holder = self.states.get(self.vip_holders[0]) if self.vip_holders else None
         if holder is None or holder.vip is None or not holder.vip.balancer:
             gone.append("the VIP")
-        moves = self.luns.get(DATABASE)
-        if (self.galera and not self.writers) or moves == ():
+        if (self.galera or DATABASE in self.luns) and not self.writers:
             gone.append("the database")
         if self.rabbitmq and not any(r.ok for r in self.rabbitmq.values()):
             gone.append("the message bus")
@@ -149,7 +148,6 @@ class Cluster:
             said.append(f"{holder} holds the VIPs")
         if writer:
             said.append(f"{writer} takes the writes")
-        said += [f"{_listed(hosts)} has LUN {name}" for name, hosts in region.luns.items()]
         return ", ".join(said)
 
 

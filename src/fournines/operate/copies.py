@@ -22,7 +22,7 @@ from fournines.health.cluster import RegionState
 from fournines.health.look import look
 from fournines.operate import backup, sealed
 from fournines.operate.backup import MANIFEST, STATE, Manifest, Part
-from fournines.services import mariadb
+from fournines.services import database_copies
 
 Say = Callable[[str], None]
 #: Seconds of silence after which a host is declared dead: the longest is the preparing of a large copy.
@@ -89,6 +89,8 @@ async def take(
 def source(region: RegionState) -> str:
     """The node to copy: in step, and not the one that takes the writes, if there is another. Raises BackupError."""
     synced = [name for name, g in region.galera.items() if g.state == "Synced"]
+    if not region.galera and region.writers:
+        return region.writers[0]  # of one that moves, where it is now
     if not synced:
         raise BackupError(
             f"no database node of {region.region.name} is in step",
@@ -142,14 +144,17 @@ async def asked(host: ManagedHost, action: str, file: Path, key: str, part: str)
     said = bytearray()
     try:
         done = await host.pour(
-            f"exec {mariadb.COPY} {action}", sealed.opened(key, part, _pieces(file)), said.extend, timeout=SILENCE
+            f"exec {database_copies.PROGRAM} {action}",
+            sealed.opened(key, part, _pieces(file)),
+            said.extend,
+            timeout=SILENCE,
         )
     except sealed.DamagedError as error:
         raise BackupError(
             "a part of this backup is damaged, or encrypted with another key", where=str(file), why=str(error)
         ) from error
     if done.status:
-        raise _failed(host.host, f"{mariadb.COPY} {action}", done.stderr)
+        raise _failed(host.host, f"{database_copies.PROGRAM} {action}", done.stderr)
     document: dict[str, Any] = json.loads(said)
     return Answer(document["rows"], document["position"], tuple(document["wrong"]))
 
@@ -166,9 +171,9 @@ def _require_sound(answer: Answer, host: str) -> None:
 
 async def _database(host: ManagedHost, file: Path, key: str, part: str) -> Part:
     with _Writing(file, key, part) as into:
-        done = await host.pour(f"exec {mariadb.COPY} take", (), into.write, timeout=SILENCE)
+        done = await host.pour(f"exec {database_copies.PROGRAM} take", (), into.write, timeout=SILENCE)
         if done.status:
-            raise _failed(host.host, f"{mariadb.COPY} take", done.stderr)
+            raise _failed(host.host, f"{database_copies.PROGRAM} take", done.stderr)
     return replace(into.part(), source=host.host)
 
 

@@ -43,9 +43,18 @@ def ask(statement: str, *, socket: Path | None = None) -> list[list[str]]:
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
+def grouped() -> bool:
+    """Whether this is a node of Galera's."""
+    return ask("select @@global.wsrep_on") == [["1"]]
+
+
 @contextlib.contextmanager
 def desynced() -> Generator[None]:
-    """The group does not wait for this node, however far it falls behind; it catches up afterwards."""
+    """The group does not wait for this node, however far it falls behind; it catches up afterwards. One that is in no
+    group goes on as it is."""
+    if not grouped():
+        yield
+        return
     ((_, state),) = ask("show status like 'wsrep_local_state_comment'")
     if state != "Synced":
         sys.exit(f"this node is {state}, not Synced: its copy would not be whole")
@@ -61,7 +70,8 @@ def take() -> None:
     target = Path("/run/fournines/database-copy")
     log = Path("/run/fournines/database-copy.log")
     shutil.rmtree(target, ignore_errors=True)
-    command = ["mariadb-backup", "--backup", "--stream=mbstream", "--galera-info", f"--target-dir={target}"]
+    command = ["mariadb-backup", "--backup", "--stream=mbstream", f"--target-dir={target}"]
+    command += ["--galera-info"] if grouped() else []
     with desynced(), log.open("wb") as said:
         copy = subprocess.Popen([*GENTLY, *command], stdout=subprocess.PIPE, stderr=said)
         packed = subprocess.Popen([*GENTLY, "gzip", "-1"], stdin=copy.stdout)

@@ -24,7 +24,9 @@ ANSWER_S = 2.0
 #: The audit looks until all holds, for so long: a backend may lag behind, and the agents look every 5 s.
 AUDIT_S = 15.0
 #: Service -> the part of a host's state that its agent only knows once it has looked.
-PARTS = {"keepalived": "vip", "mariadb": "galera"} | {name: name for name in ("rabbitmq", "memcached", "keystone")}
+PARTS = {"keepalived": "vip", "mariadb": "galera", "mariadb_shared": "luns"} | {
+    name: name for name in ("rabbitmq", "memcached", "keystone")
+}
 
 
 class ClusterHealth:
@@ -94,7 +96,7 @@ def wrong(state: RegionState) -> Iterator[str]:
     for host in state.region.hosts:
         said = state.states.get(host.name)
         for service, part in PARTS.items():
-            if said and service in host.services and getattr(said, part) is None:
+            if said and service in host.services and getattr(said, part) in (None, {}):
                 yield f"{host.name}: nothing is known of its {service} yet"
 
 
@@ -105,15 +107,10 @@ def assess(state: RegionState, reached: int | None = None) -> Iterator[Finding]:
     holders, writers = state.vip_holders, state.writers
     yield Finding("one host holds the VIPs", len(holders) == 1, " and ".join(holders) or "nobody")
     yield Finding("one node takes writes", len(writers) == 1, " and ".join(writers) or "nobody")
-    good = [name for name, node in state.galera.items() if node.good]
-    nodes = state.galera.values()
-    positions = {f"{g.cluster}:{g.seqno}" for g in nodes}
-    caught_up = reached is not None and all(g.seqno >= reached for g in nodes) and len({g.cluster for g in nodes}) == 1
-    yield Finding(
-        "every Galera node Primary, Synced, at the same UUID and seqno",
-        len(good) == len(state.galera) and (len(positions) == 1 or caught_up),
-        f"{len(good)} of {len(state.galera)} Synced at {', '.join(sorted(positions))}",
-    )
+    for name, hosts in state.luns.items():
+        yield Finding(f"LUN {name} is mounted on one host", len(hosts) == 1, " and ".join(hosts) or "nowhere")
+    if any("mariadb" in host.services for host in state.region.hosts):
+        yield _in_step(state, reached)
     whole = sum(not q.missing and len(q.members) == len(state.rabbitmq) for q in state.queues)
     running = [name for name, broker in state.rabbitmq.items() if broker.ok and not broker.stopped]
     yield Finding(
@@ -130,3 +127,15 @@ def assess(state: RegionState, reached: int | None = None) -> Iterator[Finding]:
     yield Finding("every unit is active", not down, ", ".join(down) or "all of them")
     other = list(wrong(state))
     yield Finding("status finds nothing wrong", not other, "; ".join(other[:3]) or "healthy")
+
+
+def _in_step(state: RegionState, reached: int | None) -> Finding:
+    good = [name for name, node in state.galera.items() if node.good]
+    nodes = state.galera.values()
+    positions = {f"{g.cluster}:{g.seqno}" for g in nodes}
+    caught_up = reached is not None and all(g.seqno >= reached for g in nodes) and len({g.cluster for g in nodes}) == 1
+    return Finding(
+        "every Galera node Primary, Synced, at the same UUID and seqno",
+        len(good) == len(state.galera) and (len(positions) == 1 or caught_up),
+        f"{len(good)} of {len(state.galera)} Synced at {', '.join(sorted(positions))}",
+    )

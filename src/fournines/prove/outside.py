@@ -107,7 +107,7 @@ async def router(site: Site) -> str:
 
 
 async def acting_writer(database: Database) -> str:
-    """The Galera node that the writer's path leads to, as it calls itself; "" when none answers."""
+    """The node that the writer's path leads to, as it calls itself; "" when none answers."""
     try:
         async with asyncio.timeout(QUERY_S):
             connection = await _mysql.connect(
@@ -120,7 +120,7 @@ async def acting_writer(database: Database) -> str:
             )
             try:
                 cursor = await connection.cursor()
-                await cursor.execute("SELECT @@wsrep_node_name")
+                await cursor.execute("SELECT IF(@@wsrep_on, @@wsrep_node_name, @@hostname)")
                 return str((await cursor.fetchone())[0])
             finally:
                 connection.close()

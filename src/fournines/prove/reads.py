@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -81,11 +81,19 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
                 yield (kind.name, f"{kind.listing.service} on {host.name}"), read
         if kind.query:
             query = f"{kind.query.format(**ids)} LIKE '{prefix}%'"  # ids of Keystone's, and this campaign's own prefix
-            for host in site.cloud.hosts_of("mariadb", region.name):
-                yield (kind.name, f"database on {host.name}"), column_of_node(site.reach, host.name, query)
+            for reader, read in _databases(site, query):
+                yield (kind.name, reader), read
     if "write_row" in site.functions:
-        for host in site.cloud.hosts_of("mariadb", region.name):
-            yield (LISTS, f"database on {host.name}"), column_of_node(site.reach, host.name, LISTS_QUERY)
+        for reader, read in _databases(site, LISTS_QUERY):
+            yield (LISTS, reader), read
+
+
+def _databases(site: Site, query: str) -> Iterator[tuple[str, Read]]:
+    """Each node has all rows; of a database that moves there is one, on whichever host."""
+    for host in site.cloud.hosts_of("mariadb", site.region.name):
+        yield f"database on {host.name}", column_of_node(site.reach, host.name, query)
+    if moving := [h.name for h in site.cloud.hosts_of("mariadb_shared", site.region.name)]:
+        yield "database", column_of_any(site.reach, moving, query)
 
 
 def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, listing: Listing, prefix: str) -> Read:
@@ -106,6 +114,26 @@ def names_of_backend(session: aiohttp.ClientSession, admin: Keystone, url: str, 
             names |= found
             last = next(reversed(found), "")
         return [name for name in names.values() if name.startswith(prefix)]
+
+    return read
+
+
+def column_of_any(reach: Reach, hosts: Sequence[str], query: str) -> Read:
+    """The one column of `query` from the database that runs on one of `hosts`, through its own socket."""
+
+    async def read() -> list[str]:
+        silent: dict[str, str] = {}
+        for host in hosts:
+            try:
+                done = await reach.run(host, "mariadb -N", stdin=f"{query};\n")
+            except HostError as error:
+                silent[host] = error.what
+                continue
+            if not done.status:
+                return done.stdout.splitlines()
+            silent[host] = done.stderr.strip()
+        why = "; ".join(f"{host}: {said}" for host, said in silent.items())
+        raise HostError("the database runs on none of its hosts", where=", ".join(hosts), why=why)
 
     return read
 

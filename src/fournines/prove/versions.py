@@ -11,6 +11,8 @@ PACKAGES = (
     *("corosync", "galera-4", "haproxy", "keepalived", "keystone"),
     *("mariadb-server", "memcached", "pacemaker", "rabbitmq-server"),
 )
+#: Services, one of which a cloud has: where the others are installed too.
+DATABASES = ("mariadb", "mariadb_shared")
 #: Of those that are installed: which of them a cloud has, its pattern says.
 _QUERY = "dpkg-query -W -f '${Package} ${Version}\\n' " + " ".join(PACKAGES) + " 2> /dev/null || true"
 
@@ -19,9 +21,9 @@ async def versions(reach: Reach, cloud: Cloud, region: Region) -> dict[str, str]
     """Package -> version, fournines and the hosts' system among them. Empty of what the host does not tell."""
     found = {"fournines": __version__}
     try:
-        host = cloud.hosts_of("mariadb", region.name)[0].name
+        host = next(h for name in DATABASES for h in cloud.hosts_of(name, region.name)).name
         done = await reach.run(host, f". /etc/os-release; echo system $ID $VERSION_ID; {_QUERY}")
-    except (HostError, IndexError):
+    except (HostError, StopIteration):
         return found
     for line in done.stdout.splitlines():
         name, _, version = line.partition(" ")

@@ -21,17 +21,14 @@ may join is a table that all nodes share.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.agent.observer.peers import ELECTED
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import database_accounts, database_tls, front_door, galera_tls
-from fournines.services.capabilities import FillsTables, Frontend, Port, members, present
+from fournines.services import database_accounts, database_copies, database_tls, front_door, galera_tls
+from fournines.services.capabilities import Frontend, Port, members
 from fournines.services.database_access import PORT
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
@@ -52,11 +49,6 @@ MEMBERS = "/etc/mysql/mariadb.conf.d/98-fournines-members.cnf"
 #: Digest of what this host's node was told about the members.
 TOLD = "/var/lib/fournines/galera-members"
 LONGEST_GROUP = 32
-#: Copies of the database: taken, restored beside it, loaded (`programs/database_copy.py`).
-COPY = "/usr/lib/fournines/database-copy"
-COPY_SETTINGS = "/etc/fournines/database-copy.json"
-#: What `prove` writes to.
-PROBE = "probe"
 #: Of one controller of a whole cloud, at rest.
 LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
@@ -216,8 +208,7 @@ class Mariadb(Service):
         yield from drop_in(UNIT, "mariadb/unit.conf.j2")
         yield Unit(UNIT, timeout=900)
         yield _allowed(cloud, host.region)
-        yield File(COPY, _copy_program(), mode=0o755)
-        yield File(COPY_SETTINGS, _copy_settings(cloud, host.region))
+        yield from database_copies.resources(cloud, host.region)
         if host == cloud.hosts_of(self.name, host.region)[0]:
             yield _accounts(cloud, host.region)
         if host.name in cloud.drained and timers(cloud).database_check == "agent":
@@ -272,20 +263,6 @@ def group_name(cloud: Cloud, region: Region) -> str:
         return name
     digest = hashlib.sha256(f"{cloud.name}/{region.name}".encode()).hexdigest()[:10]
     return f"{name[: LONGEST_GROUP - 11]}-{digest}"
-
-
-@cache
-def _copy_program() -> str:
-    text = files("fournines.programs").joinpath("database_copy.py").read_text(encoding="utf-8")
-    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
-
-
-def _copy_settings(cloud: Cloud, region: str) -> str:
-    """What a copy is asked for; which databases of it are restored: all but that of `prove`."""
-    wanted = database_accounts.asked(cloud, region).values()
-    names = [name for databases in wanted for name in databases if name != PROBE]
-    filled = [table for s in present(cloud, region) if isinstance(s, FillsTables) for table in s.filled]
-    return json.dumps({"databases": names, "filled": filled}, indent=2) + "\n"
 
 
 def primary_of(*sizes: int) -> str:

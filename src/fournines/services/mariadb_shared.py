@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Lun, Region
 from fournines.cloud.roles import Component
-from fournines.services import cluster_address, corosync, database_accounts, database_tls, luns, tls
+from fournines.services import cluster_address, corosync, database_accounts, database_copies, database_tls, luns, tls
 from fournines.services.capabilities import Port, Single
 from fournines.services.cib import Group, Location, Managed, Operation, Primitive
 from fournines.services.database_access import PORT
@@ -117,6 +117,7 @@ class MariadbShared(Service):
         yield from drop_in(UNIT, "mariadb_shared/unit.conf.j2", datadir=DATA, **limits)
         yield Unit(UNIT, state="clustered")
         yield from _agent()
+        yield from database_copies.resources(cloud, host.region)
         if (lun := disk(region)) is not None:
             yield from luns.resources(cloud, host, lun, _INSTALL)
 

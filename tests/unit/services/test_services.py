@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud
-from fournines.services import base, keystone, rabbitmq, registration, registry
+from fournines.services import base, database_accounts, keystone, rabbitmq, registration, registry
 from fournines.services.resource import File, Task
 from samples import cases
 
