@@ -174,7 +174,8 @@ def _config(cloud: Cloud, region: Region) -> str:
         "log_warnings": 2,
         **database_tls.server(cloud),
     }
-    return ini({"mariadbd": server}, operators(cloud, "mariadb_shared", "my.cnf"), true="ON", false="OFF")
+    sections = {"mariadbd": server, **database_tls.local_clients(cloud)}
+    return ini(sections, operators(cloud, "mariadb_shared", "my.cnf"), true="ON", false="OFF")
 
 
 @cache
