@@ -7,6 +7,7 @@
     isolate(cloud_name, host, network), heal(…), isolated(…)    what a dead switch port does
     Cut(port(…), seconds)                                       the same, for an exact time
     freeze(cloud_name, host), thaw(…), is_frozen(…)             every process of a host stopped at one instant
+    luns.mounted(cloud_name, host, leader(…))                   disks that others see as well
     packet_filter                                               some packets lost at a port: one way, a port, a share
     of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
@@ -16,7 +17,7 @@
 All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): call them with `asyncio.to_thread`.
 """
 
-from fournines.lab import packet_filter
+from fournines.lab import luns, packet_filter
 from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
 from fournines.lab.image import image_for

@@ -53,16 +53,18 @@ def attached(cloud: str, host: str) -> bool:
     return bool(_loops(cloud, host))
 
 
+def mounted(cloud: str, host: str, leader: int) -> tuple[str, ...]:
+    """Where `host` has such disks mounted. leader: the machine's id of the host's PID 1. Raises OSError: it ended."""
+    numbers = {(loop / "dev").read_text().strip() for loop in _loops(cloud, host)}
+    lines = Path(f"/proc/{leader}/mountinfo").read_text().splitlines() if numbers else []
+    return tuple(where for _, _, number, _, where, *_ in map(str.split, lines) if number in numbers)
+
+
 def lose_power(cloud: str, host: str, leader: int) -> None:
     """What `host` has not yet written to its disks is lost, and nothing more is written: a kernel whose processes are
-    killed would still write it out. leader: the machine's id of the host's PID 1."""
-    numbers = {(loop / "dev").read_text().strip() for loop in _loops(cloud, host)}
-    if not numbers:
-        return
-    for line in Path(f"/proc/{leader}/mountinfo").read_text().splitlines():
-        _, _, number, _, where, *_ = line.split()
-        if number in numbers:
-            _shut_down(Path(f"/proc/{leader}/root{where}"))
+    killed would still write it out."""
+    for where in mounted(cloud, host, leader):
+        _shut_down(Path(f"/proc/{leader}/root{where}"))
 
 
 def _shut_down(mount: Path) -> None:
