@@ -72,6 +72,7 @@ __all__ = [
     "isolated",
     "leader",
     "load",
+    "luns",
     "memory",
     "names",
     "of_unit",
