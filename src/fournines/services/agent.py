@@ -282,7 +282,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         **({"pacemaker": True} if "pacemaker" in has else {}),
         **({"luns": luns} if luns else {}),
         **{name: section for name, section in _sections(cloud, host).items() if name in has},
-    } | _galera(cloud, host)
+    } | _database(cloud, host)
 
 
 def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
@@ -335,12 +335,14 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
     }
 
 
-def _galera(cloud: Cloud, host: Host) -> dict[str, Any]:
-    """The sections whose name in observer.json is not the service's."""
-    if "mariadb" not in host.services:
+def _database(cloud: Cloud, host: Host) -> dict[str, Any]:
+    """Of a host that may take writes: the sections whose name in observer.json is not the service's."""
+    sections: dict[str, Any] = {}
+    if "mariadb" in host.services:
+        members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
+        sections["galera"] = {"members": members, "unit": mariadb.UNIT}
+    elif "mariadb_shared" not in host.services:
         return {}
-    members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
-    sections: dict[str, Any] = {"galera": {"members": members, "unit": mariadb.UNIT}}
     t = timers(cloud)
     down = {"nova": t.service_down, "cinder": t.service_down, "neutron": t.agent_down}
     if here := {name: seconds for name, seconds in down.items() if cloud.hosts_of(name, host.region)}:

@@ -31,7 +31,7 @@
       "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …},
       "memcached": {"port": 11211, "unit": "memcached.service"},
       "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service"},
-      "openstack": {"nova": 20, "neutron": 20}      beside galera: database -> Timers.service_down or agent_down
+      "openstack": {"nova": 20, "neutron": 20}      beside a database: its name -> Timers.service_down or agent_down
     }
 
 Every key above that is not "only where the host carries the service" is required, but for `certificate` and

@@ -19,7 +19,7 @@ from ..clock import now
 from ..guard import channel
 from . import daemons, handshakes, luns, maintenance, metrics, openstack, pacemaker, sever, sockets, system, watch
 from .clients import Roster
-from .config import Config, Haproxy
+from .config import Config, Galera, Haproxy
 from .database import EVICT_AFTER, Database
 from .peers import NEVER, Peers, packed
 from .server import SOCKET, Answer, Route, serve_http, serve_start, server_side
@@ -218,6 +218,12 @@ class Observer:
         """It is drained, and has had the time to give the writes to another host."""
         return self.drained and at - self._drained >= VIPS_LEAVE_AFTER
 
+    def _takes_writes(self) -> bool:
+        """Of a database that moves: whether its disk is here."""
+        if self.database:
+            return self.database.decision.acting
+        return bool(self.found.get("luns", {}).get("luns", {}).get("database", {}).get("mounted"))
+
     async def look_for_maintenance(self) -> None:
         while True:
             before, self.maintenance = self.drained, maintenance.read()
@@ -385,14 +391,10 @@ class Observer:
             found.append(watch.Watcher("pacemaker", pacemaker.EVERY, pacemaker.look))
         if config.luns:
             found.append(watch.Watcher("luns", luns.EVERY, lambda: luns.look(config.luns)))
-        if (database := self.database) and (galera := config.galera) and config.openstack:
-            look = openstack.look
+        if config.openstack:
+            server, look = config.galera or Galera(members=()), openstack.look
             found.append(
-                watch.Watcher(
-                    "openstack",
-                    openstack.EVERY,
-                    lambda: look(galera, config.openstack, lambda: database.decision.acting),
-                )
+                watch.Watcher("openstack", openstack.EVERY, lambda: look(server, config.openstack, self._takes_writes))
             )
         return found
 

@@ -34,7 +34,7 @@ def openstack(s: Scope) -> Iterator[Alert]:
             run="on the host: systemctl status memcached; journalctl -u memcached -n 50",
             samples=(s.on("fournines_daemon_answers", caches[0], 1, 0, 'daemon="memcached"'),),
         )
-    writers = s.hosts("mariadb")
+    writers = s.hosts("mariadb") + s.hosts("mariadb_shared")
     if writers and any(s.hosts(name) for name in ("nova", "cinder", "neutron")):
         yield from _reports(s, writers[0])
     if writers and s.hosts("neutron_agents"):
