@@ -23,8 +23,9 @@ from fournines.timing import timers
 
 PROGRAM = "/usr/lib/fournines/lun"
 SETTINGS = "/etc/fournines/luns"
-#: ext4: its journal is recovered in about a second, and Pacemaker's agent checks it before it mounts it.
 FILESYSTEM = "ext4"
+#: An error that the kernel finds ends all writes: the next health check of what is on it fails, and it moves.
+OPTIONS = "noatime,errors=remount-ro"
 
 
 def resources(cloud: Cloud, host: Host, lun: Lun, fill: tuple[str, ...]) -> Iterable[Resource]:
@@ -55,7 +56,10 @@ def seen(host: Host, lun: Lun) -> Check:
 def mounted(cloud: Cloud, lun: Lun, name: str, at: str) -> Primitive:
     """The mount, as the cluster manages it: Filesystem, from the package."""
     t = timers(cloud)
-    parameters = {"device": lun.device, "directory": at, "fstype": FILESYSTEM, "options": "noatime"}
+    # The agent leaves ext4 to the kernel, which only replays the journal: `fsck -p` also repairs what the kernel has
+    # marked, and refuses what needs a person. Of a file system without such a mark it reads little more than its journal.
+    checked = {"options": OPTIONS, "run_fsck": "force"}
+    parameters = {"device": lun.device, "directory": at, "fstype": FILESYSTEM, **checked}
     steps = (
         Operation("start", 0, t.database_start),
         Operation("stop", 0, t.database_stop),
