@@ -56,8 +56,8 @@ def seen(host: Host, lun: Lun) -> Check:
 def mounted(cloud: Cloud, lun: Lun, name: str, at: str) -> Primitive:
     """The mount, as the cluster manages it: Filesystem, from the package."""
     t = timers(cloud)
-    # The agent leaves ext4 to the kernel, which only replays the journal: `fsck -p` also repairs what the kernel has
-    # marked, and refuses what needs a person. Of a file system without such a mark it reads little more than its journal.
+    # The agent leaves ext4 to the kernel, which only replays the journal. `fsck -p` also repairs what the kernel has
+    # marked, and refuses what needs a person; without such a mark it reads little more than the journal.
     checked = {"options": OPTIONS, "run_fsck": "force"}
     parameters = {"device": lun.device, "directory": at, "fstype": FILESYSTEM, **checked}
     steps = (
