@@ -9,9 +9,9 @@ from typing import Literal
 from fournines import lab
 from fournines.cloud.model import Cloud, Region
 from fournines.commands.prove_operations import CloudOperations
-from fournines.errors import HostError
+from fournines.errors import HostError, LabError
 from fournines.prove.faults.disk import ROOT
-from fournines.prove.faults.powers import Drop, Powers, Process
+from fournines.prove.faults.powers import Disks, Drop, Powers, Process
 from fournines.prove.faults.target import subjects
 from fournines.prove.faults.world import CLOCK
 from fournines.prove.grounds import ACCOUNT
@@ -43,7 +43,14 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         account=(ACCOUNT, cloud.secrets.get(f"{ACCOUNT}.database"), tls.CA if tls.encrypted(cloud) else ""),
         expired=lambda service, host: _expired(cloud, service, host),
         operations=CloudOperations(cloud, reach),
+        disks=_disks(cloud, region, reach),
     )
+
+
+def _disks(cloud: Cloud, region: Region, reach: Reach) -> Disks | None:
+    if not region.luns:
+        return None
+    return LabDisks(cloud.name) if lab.exists(cloud.name) else HostDisks(reach)
 
 
 def _expired(cloud: Cloud, service: str, host: str) -> tuple[str, str] | None:
@@ -105,6 +112,31 @@ def _process(stat: str) -> Process:
     """Of a line of /proc/PID/stat."""
     fields = stat.rpartition(")")[2].split()
     return Process(int(stat.split(maxsplit=1)[0]), int(fields[19]), fields[0])
+
+
+class LabDisks:
+    def __init__(self, cloud: str) -> None:
+        self._cloud = cloud
+
+    async def mounted(self, host: str) -> frozenset[str]:
+        return await asyncio.to_thread(self._mounted, host)
+
+    def _mounted(self, host: str) -> frozenset[str]:
+        try:
+            return frozenset(lab.luns.mounted(self._cloud, host, lab.leader(self._cloud, host)))
+        except (LabError, OSError):  # off, or going off just now
+            return frozenset()
+
+
+class HostDisks:
+    """By the host's own word, over its transport."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+
+    async def mounted(self, host: str) -> frozenset[str]:
+        done = await self._reach.run(host, "cut -d' ' -f5 /proc/1/mountinfo", timeout=3.0)
+        return frozenset(done.stdout.split())
 
 
 class LabPower:

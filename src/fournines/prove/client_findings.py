@@ -25,6 +25,7 @@ def client_findings(past: History) -> Iterator[Finding]:
     """Of what the history's functions make possible."""
     probed = set(next(past.of("began")).data["probes"])
     yield from _one_vip(past)
+    yield from _one_mount(past)
     if {"read_row", "write_row"} <= probed:
         yield _finding("reads are never stale", "the register is linearizable", lambda: _register(past))
     if "write_row" in probed:
@@ -70,6 +71,17 @@ def _holders(vip: str, seen: Iterable[Event]) -> Finding:
     if answered:
         return Finding(name, True, f"two hosts answered ARP {answered} times, at most one of them served")
     return Finding(name, True, "asked by ARP")
+
+
+def _one_mount(past: History) -> Iterator[Finding]:
+    """Of disks that several hosts see: two mounts destroy one, so nobody may have it before the other has let go of it,
+    or is off."""
+    seen = tuple(past.of("mounted"))
+    for lun in dict.fromkeys(e.data["lun"] for e in seen):
+        holders: list[tuple[float, list[str]]] = [(e.at, e.data["holders"]) for e in seen if e.data["lun"] == lun]
+        twice = [f"{' and '.join(hosts)} at {at:.1f} s" for at, hosts in holders if len(hosts) > 1]
+        order = ", then ".join(" and ".join(hosts) or "nobody" for _, hosts in holders)
+        yield Finding(f"LUN {lun} is never mounted twice", not twice, "; ".join(twice[:3]) or order)
 
 
 def _queues(past: History, consumed: Sequence[Operation]) -> Iterator[Finding]:

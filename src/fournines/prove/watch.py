@@ -9,13 +9,18 @@ import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from fournines.errors import FourninesError
 from fournines.prove import machine, vips
+from fournines.prove.faults.powers import Disks
 from fournines.prove.history import Event, Log
 from fournines.prove.site import Site
-from fournines.services import keystone, mariadb
+from fournines.services import keystone
+from fournines.services.capabilities import OnLun, present
 
 #: VIP -> the network that it is on, and a port on which its holder serves.
-VIPS = {"internal": ("management", mariadb.PORT), "public": ("public", keystone.PORT)}
+VIPS = {"internal": ("management", keystone.PORT), "public": ("public", keystone.PORT)}
+#: Between two looks at disks that several hosts see.
+DISKS_S = 0.2
 #: Ends with the process that started it, however that ends.
 _BURN = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(1000000))\n"
 
@@ -30,12 +35,14 @@ class Holders:
 
 @asynccontextmanager
 async def watching(site: Site, log: Log) -> AsyncGenerator[Holders, None]:
-    """Writes `machine`, `sighting` and `unwatched` events until it is left."""
+    """Writes `machine`, `sighting`, `mounted` and `unwatched` events until it is left."""
     holders = Holders()
     async with AsyncExitStack() as stack:
         for name in VIPS:
             hosts = await _hosts_by_mac(site, name)
             await stack.enter_async_context(_running(_watch_vip(site, log, name, hosts, holders)))
+        if site.powers.disks:
+            await stack.enter_async_context(_running(_watch_disks(site, site.powers.disks, log)))
         await stack.enter_async_context(_running(_sample(site, log)))
         if site.busy:
             await stack.enter_async_context(_burning())
@@ -100,6 +107,28 @@ class _Sightings:
 
     def _names(self, macs: frozenset[str]) -> list[str]:
         return sorted(self._hosts.get(mac, mac) for mac in macs)
+
+
+async def _watch_disks(site: Site, disks: Disks, log: Log) -> None:
+    """Writes a `mounted` event whenever other hosts than before have a disk that several see."""
+    services = [s for s in present(site.cloud, site.region.name) if isinstance(s, OnLun)]
+    places = {lun: at for s in services for lun, at in s.luns.items() if lun in site.region.luns}
+    last: dict[str, tuple[str, ...]] = {}
+    while True:
+        for lun, at in places.items():
+            hosts = site.region.luns[lun].hosts
+            found = await asyncio.gather(*(_has(disks, host, at) for host in hosts))
+            holders = tuple(host for host, has in zip(hosts, found, strict=True) if has)
+            if holders != last.get(lun):
+                last[lun] = holders
+                log.event(Event("mounted", site.now(), {"lun": lun, "holders": list(holders)}))
+        await asyncio.sleep(DISKS_S)
+
+
+async def _has(disks: Disks, host: str, at: str) -> bool:
+    with contextlib.suppress(FourninesError):
+        return at in await disks.mounted(host)
+    return False
 
 
 async def _sample(site: Site, log: Log) -> None:

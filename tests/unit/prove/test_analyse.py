@@ -135,6 +135,7 @@ def test_a_value_that_no_list_shows_at_the_end_fails(tmp_path: Path) -> None:
         ({"finding": {"name": "quorum", "ok": False, "detail": "2 of 3"}}, "quorum: 2 of 3"),
         ({"unhealed": {"why": "ctl3 stays off"}}, "ctl3 stays off"),
         ({"sighting": {"vip": "public", "holders": ["a", "b"], "serving": ["a", "b"]}}, "a and b both served"),
+        ({"mounted": {"lun": "database", "holders": ["a", "b"]}}, "LUN database is never mounted twice: a and b at"),
     ],
 )
 def test_what_fails(tmp_path: Path, changes: dict[str, Any], said: str) -> None:

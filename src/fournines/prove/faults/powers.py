@@ -59,6 +59,13 @@ class Processes(Protocol):
         ...
 
 
+class Disks(Protocol):
+    async def mounted(self, host: str) -> frozenset[str]:
+        """Where `host` has something mounted of the disks that others see as well. Empty of one that is off. Raises
+        FourninesError: it cannot be told."""
+        ...
+
+
 class Power(Protocol):
     """Every call may be repeated. Raises FourninesError."""
 
@@ -159,7 +166,7 @@ class Powers:
 
     `account`: name and password of the campaign's own database account, with its CA's path on the hosts, "" without
     TLS. `expired`: path and content (PEM) of a service's certificate on a host, as it is but that it has expired; None
-    of a service without one.
+    of a service without one. `disks`: None where no disk is seen by several hosts.
     """
 
     reach: Reach
@@ -175,6 +182,7 @@ class Powers:
     account: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     expired: Callable[[str, str], tuple[str, str] | None] = lambda service, host: None
     operations: Operations | None = None
+    disks: Disks | None = None
 
     @property
     def hand(self) -> Power:
