@@ -24,6 +24,8 @@ _PARTS = (
     "Zone",
     "Host",
     "Bmc",
+    "Storage",
+    "Lun",
     "Ssh",
     "Service",
     "Tls",

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -49,8 +48,8 @@ def make(wanted: dict[str, Any]) -> None:
     new, old = directory.with_name(f".{directory.name}.new"), directory.with_name(f".{directory.name}.old")
     for left in (new, old):
         shutil.rmtree(left, ignore_errors=True)
-    os.umask(0o077)
-    new.mkdir(parents=True)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    new.mkdir(mode=0o700)
     database = f"sql:{new}"
     # No password: what protects it is who may read it.
     run("certutil", "-N", "-d", database, "--empty-password")

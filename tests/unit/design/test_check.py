@@ -53,8 +53,8 @@ def test_only_rules_that_bend_can_be_accepted(check: Check) -> None:
         ("there is no rule quorum-sise", "did you mean quorum-size?"),
         (
             "vip-taken cannot be accepted",
-            "known here: bmc-network, bmc-unverified, local-volumes, no-firewall, not-encrypted, partly-attached, "
-            "quorum-size, repeated-requests, shared-power, shared-switch, shared-zone, single-copy, and 4 more",
+            "known here: bmc-network, bmc-unverified, local-volumes, lun-device, no-firewall, not-encrypted, "
+            "partly-attached, quorum-size, repeated-requests, shared-power, shared-switch, shared-zone, and 5 more",
         ),
     ]
     assert {f.severity for f in found} == {"error"}

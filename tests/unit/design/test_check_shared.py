@@ -147,7 +147,7 @@ def test_witnesses_that_do_not_help(check: Check) -> None:
 
 
 def test_options_of_galera_are_no_options_of_this(check: Check) -> None:
-    options = "services: {mariadb_shared: {options: {my.cnf: {mysqld: {datadir: /srv, wsrep_on: 'ON'}}}}}\n"
+    options = "services: {mariadb_shared: {options: {my.cnf: {mariadbd: {datadir: /srv, wsrep_on: 'ON'}}}}}\n"
     found = check(*WHOLE, after=PATTERN + options)
     assert {(f.rule, f.severity) for f in found} == {("undone-pattern", "error")} and len(found) == 2
 

@@ -16,7 +16,7 @@ import pytest
 from fournines.cloud.model import Cloud
 from fournines.cloud.secrets import Secret, Secrets
 from fournines.errors import FourninesError
-from fournines.services import load, mariadb, openstack, quoting, registry, valkey
+from fournines.services import database_access, load, openstack, quoting, registry, valkey
 from fournines.services.resource import File, Run
 from samples import cases
 
@@ -148,7 +148,7 @@ def test_what_cannot_be_encoded_is_refused_by_its_name(name: str, render: Callab
 def test_urls(tmp_path: Path) -> None:
     cloud = whole(lambda _: True)
     region = cloud.regions["phx"]
-    assert unquote(urlsplit(mariadb.database_url(cloud, region, "nova")).password or "") == ODD
+    assert unquote(urlsplit(database_access.database_url(cloud, region, "nova")).password or "") == ODD
     first = openstack.transport_url(cloud, region, "nova").split(",")[0]
     assert unquote(urlsplit(first).password or "") == ODD
 

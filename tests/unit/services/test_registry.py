@@ -109,7 +109,7 @@ def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Pat
             assert [*registry()[service].desired(few, one)] == [*registry()[service].desired(more, other)]
 
 
-_WITHOUT = ("agent", "arbitrator", "nova_hosts", "node_exporter", "mysqld_exporter")
+_WITHOUT = ("agent", "arbitrator", "mariadb_accounts", "mysqld_exporter", "node_exporter", "nova_hosts", "qnetd")
 
 
 @pytest.mark.parametrize("service", [n for n in registry() if n not in _WITHOUT])

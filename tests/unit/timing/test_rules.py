@@ -21,11 +21,15 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"corosync_consensus": 0.9}, ("corosync_consensus", "corosync_token"), {"corosync_consensus": 0.96}),
     ({"corosync_token": 0.5}, ("corosync_token",), {"corosync_token": 0.6}),
     (
-        {"corosync_token": 30.0, "corosync_consensus": 36.0},
+        {"corosync_token": 30.0, "corosync_consensus": 36.0, "quorum_device": 30.0},
         ("corosync_token", "corosync_consensus", "server_timeout"),
         {"corosync_token": 27.0, "corosync_consensus": 32.5},
     ),
-    ({"fence_timeout": 11.0, "cluster_timeout": 10.0}, ("fence_timeout", "fence_delay"), {"fence_timeout": 12.0}),
+    (
+        {"fence_timeout": 15.0, "fence_delay": 6.0, "cluster_timeout": 10.0, "database_stop": 15.0},
+        ("fence_timeout", "fence_delay"),
+        {"fence_timeout": 16.0},
+    ),
     ({"fence_delay": 1.0}, ("fence_delay",), {"fence_delay": 1.5}),
     ({"quorum_device": 1.0}, ("quorum_device",), {"quorum_device": 1.25}),
     (
