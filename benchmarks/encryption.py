@@ -6,8 +6,9 @@
 The second form measures another way to the same cloud (a Keystone without TLS beside the one with it, connections to
 the database that do not ask for TLS), so that both can be taken in turns, on a machine whose load changes.
 
-A run is `REQUESTS` requests, one after another; its figures are the median and the 99th of 100. Printed: of the runs,
-the median and the worst of each. Rows go to the database of account `probe`, which every cloud has.
+A run is `REQUESTS` requests, one after another; its figures are the median and the 99th of 100. Then as many of each of
+`CLIENTS` clients at once, for requests a second: on a lab's machine clients and cloud share the cores. Printed: of the
+runs, the median and the worst of each. Rows go to the database of account `probe`, which every cloud has.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import json
 import ssl
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
 import pymysql
@@ -27,6 +30,8 @@ from fournines.cloud.model import Cloud, Region
 from fournines.services import endpoints, load, mariadb, tls
 
 REQUESTS = 100
+CLIENTS = 4
+TABLE = "encryption"
 
 
 class Keystone:
@@ -87,17 +92,17 @@ class Rows:
         }
         self._kept = pymysql.connect(**self._where)
         self._kept.cursor().execute(
-            "create table if not exists encryption (id bigint auto_increment primary key, v char(80))"
+            f"create table if not exists {TABLE} (id bigint auto_increment primary key, v char(80))"
         )
 
     def write(self) -> None:
-        self._kept.cursor().execute("insert into encryption (v) values (repeat('x', 80))")
+        self._kept.cursor().execute(f"insert into {TABLE} (v) values (repeat('x', 80))")
 
     def connect(self) -> None:
         pymysql.connect(**self._where).close()
 
     def close(self) -> None:
-        self._kept.cursor().execute("drop table encryption")
+        self._kept.cursor().execute(f"drop table if exists {TABLE}")
         self._kept.close()
 
 
@@ -111,6 +116,19 @@ def run(one: Callable[[], None]) -> tuple[float, float]:
     return statistics.median(taken), statistics.quantiles(taken, n=100)[98]
 
 
+def rate(clients: Sequence[Callable[[], None]]) -> float:
+    """Requests a second, all `clients` at once."""
+
+    def requests(one: Callable[[], None]) -> None:
+        for _ in range(REQUESTS):
+            one()
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(clients)) as threads:
+        list(threads.map(requests, clients))
+    return REQUESTS * len(clients) / (time.monotonic() - began)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.encryption")
     parser.add_argument("cloud")
@@ -120,21 +138,26 @@ def main() -> None:
     asked = parser.parse_args()
     cloud = load(asked.cloud)
     region = next(iter(cloud.regions.values()))
-    keystone = Keystone(cloud, asked.keystone or endpoints.keystone_internal(cloud, region))
-    rows = Rows(cloud, region, plain=asked.plain_database or not tls.encrypted(cloud))
-    kinds = {
-        "validate, connection kept": lambda: keystone.validate(kept=True),
-        "validate, new connection": lambda: keystone.validate(kept=False),
-        "write a row, connection kept": rows.write,
-        "connect to the database": rows.connect,
+    url = asked.keystone or endpoints.keystone_internal(cloud, region)
+    plain = asked.plain_database or not tls.encrypted(cloud)
+    identity = [Keystone(cloud, url) for _ in range(CLIENTS)]
+    rows = [Rows(cloud, region, plain=plain) for _ in range(CLIENTS)]
+    kinds: dict[str, list[Callable[[], None]]] = {
+        "validate, connection kept": [partial(one.validate, kept=True) for one in identity],
+        "validate, new connection": [partial(one.validate, kept=False) for one in identity],
+        "write a row, connection kept": [one.write for one in rows],
+        "connect to the database": [one.connect for one in rows],
     }
     try:
-        for name, one in kinds.items():
-            runs = [run(one) for _ in range(asked.runs)]
+        for name, clients in kinds.items():
+            runs = [run(clients[0]) for _ in range(asked.runs)]
             for figure, values in zip(("median", "p99"), zip(*runs, strict=True), strict=True):
-                print(f"{name:30} {figure:7} {statistics.median(values):8.2f} ms, worst run {max(values):8.2f} ms")
+                print(f"{name:30} {figure:10} {statistics.median(values):8.2f} ms, worst run {max(values):8.2f} ms")
+            rates = [rate(clients) for _ in range(asked.runs)]
+            print(f"{name:30} {CLIENTS} clients  {statistics.median(rates):8.1f} /s, worst run {min(rates):8.1f} /s")
     finally:
-        rows.close()
+        for one in rows:
+            one.close()
 
 
 if __name__ == "__main__":

@@ -345,7 +345,8 @@ def _config(cloud: Cloud, host: Host) -> str:
         "wsrep_sst_auth": "mysql:",
         **galera_tls.server(cloud),
     }
-    return ini({"mariadbd": server}, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
+    sections = {"mariadbd": server, **galera_tls.local_clients(cloud)}
+    return ini(sections, operators(cloud, "mariadb", "my.cnf"), true="ON", false="OFF")
 
 
 def _members(cloud: Cloud, host: Host) -> str:
