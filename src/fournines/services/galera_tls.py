@@ -45,8 +45,8 @@ def server(cloud: Cloud) -> dict[str, Any]:
 
 
 def local_clients(cloud: Cloud) -> dict[str, dict[str, Any]]:
-    """Sections for the host's own clients: the agent, checks, and the donor's mariadb-backup. From 11.4 on they insist on
-    TLS over the local socket too, and a donor that may not sign in has every joiner start again for ever."""
+    """Sections for the host's own clients: the agent, checks, and the donor's mariadb-backup. From 11.4 on they
+    insist on TLS over the local socket too, and a donor that may not sign in has every joiner start again for ever."""
     return {} if tls.encrypted(cloud) else {"client": {"ssl": False}}
 
 

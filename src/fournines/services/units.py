@@ -53,8 +53,8 @@ class Wsgi:
     application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`, or a file of `scripts`. check: a
     path that answers 2xx without a token. workers: the fewest processes. nice: as of nice(1), of one that serves.
     inter: seconds between checks; 0: the budget's `api_check_inter`. options: the file's name in the cloud file, where
-    a service has several. sandbox: as of `Daemon`. forked: loaded once, by uWSGI's master, and its processes forked from
-    that: for applications that neither connect nor start a thread while they load.
+    a service has several. sandbox: as of `Daemon`. forked: loaded once, by uWSGI's master, whose forks its processes
+    are: for applications that neither connect nor start a thread while they load.
     """
 
     unit: str
