@@ -71,7 +71,11 @@ class Keystone:
     def validate(self, *, kept: bool) -> None:
         connection = self._kept if kept else self._connect()
         headers = {"X-Auth-Token": self._token, "X-Subject-Token": self._token}
-        self._ask(connection, "GET", None, headers, 200)
+        try:
+            self._ask(connection, "GET", None, headers, 200)
+        except http.client.RemoteDisconnected:  # idle while others were measured, for longer than it is kept
+            connection.close()
+            self._ask(connection, "GET", None, headers, 200)
         if not kept:
             connection.close()
 

@@ -266,6 +266,7 @@ def _api(cloud: Cloud) -> units.Wsgi:
         nice=-5,
         workers=2,
         inter=timers(cloud).api_check_inter,
+        forked=True,
     )
 
 

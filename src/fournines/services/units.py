@@ -53,7 +53,8 @@ class Wsgi:
     application: what uWSGI loads, such as `{"wsgi-file": "/usr/bin/placement-api"}`, or a file of `scripts`. check: a
     path that answers 2xx without a token. workers: the fewest processes. nice: as of nice(1), of one that serves.
     inter: seconds between checks; 0: the budget's `api_check_inter`. options: the file's name in the cloud file, where
-    a service has several. sandbox: as of `Daemon`.
+    a service has several. sandbox: as of `Daemon`. forked: loaded once, by uWSGI's master, whose forks its processes
+    are: for applications that neither connect nor start a thread while they load.
     """
 
     unit: str
@@ -70,6 +71,7 @@ class Wsgi:
     options: str = "uwsgi.ini"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     sandbox: Sandbox | None = None
+    forked: bool = False
 
     @property
     def name(self) -> str:
@@ -324,7 +326,7 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         **({"wsgi-file": api.program} if isinstance(api.application, str) else api.application),
         "need-app": True,
         "master": True,
-        "lazy-apps": True,
+        **({} if api.forked else {"lazy-apps": True}),
         "enable-threads": True,
         "thunder-lock": True,
         "processes": "$(FOURNINES_WORKERS)",
