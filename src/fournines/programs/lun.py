@@ -3,8 +3,8 @@
     lun state NAME      `ok`: its own file system, by UUID; `empty`; else what it holds
     lun prepare NAME    makes the file system, unless the disk holds anything
 
-SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command in which DIRECTORY stands for a folder that
-it fills}
+SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command in which DIRECTORY stands for a folder
+that it fills}
 """
 
 from __future__ import annotations
