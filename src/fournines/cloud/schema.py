@@ -191,7 +191,7 @@ class Lun(Part):
 
     hosts: list[str] = Field(min_length=1, description="those that see it")
     device: str = Field(
-        pattern="^/dev/.",
+        pattern=r"^/dev/\S+$",
         description="its name on all of them, one that a boot does not change: below /dev/disk/by-id or /dev/mapper",
     )
 

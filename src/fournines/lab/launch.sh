@@ -13,19 +13,19 @@ mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
 group=$1 name=$4
 shift 5
-# A loop device over each disk: held open by this shell, and gone with the last process or mount of the host that has it.
+# A loop device over each disk, held open by this shell: gone with the last process or mount of the host that has it. The
+# host makes the node when it boots. It is no bind mount: Pacemaker's agent takes what it finds in /proc/mounts under a
+# device's name for a mount of that device, and unmounts it too.
+[ $# = 0 ] || mkdir -p root/etc/tmpfiles.d
+[ $# = 0 ] || : > root/etc/tmpfiles.d/lab-luns.conf
 held=3
-for word in "$@"; do
-    case "$word" in
-        /dev/*) set -- "$@" "--bind=$loop:$word" ;;
-        *)
-            loop=$(losetup --find --show --direct-io=on "$word")
-            eval "exec $held<\"$loop\""
-            losetup --detach "$loop"
-            held=$((held + 1))
-            ;;
-    esac
-    shift
+while [ $# -gt 0 ]; do
+    loop=$(losetup --find --show --direct-io=on "$1")
+    eval "exec $held<\"$loop\""
+    losetup --detach "$loop"
+    echo "b+ $2 0660 root disk - $(cat "/sys/block/${loop#/dev/}/dev")" >> root/etc/tmpfiles.d/lab-luns.conf
+    held=$((held + 1))
+    shift 2
 done
 echo "ready $$"
 read -r _
@@ -37,7 +37,7 @@ export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=networ
 while :; do
     status=0
     sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$group" systemd-nspawn --quiet --register=no --keep-unit --boot \
-        --directory=root --machine="$name" "$@" --console=pipe --network-namespace-path=/proc/self/ns/net \
+        --directory=root --machine="$name" --console=pipe --network-namespace-path=/proc/self/ns/net \
         --capability=CAP_NET_ADMIN,CAP_IPC_LOCK --resolv-conf=off --timezone=off --link-journal=no \
         < /dev/null > console.log 2>&1 || status=$?
     # systemd-nspawn(1): 133 asks whoever runs it to boot the host anew.
