@@ -3,8 +3,8 @@
     lun state NAME      `ok`: its own file system, by UUID; `empty`; else what it holds
     lun prepare NAME    makes the file system, unless the disk holds anything
 
-SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command whose word DIRECTORY is a folder that
-it fills}
+SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command in which DIRECTORY stands for a folder
+that it fills}
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def prepare(name: str) -> None:
             "zeros over its first MiB"
         )
     with tempfile.TemporaryDirectory(prefix="fournines-lun-", dir="/var/tmp") as folder:
-        run([folder if word == "DIRECTORY" else word for word in wanted["fill"]])
+        run([word.replace("DIRECTORY", folder) for word in wanted["fill"]])
         owner = Path(folder).stat()
         # With all that belongs in it, in one go: nobody has to mount it for that.
         options = f"root_owner={owner.st_uid}:{owner.st_gid}"

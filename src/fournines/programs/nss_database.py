@@ -66,7 +66,7 @@ def make(wanted: dict[str, Any]) -> None:
         shutil.chown(path, "root", wanted["group"])
         path.chmod(0o750 if path.is_dir() else 0o640)
     if directory.exists():
-        directory.rename(old)
+        shutil.move(directory, old)  # no rename: the package's own folder may lie in another layer of the file system
     new.rename(directory)
     shutil.rmtree(old, ignore_errors=True)
 
