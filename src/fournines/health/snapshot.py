@@ -221,7 +221,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         memcached=_probe(document.get("memcached")),
         keystone=_probe(document.get("keystone")),
         pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
-        luns={name: Lun(**state) for name, state in (_part(document, "luns").get("luns") or {}).items()},
+        luns=_luns(_part(document, "luns")),
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         absent=tuple(_part(document, "certificates").get("absent") or ()),
@@ -242,6 +242,11 @@ def _maintenance(said: Any) -> Entries:
 def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """{} until its watcher has looked for the first time."""
     return document.get(name) or {}
+
+
+def _luns(said: Mapping[str, Any]) -> dict[str, Lun]:
+    luns: Mapping[str, Mapping[str, Any]] = said.get("luns") or {}
+    return {name: Lun(**state) for name, state in luns.items()}
 
 
 def _vip(said: Mapping[str, Any]) -> Vip:

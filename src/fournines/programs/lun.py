@@ -61,7 +61,10 @@ def _signature(device: str) -> str:
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 2):
         return f"what blkid cannot tell: exit status {done.returncode}"
-    said = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    said: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        key, _, value = line.partition("=")
+        said[key] = value
     return said.get("TYPE") or said.get("PTTYPE") or ""
 
 

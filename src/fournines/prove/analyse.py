@@ -1,7 +1,8 @@
 """From a fault's history to its result. Pure but for reading the two files: any stored run can be analysed again.
 
 What the campaign writes to `events.jsonl`, in the order in which it happens: began, machine*, sighting*, mounted*,
-injecting, injected, seen, held | hold_failed, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*, broken?.
+injecting, injected, seen, held | hold_failed, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*,
+broken?.
 Or began and not_measured. `seen`: from outside, that it struck. `broken`: the measurement did not get to its end; what
 it saw until then still counts. Of a fault that strikes again: then, injecting again, injected again, and so on.
 """

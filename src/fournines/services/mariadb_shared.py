@@ -113,8 +113,8 @@ class MariadbShared(Service):
             yield from tls.files(database_tls.CERTIFICATES, "mysql", (f"reload:{UNIT}",), server=pem)
         yield File(CONFIG, _config(cloud, region), triggers=restart)
         t = timers(cloud)
-        limits = {"start": f"{t.database_start:g}s", "stop": f"{t.database_stop - KILLED_BEFORE:g}s"}
-        yield from drop_in(UNIT, "mariadb_shared/unit.conf.j2", datadir=DATA, **limits)
+        start, stop = f"{t.database_start:g}s", f"{t.database_stop - KILLED_BEFORE:g}s"
+        yield from drop_in(UNIT, "mariadb_shared/unit.conf.j2", datadir=DATA, start=start, stop=stop)
         yield Unit(UNIT, state="clustered")
         yield from _agent()
         yield from database_copies.resources(cloud, host.region)
