@@ -14,10 +14,17 @@ mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
 group=$1 name=$4
 shift 5
 # A loop device over each disk: held open by this shell, and gone with the last process or mount of the host that has it.
+# The host makes the node itself, early in its boot. A bind mount of it would be unmounted by the cluster: its agent for
+# file systems takes every mount whose path has the device's name in it for one of that device.
+nodes=root/etc/tmpfiles.d/fournines-luns.conf
 held=3
+rm -f "$nodes"
 for word in "$@"; do
     case "$word" in
-        /dev/*) set -- "$@" "--bind=$loop:$word" ;;
+        /dev/*)
+            mkdir -p "${nodes%/*}"
+            echo "b $word 0600 root root - $(cat "/sys/block/${loop#/dev/}/dev")" >> "$nodes"
+            ;;
         *)
             loop=$(losetup --find --show --direct-io=on "$word")
             eval "exec $held<\"$loop\""
@@ -25,7 +32,6 @@ for word in "$@"; do
             held=$((held + 1))
             ;;
     esac
-    shift
 done
 echo "ready $$"
 read -r _
@@ -37,7 +43,7 @@ export SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_NSPAWN_API_VFS_WRITABLE=networ
 while :; do
     status=0
     sh -c 'echo $$ > "$0/cgroup.procs"; exec "$@"' "$group" systemd-nspawn --quiet --register=no --keep-unit --boot \
-        --directory=root --machine="$name" "$@" --console=pipe --network-namespace-path=/proc/self/ns/net \
+        --directory=root --machine="$name" --console=pipe --network-namespace-path=/proc/self/ns/net \
         --capability=CAP_NET_ADMIN,CAP_IPC_LOCK --resolv-conf=off --timezone=off --link-journal=no \
         < /dev/null > console.log 2>&1 || status=$?
     # systemd-nspawn(1): 133 asks whoever runs it to boot the host anew.
