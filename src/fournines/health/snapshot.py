@@ -245,8 +245,8 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _luns(said: Mapping[str, Any]) -> dict[str, Lun]:
-    luns: Mapping[str, Mapping[str, bool]] = said.get("luns") or {}
-    return {name: Lun(state["mounted"], state["read_only"]) for name, state in luns.items()}
+    luns: Mapping[str, Mapping[str, Any]] = said.get("luns") or {}
+    return {name: Lun(**state) for name, state in luns.items()}
 
 
 def _vip(said: Mapping[str, Any]) -> Vip:

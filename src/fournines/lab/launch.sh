@@ -13,19 +13,25 @@ mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 mount -t overlay -o "lowerdir=$2,upperdir=upper,workdir=work" overlay root
 group=$1 name=$4
 shift 5
-# A loop device over each disk, held open by this shell: gone with the last process or mount of the host that has it. The
-# host makes the node when it boots. It is no bind mount: Pacemaker's agent takes what it finds in /proc/mounts under a
-# device's name for a mount of that device, and unmounts it too.
-[ $# = 0 ] || mkdir -p root/etc/tmpfiles.d
-[ $# = 0 ] || : > root/etc/tmpfiles.d/lab-luns.conf
+# A loop device over each disk: held open by this shell, and gone with the last process or mount of the host that has it.
+# The host makes the node itself, early in its boot. A bind mount of it would be unmounted by the cluster: its agent for
+# file systems takes every mount whose path has the device's name in it for one of that device.
+nodes=root/etc/tmpfiles.d/fournines-luns.conf
 held=3
-while [ $# -gt 0 ]; do
-    loop=$(losetup --find --show --direct-io=on "$1")
-    eval "exec $held<\"$loop\""
-    losetup --detach "$loop"
-    echo "b+ $2 0660 root disk - $(cat "/sys/block/${loop#/dev/}/dev")" >> root/etc/tmpfiles.d/lab-luns.conf
-    held=$((held + 1))
-    shift 2
+rm -f "$nodes"
+for word in "$@"; do
+    case "$word" in
+        /dev/*)
+            mkdir -p "${nodes%/*}"
+            echo "b $word 0600 root root - $(cat "/sys/block/${loop#/dev/}/dev")" >> "$nodes"
+            ;;
+        *)
+            loop=$(losetup --find --show --direct-io=on "$word")
+            eval "exec $held<\"$loop\""
+            losetup --detach "$loop"
+            held=$((held + 1))
+            ;;
+    esac
 done
 echo "ready $$"
 read -r _

@@ -31,8 +31,7 @@ _BLOCKS = Path("/sys/block")
 
 
 def of_host(lab: Lab, host: LabHost) -> list[str]:
-    """Words for `launch.sh`: each disk's file, made where it is missing, and its device in the host (as tmpfiles.d(5)
-    has a path)."""
+    """Words for `launch.sh`: each disk's file, made where it is missing, and its device in the host."""
     words: list[str] = []
     for lun in host.luns:
         file, link = lab.directory / "luns" / lun.file, _folder(lab.cloud, host.name) / lun.file
@@ -44,7 +43,7 @@ def of_host(lab: Lab, host: LabHost) -> list[str]:
         if not (link.exists() and link.samefile(file)):
             link.unlink(missing_ok=True)
             link.hardlink_to(file)
-        words += [str(link), lun.device.replace("%", "%%")]
+        words += [str(link), lun.device]
     return words
 
 

@@ -63,8 +63,8 @@ def _signature(device: str) -> str:
         return f"what blkid cannot tell: exit status {done.returncode}"
     said: dict[str, str] = {}
     for line in done.stdout.splitlines():
-        name, _, value = line.partition("=")
-        said[name] = value
+        key, _, value = line.partition("=")
+        said[key] = value
     return said.get("TYPE") or said.get("PTTYPE") or ""
 
 

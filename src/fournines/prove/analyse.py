@@ -2,9 +2,9 @@
 
 What the campaign writes to `events.jsonl`, in the order in which it happens: began, machine*, sighting*, mounted*,
 injecting, injected, seen, held | hold_failed, healed | unhealed, redundant?, ended, drained, read* | unread*, finding*,
-broken?. Or began and not_measured. `seen`: from outside, that it struck. `broken`: the measurement did not get to its
-end; what it saw until then still counts. Of a fault that strikes again: then, injecting again, injected again, and so
-on.
+broken?.
+Or began and not_measured. `seen`: from outside, that it struck. `broken`: the measurement did not get to its end; what
+it saw until then still counts. Of a fault that strikes again: then, injecting again, injected again, and so on.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ OPTIONS = "noatime,errors=remount-ro"
 
 
 def resources(cloud: Cloud, host: Host, lun: Lun, fill: tuple[str, ...]) -> Iterable[Resource]:
-    """fill: a command in which `DIRECTORY` stands for a folder; what it puts there is what the file system has."""
+    """fill: a command in which `DIRECTORY` stands for a folder; what it puts there, the file system begins with."""
     yield Package("e2fsprogs")
     # Of the cluster's agent: who uses a file system that is to be unmounted, and the file system's module.
     yield from (Package(name) for name in ("psmisc", "kmod"))

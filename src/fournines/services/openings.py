@@ -95,9 +95,9 @@ def reached(cloud: Cloud, host: Host, opening: Opening) -> IPv4Address | None:
 
 def _own_address(cloud: Cloud, host: Host, service: str) -> IPv4Address | None:
     own = next(s for s in present(cloud, host.region) if s.name == service)
-    if isinstance(own, HasAddress) and service in host.services:
-        return own.address(cloud, cloud.region_of(host))
-    return None
+    if not isinstance(own, HasAddress) or service not in host.services:
+        return None
+    return own.address(cloud, cloud.region_of(host))
 
 
 def address(host: Host, network: str) -> IPv4Address:

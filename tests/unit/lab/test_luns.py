@@ -49,12 +49,6 @@ def test_two_hosts_reach_one_file_each_by_a_name_of_its_own(lab: state.Lab) -> N
     assert first.samefile(second)
 
 
-def test_a_device_that_tmpfiles_would_take_for_another(lab: state.Lab) -> None:
-    disk = state.Disk("phx-x", "/dev/disk/by-path/50%h")
-    host = state.LabHost("ctl1", "u", lab.hosts[0].address, (), luns=(disk,))
-    assert luns.of_host(lab, host)[1] == "/dev/disk/by-path/50%%h"
-
-
 def test_a_host_is_not_off_while_its_disk_is_held(lab: state.Lab, tmp_path: Path) -> None:
     assert not luns.attached("duo", "ctl1")
     attach(tmp_path, "loop3", luns.of_host(lab, lab.host("ctl1"))[0])

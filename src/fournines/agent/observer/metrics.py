@@ -194,7 +194,7 @@ def _pacemaker(said: Mapping[str, Any]) -> Iterator[Sample]:
 
 def _luns(said: Mapping[str, Any]) -> Iterator[Sample]:
     """Of disks that several hosts see."""
-    luns: Mapping[str, Mapping[str, bool]] = said.get("luns") or {}
+    luns: Mapping[str, Mapping[str, Any]] = said.get("luns") or {}
     for name, state in luns.items():
         yield "lun_mounted", {"lun": name}, bool(state["mounted"])
         yield "lun_read_only", {"lun": name}, bool(state["read_only"])
