@@ -62,6 +62,8 @@ PROGRAMS = {
     " systemd-analyze verify --man=no --recursive-errors=no PATH",
     "/firewall.nft": "nft -c -f PATH",
     "/corosync.conf": "corosync -t -c PATH",
+    # It reads its options in their order, and the last one asks for its version (status 1, as after a wrong option).
+    "/default/corosync-qnetd": ". PATH; corosync-qnetd $COROSYNC_QNETD_OPTIONS -v | grep -q '^Supported algorithms'",
     "/etc/fournines/cib.xml": _CIB,
     # Without the certificates and the token, which are no business of the syntax.
     "/prometheus.yml": "promtool check config --syntax-only PATH",
@@ -110,6 +112,7 @@ def _program(case: cases.Case, path: str) -> str | None:
 _EXAMPLES = {
     "corosync": "pacemaker-vip",
     "pacemaker": "pacemaker-vip",
+    "qnetd": "active-passive-two-nodes",
     "prometheus": "monitored-cloud",
     "alertmanager": "monitored-cloud",
     "node_exporter": "monitored-cloud",
@@ -153,8 +156,9 @@ def _run(image: Path, layer: Path, tree: Path, program: str) -> subprocess.Compl
 
 @pytest.mark.parametrize("path", cases.CASES, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_read_by_its_program(path: Path, tmp_path: Path) -> None:
-    said = _read(cases.read(path), tmp_path)
-    assert said, "nothing reads the files of this case"
+    case = cases.read(path)
+    said = _read(case, tmp_path)
+    assert said or not _files(case, tmp_path), "nothing reads the files of this case"
     for name, done in said.items():
         assert done.returncode == 0, f"{name}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
