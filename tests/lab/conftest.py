@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -78,6 +79,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _root() -> None:
     if os.geteuid() != 0:
         pytest.skip("a lab needs root")
+    # Programs that a lab test interrupts inherit what this process ignores, and a test before it may have left that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for sign in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(sign, signal.SIG_DFL)
 
 
 def write_cloud(directory: Path, name: str, block: int, hosts: int) -> Path:

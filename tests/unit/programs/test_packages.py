@@ -7,6 +7,7 @@ import importlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +75,16 @@ class Machine:
 
     def installed(self) -> dict[str, str]:
         return {name: version for name, (_, version) in self.program.installed().items()}
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """The program ignores what would interrupt it, for good: here its process is that of all tests, and what they start
+    would inherit it."""
+    kept = {sign: signal.getsignal(sign) for sign in (signal.SIGHUP, signal.SIGPIPE, signal.SIGTERM, signal.SIGINT)}
+    yield
+    for sign, handler in kept.items():
+        signal.signal(sign, handler)
 
 
 @pytest.fixture
