@@ -17,7 +17,6 @@ test: root .venv/.tests lint
 	$(BIN)/fournines lab image examples/full-cloud.yaml
 	$(BIN)/fournines lab image examples/pacemaker-vip.yaml
 	$(BIN)/fournines lab image examples/active-passive-two-nodes.yaml
-	$(BIN)/fournines lab image examples/active-passive-two-nodes.yaml
 	$(BIN)/pytest tests
 
 test-all: export FOURNINES_TESTS = all
