@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 
 from fournines.cloud.model import Cloud
 from fournines.services import database_accounts
 from fournines.services.capabilities import FillsTables, present
+from fournines.services.render import program
 from fournines.services.resource import File, Resource
 
 PROGRAM = "/usr/lib/fournines/database-copy"
@@ -19,14 +18,8 @@ PROBE = "probe"
 
 
 def resources(cloud: Cloud, region: str) -> Iterable[Resource]:
-    yield File(PROGRAM, _program(), mode=0o755)
+    yield File(PROGRAM, program("database_copy.py"), mode=0o755)
     yield File(SETTINGS, _settings(cloud, region))
-
-
-@cache
-def _program() -> str:
-    text = files("fournines.programs").joinpath("database_copy.py").read_text(encoding="utf-8")
-    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
 
 
 def _settings(cloud: Cloud, region: str) -> str:

@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 
 from fournines.cloud.model import Cloud, Host, Lun
 from fournines.services.cib import Operation, Primitive
 from fournines.services.cluster_address import SLOW_MONITOR
+from fournines.services.render import program
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.service import Check
 from fournines.timing import timers
@@ -33,7 +32,7 @@ def resources(cloud: Cloud, host: Host, lun: Lun, fill: tuple[str, ...]) -> Iter
     yield Package("e2fsprogs")
     # Of the cluster's agent: who uses a file system that is to be unmounted, and the file system's module.
     yield from (Package(name) for name in ("psmisc", "kmod"))
-    yield File(PROGRAM, _program(), mode=0o755)
+    yield File(PROGRAM, program("lun.py"), mode=0o755)
     yield Directory(SETTINGS)
     settings = {"device": lun.device, "uuid": identity(cloud, host.region, lun), "fill": fill}
     yield File(f"{SETTINGS}/{lun.name}.json", json.dumps(settings, indent=2) + "\n")
@@ -71,9 +70,3 @@ def mounted(cloud: Cloud, lun: Lun, name: str, at: str) -> Primitive:
 def identity(cloud: Cloud, region: str, lun: Lun) -> str:
     """The file system's UUID."""
     return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{lun.name}.{region}.{cloud.name}.fournines"))
-
-
-@cache
-def _program() -> str:
-    text = files("fournines.programs").joinpath("lun.py").read_text(encoding="utf-8")
-    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"

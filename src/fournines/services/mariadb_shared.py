@@ -21,7 +21,16 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Lun, Region
 from fournines.cloud.roles import Component
-from fournines.services import cluster_address, corosync, database_accounts, database_copies, database_tls, luns, tls
+from fournines.services import (
+    cluster_address,
+    corosync,
+    database_access,
+    database_accounts,
+    database_copies,
+    database_tls,
+    luns,
+    tls,
+)
 from fournines.services.capabilities import Port, Single
 from fournines.services.cib import Group, Location, Managed, Operation, Primitive
 from fournines.services.database_access import PORT
@@ -96,7 +105,7 @@ class MariadbShared(Service):
 
     def address(self, cloud: Cloud, region: Region) -> IPv4Address:
         """Before `check` has refused a cloud without one: the internal VIP."""
-        return region.vips.database or region.vips.internal
+        return database_access.address(cloud, region)
 
     def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]:
         lun = disk(region)
@@ -159,7 +168,7 @@ def _config(cloud: Cloud, region: Region) -> str:
     from fournines.services.rendered import connections  # it renders the services that import this module
 
     server: dict[str, Any] = {
-        "bind_address": region.vips.database or region.vips.internal,
+        "bind_address": database_access.address(cloud, region),
         "port": PORT,
         "datadir": DATA,
         # Of the file system's own.

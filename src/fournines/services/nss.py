@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 
 from fournines.services import tls
+from fournines.services.render import program
 from fournines.services.resource import Directory, File, Package, Resource, Task
 
 PROGRAM = "/usr/lib/fournines/nss-database"
@@ -30,7 +29,7 @@ def database(
     }
     yield from (Package(package) for package in ("libnss3-tools", "openssl"))
     yield from tls.files(from_files, "root", (), member=pem, members=authorities)
-    yield File(PROGRAM, _program(), mode=0o755)
+    yield File(PROGRAM, program("nss_database.py"), mode=0o755)
     yield Directory(SETTINGS)
     yield File(f"{SETTINGS}/{name}.json", json.dumps(wanted, indent=2) + "\n")
     yield Task(
@@ -40,9 +39,3 @@ def database(
         triggers=(f"restart:{unit}",),
         python=True,
     )
-
-
-@cache
-def _program() -> str:
-    text = files("fournines.programs").joinpath("nss_database.py").read_text(encoding="utf-8")
-    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -148,6 +149,13 @@ def _environment() -> Environment:
 def template(path: str, /, **values: Any) -> str:
     """`templates/PATH`, such as `mariadb/service.conf.j2`. A variable that is missing is an error here, not a blank."""
     return _environment().get_template(path).render(**values)
+
+
+@cache
+def program(name: str) -> str:
+    """`fournines/programs/NAME`, to be run on a host by its own Python."""
+    text = files("fournines.programs").joinpath(name).read_text(encoding="utf-8")
+    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
 
 
 def shell(text: object) -> str:
