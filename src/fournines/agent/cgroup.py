@@ -13,10 +13,7 @@ class Cgroup:
         self._path = base / "system.slice" / unit
 
     def running(self) -> bool:
-        try:
-            return bool((self._path / "cgroup.procs").read_text().strip())
-        except OSError:
-            return False
+        return bool(self._pids())
 
     def cpu(self) -> float | None:
         """Seconds of CPU used since it started; None: it does not run."""
@@ -30,11 +27,25 @@ class Cgroup:
 
     def wants_cpu(self) -> bool:
         """A process of it is running or waits for a CPU: what it does not do, it is kept from."""
+        return any(_state(pid) == "R" for pid in self._pids())
+
+    def stopped(self) -> bool:
+        """All its processes are stopped by a signal (`T` in ps), or frozen: none goes on by itself. As a rule the first
+        one is not, and is all that is read."""
+        pids = self._pids()
+        return bool(pids) and (all(_state(pid) == "T" for pid in pids) or self._frozen())
+
+    def _pids(self) -> list[str]:
         try:
-            pids = (self._path / "cgroup.procs").read_text().split()
+            return (self._path / "cgroup.procs").read_text().split()
+        except OSError:
+            return []
+
+    def _frozen(self) -> bool:
+        try:
+            return "frozen 1" in (self._path / "cgroup.events").read_text()
         except OSError:
             return False
-        return any(_state(pid) == "R" for pid in pids)
 
     def kill(self) -> None:
         """Also what is stopped or frozen; systemd starts it again."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fournines.agent.observer.hung import HUNG, Hung
+from fournines.agent.observer.hung import HUNG, STOPPED, Hung
 from fournines.agent.observer.partition import SETTLE, Lasting, outside
 
 ORDER = ("a", "b", "c")
@@ -17,12 +17,26 @@ ORDER = ("a", "b", "c")
 
 def looks(seconds: int, answered: bool, cpu: Iterable[float | None]) -> list[bool]:
     hung = Hung()
-    return [hung.look(float(at), answered, used) for at, used in zip(range(seconds), cpu, strict=False)]
+    return [hung.look(float(at), answered, used) is not None for at, used in zip(range(seconds), cpu, strict=False)]
 
 
 def test_silent_and_idle_is_hung() -> None:
     said = looks(10, False, [7.0] * 10)
     assert said.index(True) == HUNG
+
+
+def test_one_that_is_stopped_is_not_waited_for() -> None:
+    """Its requests in flight wait until it is killed: 7.2 s, when it had to be idle for `HUNG` first."""
+    hung = Hung()
+    assert hung.look(10.0, excused=False, cpu=7.0, stopped=True) is None
+    assert hung.look(11.0, excused=False, cpu=7.0, stopped=True) == 1.0
+
+
+def test_one_that_goes_on_meanwhile_is_left_alone() -> None:
+    hung = Hung()
+    hung.look(10.0, excused=False, cpu=7.0, stopped=True)
+    assert hung.look(10.0 + STOPPED / 2, excused=True, cpu=7.0) is None
+    assert hung.look(11.0, excused=False, cpu=7.0, stopped=True) is None
 
 
 def test_who_answers_is_never_hung() -> None:
@@ -47,7 +61,7 @@ def test_hung_means_silent_and_idle_all_the_while(history: list[tuple[bool, floa
     for at, (answered, more) in enumerate(history):
         used += more if more > 0.05 else 0.0
         since = at if answered or more > 0.05 else since
-        assert not hung.look(float(at), answered, used) or at - since >= HUNG - 1
+        assert hung.look(float(at), answered, used) is None or at - since >= HUNG - 1
 
 
 def seen(**by: str) -> Mapping[str, frozenset[str]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -99,6 +101,41 @@ def test_a_cut_shorter_than_that_evicts_nobody(made: Database, peers: Peers) -> 
         at = run(made, peers, at, EVICT_AFTER - 0.1, "d")
         at = run(made, peers, at, 0.5)
     assert made._evictor.taken == []  # type: ignore[attr-defined]
+
+
+def test_a_node_whose_process_has_ended_is_evicted_at_once_and_once(made: Database, peers: Peers) -> None:
+    """Its own host says so: a killed mysqld cost commits Galera's suspicion, 1.5 to 1.9 s."""
+    at = run(made, peers, 100.0, 1.0)
+    for _ in range(40):
+        at += 0.05
+        tell(peers, at, d={"ended": "node-d"})
+        answered(made, at)
+        made.tick(at)
+    assert made._evictor.taken == ["evict"]  # type: ignore[attr-defined]
+
+
+def test_a_node_that_has_left_the_view_already_is_not_evicted(made: Database, peers: Peers) -> None:
+    at = run(made, peers, 100.0, 1.0)
+    tell(peers, at, d={"ended": "node-d"})
+    answered(made, at, addresses=tuple(ADDRESS[n] for n in "abce"))
+    made.tick(at)
+    assert made._evictor.taken == []  # type: ignore[attr-defined]
+
+
+def test_who_s_mysqld_has_ended_says_so_until_another_runs(made: Database, peers: Peers) -> None:
+    answered(made, 100.0, pid=os.getpid())
+    made.tick(100.0)
+    assert made.body(100.0)["ended"] == ""
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    answered(made, 100.1, pid=ended.pid)
+    made.tick(100.1)
+    said = made.body(100.1)
+    assert said["ended"] == "node-a" and Node.from_json(said["writer"]).health is Health.BAD
+    answered(made, 100.2, node="node-a2", pid=os.getpid())
+    made.tick(100.2)
+    said = made.body(100.2)
+    assert said["ended"] == "" and Node.from_json(said["writer"]).health is Health.GOOD
 
 
 def test_a_node_that_is_not_primary_evicts_nobody(made: Database, peers: Peers) -> None:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from ..cgroup import Cgroup
 from ..clock import now
 from . import partition, system
-from .hung import HUNG, Hung
+from .hung import Hung
 from .watch import Found
 
 log = logging.getLogger(__name__)
 
-_EVERY = 1.0
+_EVERY = 0.75
 #: Seconds for which one look at the brokers describes them: two of its intervals.
 _FRESH = 12.0
 
@@ -35,8 +35,12 @@ class Daemon:
 
     async def look(self, at: float) -> None:
         cgroup = Cgroup(self.unit)
-        if self.hung.look(at, self.answers() or cgroup.wants_cpu(), cgroup.cpu()) and await system.active(self.unit):
-            log.warning("%s: kills it, it has neither answered nor used CPU for %.0f s", self.unit, HUNG)
+        stopped = cgroup.stopped()
+        excused = not stopped and (self.answers() or cgroup.wants_cpu())
+        hung = self.hung.look(at, excused, None if excused else cgroup.cpu(), stopped)
+        if hung is not None and await system.active(self.unit):
+            why = "all its processes have been stopped for" if stopped else "it has neither answered nor used CPU for"
+            log.warning("%s: kills it, %s %.1f s", self.unit, why, hung)
             self.killed[self.unit] += 1
             cgroup.kill()
 
@@ -76,7 +80,7 @@ Look = Callable[[float], Awaitable[None]]
 
 
 async def watch(looks: Sequence[Look]) -> None:
-    """Each about once a second, for ever."""
+    """Each every `_EVERY` seconds, for ever."""
     while True:
         for look in looks:
             try:

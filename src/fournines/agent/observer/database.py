@@ -50,6 +50,8 @@ PARDON = 3.0
 #: Seconds for which a host must have been departed before its node is evicted: a cut that is shorter than that, and so
 #: far shorter than Galera's own suspicion, leaves the database as it was.
 EVICT_AFTER = 0.4
+#: Seconds for which what a peer says of its node's process is taken for true.
+ENDED_LASTS = 0.5
 #: Seconds after which the guard's word no longer says what this host may do.
 GUARD_LASTS = 0.3
 
@@ -82,6 +84,8 @@ class Database:
         self._evictor = Commander(galera, most=len(galera.members))
         self._evicting: float | None = None
         self._departed: dict[str, float] = {}  # since when, of those that are not evicted yet
+        self._ran = ("", 0)  # this host's node and its process, as they were last seen together
+        self._evicted: dict[str, str] = {}  # by peer, its last node that was evicted because its process had ended
         self._deposed = False
         self.starting = False
         self.drained = False
@@ -117,12 +121,19 @@ class Database:
             "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
             "acting": self.decision.acting,
             "node": self.status.node,
+            "ended": self._ended(),
         }
+
+    def _ended(self) -> str:
+        """This host's node of which the process is gone, and which no other has followed yet; "" while there is none. A
+        thread would learn of it at its next question, 0.4 s later."""
+        node, pid = self._ran
+        return node if pid and not Path(f"/proc/{pid}").exists() else ""
 
     def _node(self, at: float) -> Node:
         status = self.status
-        unhealthy = health(status, at, self._config.writer_patience)
-        return Node(unhealthy, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
+        healthy = Health.BAD if self._ended() else health(status, at, self._config.writer_patience)
+        return Node(healthy, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
 
     def report(self, at: float) -> Report:
         if self._waiting and at - self._waiting[0] <= FRESH:
@@ -195,8 +206,11 @@ class Database:
     # Once a heartbeat
 
     def tick(self, at: float) -> None:
-        if self.status.synced:
+        status = self.status
+        if status.synced:
             self._released = None
+        if status.node and status.pid:
+            self._ran = status.node, status.pid
         seen = self._seen(at)
         self._deposed = self._deaf(seen) or (self._deposed and bool(seen.unheard))
         decision = self.write_decision(at)
@@ -214,17 +228,22 @@ class Database:
             self._commander.submit(make_primary)
 
     def _evict(self, at: float) -> None:
-        """Without this, no commit succeeds until Galera suspects the departed nodes by itself."""
+        """Without this, no commit succeeds until Galera suspects the nodes by itself: those of departed hosts, and at
+        once those whose own host says that their process has ended. A restarted node is another one to Galera."""
+        here = self._members(self.status) if self.status.primary else frozenset[str]()
+        for name in here & self._peers.heard(at, ENDED_LASTS):
+            node = str(self._peers.body(name).get("ended", ""))
+            if (
+                node
+                and node != self._evicted.get(name)
+                and self._evictor.submit(evict(node, self._config.address_of(name)))
+            ):
+                self._evicted[name] = node
         gone = self._peers.departed & set(self._galera.members)
         self._departed = {name: self._departed.get(name, at) for name in gone}
         for name, since in self._departed.items():
             node = self._peers.body(name).get("node")
-            if (
-                not node
-                or at - since < EVICT_AFTER
-                or not self.status.primary
-                or name not in self._members(self.status)
-            ):
+            if not node or at - since < EVICT_AFTER or name not in here:
                 continue
             if self._evictor.submit(evict(str(node), self._config.address_of(name))):
                 self._departed[name] = at + 2 * COMMAND  # once; should that fail, Galera's own suspicion remains

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import logging
 import queue
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -45,7 +47,8 @@ log = logging.getLogger(__name__)
 class Status:
     """at: when mysqld answered last, by `clock.now()`. up False: it refuses. addresses: of its Primary component's
     members. component: while it is not Primary, the gcomm UUIDs of who it is connected with. evicted: it keeps a node
-    out. busy: it has not answered the last question in time, and has used or wanted CPU meanwhile: slow, not frozen."""
+    out. busy: it has not answered the last question in time, and has used or wanted CPU meanwhile: slow, not frozen.
+    pid: of the mysqld that answered last; 0: none has."""
 
     at: float = float("-inf")
     up: bool = False
@@ -64,6 +67,7 @@ class Status:
     evicted: bool = False
     error: str = ""
     busy: bool = False
+    pid: int = 0
 
     @property
     def silent(self) -> bool:
@@ -127,7 +131,7 @@ class Poller(threading.Thread):
             if self._connection is None:
                 self._connection = connect(self._galera, ANSWER)
             with self._connection.cursor() as cursor:
-                status = _ask(cursor, self.status.row)
+                status = replace(_ask(cursor, self.status.row), pid=_pid(self._connection))
                 self.status = status
                 self._observe(status, cursor)
         except (pymysql.Error, OSError) as error:
@@ -149,6 +153,12 @@ class Poller(threading.Thread):
         connection, self._connection = self._connection, None
         if connection is not None:
             connection._force_close()  # type: ignore[attr-defined]  # a polite close writes to a peer that may be frozen
+
+
+def _pid(connection: pymysql.Connection[Cursor]) -> int:
+    """Of the process that listens at the other end: SO_PEERCRED, unix(7)."""
+    sock: socket.socket = connection._sock  # type: ignore[attr-defined]
+    return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
 
 
 _WANTED = (
