@@ -119,6 +119,8 @@ def test_a_node_that_has_left_the_view_already_is_not_evicted(made: Database, pe
     tell(peers, at, d={"ended": "node-d"})
     answered(made, at, addresses=tuple(ADDRESS[n] for n in "abce"))
     made.tick(at)
+    answered(made, at + 0.1)  # the next one has joined
+    made.tick(at + 0.1)
     assert made._evictor.taken == []  # type: ignore[attr-defined]
 
 
@@ -132,6 +134,9 @@ def test_who_s_mysqld_has_ended_says_so_until_another_runs(made: Database, peers
     made.tick(100.1)
     said = made.body(100.1)
     assert said["ended"] == "node-a" and Node.from_json(said["writer"]).health is Health.BAD
+    made.tick(101.2)
+    said = made.body(101.2)
+    assert said["ended"] == "" and Node.from_json(said["writer"]).health is Health.BAD
     answered(made, 100.2, node="node-a2", pid=os.getpid())
     made.tick(100.2)
     said = made.body(100.2)

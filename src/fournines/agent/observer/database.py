@@ -50,7 +50,9 @@ PARDON = 3.0
 #: Seconds for which a host must have been departed before its node is evicted: a cut that is shorter than that, and so
 #: far shorter than Galera's own suspicion, leaves the database as it was.
 EVICT_AFTER = 0.4
-#: Seconds for which what a peer says of its node's process is taken for true.
+#: Seconds for which the others are told that this host's mysqld has ended: Galera suspects it by itself after that, and
+#: the next one may have joined. And seconds for which what a peer says of it is taken for true.
+ENDED_FOR = 1.0
 ENDED_LASTS = 0.5
 #: Seconds after which the guard's word no longer says what this host may do.
 GUARD_LASTS = 0.3
@@ -85,7 +87,8 @@ class Database:
         self._evicting: float | None = None
         self._departed: dict[str, float] = {}  # since when, of those that are not evicted yet
         self._ran = ("", 0)  # this host's node and its process, as they were last seen together
-        self._evicted: dict[str, str] = {}  # by peer, its last node that was evicted because its process had ended
+        self._gone: float | None = None  # since when there is no such process, nor an answer of the next one
+        self._left: dict[str, str] = {}  # by peer, its last node of those that ended which nothing is left to do about
         self._deposed = False
         self.starting = False
         self.drained = False
@@ -121,18 +124,12 @@ class Database:
             "galera": replace(self.report(at), vote=self._ballot.vote).to_json(),
             "acting": self.decision.acting,
             "node": self.status.node,
-            "ended": self._ended(),
+            "ended": self._ran[0] if self._gone is not None and at - self._gone <= ENDED_FOR else "",
         }
-
-    def _ended(self) -> str:
-        """This host's node of which the process is gone, and which no other has followed yet; "" while there is none. A
-        thread would learn of it at its next question, 0.4 s later."""
-        node, pid = self._ran
-        return node if pid and not Path(f"/proc/{pid}").exists() else ""
 
     def _node(self, at: float) -> Node:
         status = self.status
-        healthy = Health.BAD if self._ended() else health(status, at, self._config.writer_patience)
+        healthy = Health.BAD if self._gone is not None else health(status, at, self._config.writer_patience)
         return Node(healthy, status.cluster, status.row, self._claim, starting=self.starting, drained=self.drained)
 
     def report(self, at: float) -> Report:
@@ -211,6 +208,10 @@ class Database:
             self._released = None
         if status.node and status.pid:
             self._ran = status.node, status.pid
+        if not self._ran[1] or Path(f"/proc/{self._ran[1]}").exists():
+            self._gone = None
+        elif self._gone is None:  # the poller would learn of it at its next question, 0.4 s later
+            self._gone = at
         seen = self._seen(at)
         self._deposed = self._deaf(seen) or (self._deposed and bool(seen.unheard))
         decision = self.write_decision(at)
@@ -229,16 +230,15 @@ class Database:
 
     def _evict(self, at: float) -> None:
         """Without this, no commit succeeds until Galera suspects the nodes by itself: those of departed hosts, and at
-        once those whose own host says that their process has ended. A restarted node is another one to Galera."""
+        once those whose own host says that their process has ended, and which had not left. A restarted node is another
+        one to Galera."""
         here = self._members(self.status) if self.status.primary else frozenset[str]()
-        for name in here & self._peers.heard(at, ENDED_LASTS):
+        for name in self._peers.heard(at, ENDED_LASTS):
             node = str(self._peers.body(name).get("ended", ""))
-            if (
-                node
-                and node != self._evicted.get(name)
-                and self._evictor.submit(evict(node, self._config.address_of(name)))
-            ):
-                self._evicted[name] = node
+            if not node or node == self._left.get(name):
+                continue
+            if name not in here or self._evictor.submit(evict(node, self._config.address_of(name))):
+                self._left[name] = node
         gone = self._peers.departed & set(self._galera.members)
         self._departed = {name: self._departed.get(name, at) for name in gone}
         for name, since in self._departed.items():
