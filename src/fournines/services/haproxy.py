@@ -361,6 +361,10 @@ def _binds(cloud: Cloud, region: Region, frontend: Frontend) -> Iterator[str]:
         yield f"{public} ssl crt {CERTIFICATE} alpn h2,http/1.1"
 
 
+#: Seconds over which an API that is up again gets its full share of the requests: its processes have loaded, and nothing
+#: of what they answer with; after a boot they share the host with everything else that starts.
+SLOW_START = 10.0
+
 #: A request that cannot connect is as good as a failed check: the next one comes at once, and if that fails as well the
 #: backend is out. Connecting includes TLS, so a frozen one is found this way too.
 _OBSERVED = " observe layer4 error-limit 1 on-error sudden-death"
@@ -395,7 +399,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (f" fall {math.ceil(frontend.patience / t.check_fastinter)}" if frontend.patience else "")
         + (" on-marked-down shutdown-sessions" if cut else "")
-        + (_OBSERVED if frontend.mode == "http" and t.last_resort else "")
+        + (f" slowstart {ms(SLOW_START)}{_OBSERVED}" if frontend.mode == "http" and t.last_resort else "")
     )
     section["server"] = [
         f"{h.name} {h.address}:{frontend.port}{_secured(cloud, frontend, h)}{checked}"
