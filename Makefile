@@ -17,7 +17,7 @@ test: root .venv/.tests lint
 	$(BIN)/fournines lab image examples/full-cloud.yaml
 	$(BIN)/fournines lab image examples/pacemaker-vip.yaml
 	$(BIN)/fournines lab image examples/active-passive-two-nodes.yaml
-	$(BIN)/pytest tests
+	$(BIN)/pytest --durations 25 --durations-min 20 tests
 
 test-all: export FOURNINES_TESTS = all
 test-all: test
