@@ -10,7 +10,7 @@ import aiohttp
 
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
-from fournines.services import endpoints, rabbitmq
+from fournines.services import broker, endpoints
 
 
 class Keystone:
@@ -75,9 +75,9 @@ class Management:
 
     def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str, cafile: str) -> None:
         self._session = session
-        self._auth = aiohttp.encode_basic_auth(rabbitmq.ADMIN, cloud.secrets.get("rabbitmq.admin"))
-        hosts = cloud.hosts_of("rabbitmq", region.name)
-        self._urls = [f"{rabbitmq.management_url(cloud, h)}/queues/{vhost}" for h in hosts]
+        self._auth = aiohttp.encode_basic_auth(broker.ADMIN, cloud.secrets.get("rabbitmq.admin"))
+        at = broker.addresses(cloud, region)
+        self._urls = [f"{broker.management_url(cloud, address)}/queues/{vhost}" for address in at]
         self._tls = ssl.create_default_context(cafile=cafile or None)
 
     async def remove_queues(self) -> None:

@@ -81,7 +81,8 @@ def rules(t: Timers) -> Iterator[Contradiction]:
             fatal=False,
         )
     yield from _device(t)
-    yield from _database(t)
+    yield from _group("database", "the database", t.database_start, t.database_stop, t)
+    yield from _group("messaging", "the broker", t.messaging_start, t.messaging_stop, t)
 
 
 def _device(t: Timers) -> Iterator[Contradiction]:
@@ -102,30 +103,30 @@ def _device(t: Timers) -> Iterator[Contradiction]:
         )
 
 
-def _database(t: Timers) -> Iterator[Contradiction]:
+def _group(name: str, what: str, start: float, stop: float, t: Timers) -> Iterator[Contradiction]:
+    """Of a server that moves with its disk."""
     least = KILLED_BEFORE + LEAST_AGENT
-    if t.database_stop < least:
+    if stop < least:
         yield Contradiction(
-            ("database_stop",),
-            f"the database has {t.database_stop:g} s to stop (database_stop), the last {KILLED_BEFORE:g} s for "
-            "killing it",
-            "its host is fenced for every move of the database that a person asks for",
-            f"database_stop of at least {least:g}",
+            (f"{name}_stop",),
+            f"{what} has {stop:g} s to stop ({name}_stop), the last {KILLED_BEFORE:g} s for killing it",
+            f"its host is fenced for every move of {what} that a person asks for",
+            f"{name}_stop of at least {least:g}",
         )
-    if t.database_stop > t.fence_timeout:
+    if stop > t.fence_timeout:
         yield Contradiction(
-            ("database_stop", "fence_timeout"),
-            f"a database whose stop hangs is given {t.database_stop:g} s (database_stop), longer than the fencing that "
-            f"ends it ({t.fence_timeout:g} s)",
+            (f"{name}_stop", "fence_timeout"),
+            f"{what} whose stop hangs is given {stop:g} s ({name}_stop), longer than the fencing that ends it "
+            f"({t.fence_timeout:g} s)",
             "it is down for longer than if its host had lost power",
-            f"database_stop of at most {t.fence_timeout:g}",
+            f"{name}_stop of at most {t.fence_timeout:g}",
             fatal=False,
         )
-    if t.database_start < t.cluster_timeout:
+    if start < t.cluster_timeout:
         yield Contradiction(
-            ("database_start", "cluster_timeout"),
-            f"the database may take {t.database_start:g} s to start, less than any other resource "
+            (f"{name}_start", "cluster_timeout"),
+            f"{what} may take {start:g} s to start ({name}_start), less than any other resource "
             f"({t.cluster_timeout:g} s)",
             "after a crash it recovers first: cut off in that, it is started elsewhere and recovers from the beginning",
-            f"database_start of at least {t.cluster_timeout:g}",
+            f"{name}_start of at least {t.cluster_timeout:g}",
         )

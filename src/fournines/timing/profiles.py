@@ -51,6 +51,10 @@ def derive(detect: float) -> Timers:
         # InnoDB's recovery reads its log: a few GB on a disk that others use as well.
         database_start=300.0,
         database_stop=50.0,
+        # Each is a start of Python, a TLS handshake and a flush.
+        messaging_monitor=scaled(5.0, 5.0),
+        messaging_start=300.0,
+        messaging_stop=50.0,
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
@@ -159,6 +163,9 @@ def _peer(
         database_monitor=10.0,
         database_start=120.0,
         database_stop=60.0,
+        messaging_monitor=10.0,
+        messaging_start=120.0,
+        messaging_stop=60.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

@@ -118,11 +118,9 @@ def test_an_address_that_is_not_its_own(check: Check, database: str, rule: str) 
 
 def test_no_address(check: Check) -> None:
     found = check(POWER, lun(), *HOSTS, after=PATTERN)
-    assert [(f.rule, f.severity, f.path) for f in found] == [("database-address", "error", "regions.phx.vips")]
+    assert [(f.rule, f.severity, f.path) for f in found] == [("moving-address", "error", "regions.phx.vips")]
     found = check(ADDRESS)
-    assert [(f.rule, f.severity, f.path) for f in found] == [
-        ("database-address", "warning", "regions.phx.vips.database")
-    ]
+    assert [(f.rule, f.severity, f.path) for f in found] == [("moving-address", "warning", "regions.phx.vips.database")]
 
 
 def test_a_cluster_of_one(check: Check) -> None:
