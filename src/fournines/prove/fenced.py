@@ -1,4 +1,4 @@
-"""What a lost host may cost where Pacemaker starts what it ran elsewhere, once it is fenced: in the place of what it may
+"""What a lost host may cost where Pacemaker starts elsewhere what it ran, once it is fenced, in the place of what it may
 cost where another copy serves already (decision 57). Pure."""
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from fournines.cloud.model import Pattern
 
-#: Seconds from the loss of the host, by tier of `pattern:`: membership, fencing, and an address; a mount, an address and
-#: InnoDB's recovery; the same and the start of an Erlang VM.
+#: Seconds from the loss of the host, by tier of `pattern:`: membership, fencing, an address; beside these a mount and
+#: InnoDB's recovery; or a mount and the start of an Erlang VM.
 SECONDS = {"vip": 3.0, "database": 20.0, "messaging": 30.0}
 _MOVED_BY_PACEMAKER = {"vip": "pacemaker", "database": "shared", "messaging": "shared"}
 

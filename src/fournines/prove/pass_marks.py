@@ -127,7 +127,7 @@ def _function(result: FaultResult, f: FunctionFigures, how: Severity) -> Iterato
         else:
             limits = _limits(result, f, how)
             yield from _waits(result, f, connection, figures, limits)
-            yield from _gaps(result, f, connection, figures, limits, LIMITS[how])
+            yield from _gaps(result, f, connection, figures, limits, usual=LIMITS[how])
     if how != "whole" and LIMITS[how].none_failed and f.idempotent:
         troubled = f.whole.fail + f.whole.unknown if f.whole.sampled else None
         doubt = _doubt(result, f, f.whole.degraded)
@@ -167,6 +167,7 @@ def _gaps(
     connection: str,
     figures: RequestFigures,
     limits: Limits,
+    *,
     usual: Limits,
 ) -> Iterator[PassMark]:
     """usual: of what comes back, for which nobody is fenced."""
