@@ -42,6 +42,9 @@ def state(device: str, wanted: str) -> str:
             size = disk.seek(0, os.SEEK_END)
             disk.seek(max(0, size - EDGE))
             end = disk.read(EDGE)
+            # Another host may write these blocks next. Where something holds the disk open, the kernel would go on
+            # answering with what was read here: `e2fsck`, before this host's next mount, would write that back.
+            os.posix_fadvise(disk.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError as error:
         return f"{device} cannot be read: {error.strerror}"
     block = start[SUPERBLOCK:]

@@ -1,4 +1,4 @@
-"""What a lost host may cost where Pacemaker starts elsewhere what it ran, once it is fenced, in the place of what it may
+"""What a lost host may cost where Pacemaker starts elsewhere what it ran, once it is fenced, instead of what it may
 cost where another copy serves already (decision 57). Pure."""
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ What is managed the services say themselves (`capabilities.ManagedByCluster`); h
 is compared with the running one and changed where it differs (`programs/cluster`). Resources, constraints and
 properties that are not ours stay as the operators made them.
 
-A failed action stays on record until a person clears it (`crm_resource --cleanup`); only HAProxy's health clears
-itself, `failure-timeout` after it was last seen unhealthy.
+A failed action stays on record until a person clears it (`crm_resource --cleanup`), but for those with a
+`failure-timeout`: HAProxy's health, servers that move with a disk, and power controllers, which are asked again.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Pacemaker(Service):
         FILE: (
             Timed(SECTION, "stonith-timeout", "fence_timeout", _span),
             Timed(SECTION, "priority-fencing-delay", "fence_delay", _span),
+            Timed(SECTION, "cluster-recheck-interval", "fence_retry", _span),
         )
     }
     guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
@@ -184,6 +185,9 @@ def _properties(cloud: Cloud, region: str) -> dict[str, str]:
         # What is fenced comes back by itself, and its redundancy with it.
         "stonith-action": "reboot",
         "stonith-timeout": f"{t.fence_timeout:g}s",
+        # Pacemaker gives a host up after ten failed fencings in a row, in 20 s when its controller refuses connections,
+        # and counts on until one works. What it looks at again it tries again: by default after 15 minutes.
+        "cluster-recheck-interval": f"{t.fence_retry:g}s",
         "no-quorum-policy": "stop",
         # Of two hosts that see nothing of one another, the one that runs more is spared. Where a witness votes, one of
         # them has no majority and fences nobody.
@@ -216,7 +220,9 @@ def _fencing(cloud: Cloud, region: str) -> Iterator[Managed]:
             # Where nothing runs on either, the first of them in the file is spared.
             parameters["pcmk_delay_base"] = f"{t.fence_delay * (1 - number):g}s"
         monitor = Operation("monitor", FENCE_MONITOR, t.fence_timeout)
-        yield Primitive(f"fence-{host.name}", "stonith:fence_redfish", parameters, (monitor,))
+        # A controller that did not answer is asked again: one that answers is not to wait for a person.
+        failing = {"failure-timeout": f"{t.fence_retry:g}s"}
+        yield Primitive(f"fence-{host.name}", "stonith:fence_redfish", parameters, (monitor,), failing)
         yield Location(f"fence-{host.name}", host.name, "-INFINITY")
 
 

@@ -18,6 +18,8 @@ KILLED_BEFORE = 10.0
 WITNESS_NOTICES = 1.2
 #: The least that qnetd takes for a heartbeat, in `quorum_device`.
 LEAST_QUORUM_DEVICE = 1.25
+#: Seconds after which somebody who has put a power controller right should see the cluster go on.
+LONGEST_RETRY = 60.0
 #: Seconds from the decision to fence until the host cannot decide the same any more.
 FENCING_ACTS = 1.5
 
@@ -62,6 +64,14 @@ def rules(t: Timers) -> Iterator[Contradiction]:
             f"fence_delay ({t.fence_delay:g} s) is shorter than the {FENCING_ACTS:g} s until a power controller acts",
             "of two hosts that lose sight of each other, both are switched off",
             f"fence_delay of at least {FENCING_ACTS:g}",
+            fatal=False,
+        )
+    if t.fence_retry > LONGEST_RETRY:
+        yield Contradiction(
+            ("fence_retry",),
+            f"a host that could not be fenced ten times in a row is tried again after {t.fence_retry:g} s",
+            "what ran on it stays down for so long after its power controller answers again",
+            f"fence_retry of at most {LONGEST_RETRY:g}",
             fatal=False,
         )
     if t.cluster_timeout < LEAST_AGENT:

@@ -45,6 +45,8 @@ def derive(detect: float) -> Timers:
         cluster_timeout=scaled(20.0, 20.0),
         fence_timeout=scaled(60.0, 60.0),
         fence_delay=scaled(2.0, 2.0),
+        # A look at all that the cluster runs, which takes its controller milliseconds.
+        fence_retry=scaled(30.0, 30.0),
         quorum_device=scaled(3.0, 3.0),
         # Each is a client's start and a write to the disk.
         database_monitor=scaled(2.0, 2.0),
@@ -159,6 +161,7 @@ def _peer(
         cluster_timeout=20.0,
         fence_timeout=60.0,
         fence_delay=5.0,
+        fence_retry=900.0,
         quorum_device=10.0,
         database_monitor=10.0,
         database_start=120.0,

@@ -35,6 +35,11 @@ class Timers:
     ]
     cluster_timeout: Annotated[float, "Pacemaker's `timeout` of start, stop and monitor of a resource"]
     fence_timeout: Annotated[float, "`stonith-timeout`: a fencing that takes longer has failed, and is tried again"]
+    fence_retry: Annotated[
+        float,
+        "`cluster-recheck-interval`: after ten failures in a row, a host that cannot be fenced is tried again so often; "
+        "and so long after a power controller failed its cluster forgets that",
+    ]
     fence_delay: Annotated[
         float, "`priority-fencing-delay` and the step of `pcmk_delay_base`: of two hosts that would fence each other"
     ]
