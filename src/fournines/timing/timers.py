@@ -37,8 +37,8 @@ class Timers:
     fence_timeout: Annotated[float, "`stonith-timeout`: a fencing that takes longer has failed, and is tried again"]
     fence_retry: Annotated[
         float,
-        "`cluster-recheck-interval`: a host whose fencing failed ten times in a row is tried again so often; and a power "
-        "controller that failed is asked again after so long",
+        "`cluster-recheck-interval`: a host whose fencing failed ten times in a row is tried again so often; and a "
+        "power controller that failed is asked again after so long",
     ]
     fence_delay: Annotated[
         float, "`priority-fencing-delay` and the step of `pcmk_delay_base`: of two hosts that would fence each other"
