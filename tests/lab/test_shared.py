@@ -275,6 +275,25 @@ def test_it_is_up_and_status_says_who_has_the_disk(path: Path, cloud: Cloud, fou
     fournines("plan", path, "--exit-code")
 
 
+def test_a_person_moves_it(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
+    """The passive host has looked at the disk while the other one wrote to it: it must not go by what it saw then."""
+    before = active(path, fournines)
+    with rows, Mounts() as mounts:
+        time.sleep(1.0)
+        fournines("plan", path, "--exit-code")
+        time.sleep(2.0)
+        on(fournines, before, "crm_resource --move --resource fournines-database")
+        waits(lambda: list(now()) not in ([], [before]), BACK, "it does not move")
+        moved = time.monotonic()
+        waits(lambda: rows.acknowledged[-1][0] > moved, BACK, "the database does not come back")
+    on(fournines, before, "crm_resource --clear --resource fournines-database")
+    print(f"moved by hand: longest gap {rows.gap():.1f} s, {len(rows.acknowledged)} rows")
+    assert rows.lost() == set()
+    assert mounts.together() == []
+    assert active(path, fournines) != before
+    whole(path, cloud, fournines)
+
+
 def test_the_active_host_loses_power(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
     before = active(path, fournines)
     with rows, Mounts() as mounts:

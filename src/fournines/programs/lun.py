@@ -2,6 +2,8 @@
 
     lun state NAME      `ok`: its own file system, by UUID; `empty`; else what it holds
     lun prepare NAME    makes the file system, unless the disk holds anything
+    lun ready NAME      before it is checked and mounted: forgets what the kernel has read of the disk, and exits 0 when
+                        it holds its own file system
 
 SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command in which DIRECTORY stands for a folder
 that it fills}
@@ -9,6 +11,7 @@ that it fills}
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -25,6 +28,10 @@ MAGIC = b"\x53\xef"
 #: Bytes at the beginning and at the end of a disk that are looked at: partition tables, and what volume managers and
 #: databases write first.
 EDGE = 1 << 20
+
+
+#: Writes out what is dirty of a block device, and forgets what was read of it (linux/fs.h).
+BLKFLSBUF = 0x1261
 
 
 def settings(name: str) -> dict[str, Any]:
@@ -91,6 +98,20 @@ def prepare(name: str) -> None:
         run(["mke2fs", "-q", "-F", "-t", "ext4", "-U", identity, "-L", name, "-E", options, "-d", folder, device])
 
 
+def ready(name: str) -> None:
+    """Another host has written to it since this one read it. Where something holds the disk open the kernel goes on
+    answering with what it has, and e2fsck writes that back."""
+    wanted = settings(name)
+    try:
+        with Path(wanted["device"]).open("rb", buffering=0) as disk:
+            fcntl.ioctl(disk, BLKFLSBUF, 0)
+    except OSError as error:
+        sys.exit(f"{wanted['device']} cannot be read anew: {error.strerror}")
+    holds = state(wanted["device"], wanted["uuid"])
+    if holds != "ok":
+        sys.exit(holds)
+
+
 def run(command: list[str]) -> None:
     """Raises SystemExit with what it said last."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -104,6 +125,8 @@ def main(words: list[str]) -> None:
         case ["state", name]:
             wanted = settings(name)
             print(state(wanted["device"], wanted["uuid"]))
+        case ["ready", name]:
+            ready(name)
         case ["prepare", name]:
             prepare(name)
         case _:

@@ -52,6 +52,13 @@ def seen(host: Host, lun: Lun) -> Check:
     return Check(f"LUN {lun.name} is seen", host.name, f'{said}[ "$said" = ok ] || {{ echo "$said"; exit 1; }}', 20)
 
 
+def read_anew(cloud: Cloud, lun: Lun, name: str) -> Primitive:
+    """What comes before the mount, and before the check of the file system that the mount's agent begins with."""
+    t = timers(cloud)
+    steps = (Operation("start", 0, t.cluster_timeout), Operation("stop", 0, t.cluster_timeout))
+    return Primitive(name, "ocf:fournines:lun", {"lun": lun.name}, steps)
+
+
 def mounted(cloud: Cloud, lun: Lun, name: str, at: str, *, start: float, stop: float) -> Primitive:
     """The mount, as the cluster manages it: Filesystem, from the package. start, stop: timeouts, in seconds."""
     t = timers(cloud)

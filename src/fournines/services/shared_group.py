@@ -1,6 +1,7 @@
 """One server on a disk that several hosts see, on one of them at a time: which one, Pacemaker decides.
 
-Mount, address and server are one group, started in this order on one host and stopped in the other. Before it starts
+A LUN that is read anew, its mount, an address and the server are one group, started in this order on one host and
+stopped in the other. Before it starts
 anywhere else, the host that had it is known to be off (fencing) or has stopped it: two that mount one file system
 destroy it. The server is a systemd unit that nobody but the cluster starts, by an OCF agent of ours whose monitor is a
 write that the server acknowledges: what it answers from memory says nothing of its disk.
@@ -108,6 +109,7 @@ class SharedGroup:
         failing = {"migration-threshold": str(FAILURES), "failure-timeout": f"{FORGETS}s"}
         of_unit = {"unit": self.unit, "datadir": self.data}
         members = (
+            luns.read_anew(cloud, lun, f"{self.name}-lun"),
             luns.mounted(cloud, lun, f"{self.name}-disk", self.data, start=spans.start, stop=spans.stop),
             cluster_address.address(cloud, f"{self.name}-address", self.address(region), management, hosts),
             Primitive(f"{self.name}-server", f"ocf:fournines:{self.agent}", of_unit, steps, failing),
@@ -148,5 +150,8 @@ def _agent(name: str) -> tuple[Resource, ...]:
     return (
         File(COMMON, scripts.joinpath("clustered_unit.sh").read_text(encoding="utf-8")),
         Directory(AGENTS),
-        File(f"{AGENTS}/{name}", scripts.joinpath(f"{name}.sh").read_text(encoding="utf-8"), mode=0o755),
+        *(
+            File(f"{AGENTS}/{agent}", scripts.joinpath(f"{agent}.sh").read_text(encoding="utf-8"), mode=0o755)
+            for agent in ("lun", name)
+        ),
     )

@@ -47,11 +47,16 @@ def test_the_hosts_reach_it_at_its_address_and_its_api_from_nowhere(duo: Cloud) 
         assert {name: str(a) for name, a in at.items() if a} == dict.fromkeys(("ctl1", "ctl2"), ADDRESS)
 
 
-def test_mount_then_address_then_broker_where_the_disk_is_seen(duo: Cloud) -> None:
+def test_disk_then_mount_then_address_then_broker_where_the_disk_is_seen(duo: Cloud) -> None:
     group, *rest = RabbitmqShared().managed(duo, duo.regions["phx"])
     assert isinstance(group, Group) and group.name == "messaging"
     agents = [p.agent for p in group.members]
-    assert agents == ["ocf:heartbeat:Filesystem", "ocf:heartbeat:IPaddr2", "ocf:fournines:rabbitmq"]
+    assert agents == [
+        "ocf:fournines:lun",
+        "ocf:heartbeat:Filesystem",
+        "ocf:heartbeat:IPaddr2",
+        "ocf:fournines:rabbitmq",
+    ]
     assert not [one for one in rest if isinstance(one, Location)], "both members see it"
 
 
