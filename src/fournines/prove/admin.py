@@ -77,6 +77,7 @@ class Management:
         self._session = session
         self._auth = aiohttp.encode_basic_auth(broker.ADMIN, cloud.secrets.get("rabbitmq.admin"))
         at = broker.addresses(cloud, region)
+        self._members = {host.name for host in cloud.hosts_of("rabbitmq", region.name)}
         self._urls = [f"{broker.management_url(cloud, address)}/queues/{vhost}" for address in at]
         self._tls = ssl.create_default_context(cafile=cafile or None)
 
@@ -87,9 +88,10 @@ class Management:
                 await self._call("DELETE", f"/{queue['name']}")
 
     async def leader(self, queue: str) -> str:
-        """Name of the host that leads `queue`; "" when there is none."""
+        """Name of the host that leads `queue`; "" when there is none, or one broker that moves between hosts."""
         found: dict[str, Any] = await self._call("GET", f"/{queue}") or {}
-        return str(found.get("leader") or "").partition("@")[2]
+        leader = str(found.get("leader") or "").partition("@")[2]
+        return leader if leader in self._members else ""
 
     async def _call(self, method: str, path: str) -> Any:
         refused: Exception | None = None
