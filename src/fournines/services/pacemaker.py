@@ -189,6 +189,8 @@ def _properties(cloud: Cloud, region: str) -> dict[str, str]:
         # and counts on until one works. What it looks at again it tries again: by default after 15 minutes.
         "cluster-recheck-interval": f"{t.fence_retry:g}s",
         "no-quorum-policy": "stop",
+        # By default a busy host starts one thing after another: the survivor, which is busy because the other is gone.
+        "load-threshold": "10000%",
         # Of two hosts that see nothing of one another, the one that runs more is spared. Where a witness votes, one of
         # them has no majority and fences nobody.
         "priority-fencing-delay": f"{t.fence_delay:g}s" if corosync.pair(cloud, region) else "0s",
