@@ -46,7 +46,7 @@ def derive(detect: float) -> Timers:
         fence_timeout=scaled(60.0, 60.0),
         fence_delay=scaled(2.0, 2.0),
         # A look at all that the cluster runs, which takes its controller milliseconds.
-        fence_retry=scaled(30.0, 30.0),
+        fence_retry=30.0,
         quorum_device=scaled(3.0, 3.0),
         # Each is a client's start and a write to the disk.
         database_monitor=scaled(2.0, 2.0),
