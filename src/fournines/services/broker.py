@@ -100,18 +100,21 @@ def certificate(cloud: Cloud, host: Host) -> Iterable[Resource]:
     return tls.files(CERTIFICATES, "rabbitmq", (f"reload:{UNIT}",), server=tls.broker_pem(cloud, host))
 
 
-def settings(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
-    """Of `rabbitmq.conf`: what a broker that listens at `address` has, alone or not."""
+def serves(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
+    """Of `rabbitmq.conf`: connections, and the management API at `address`."""
     return {
-        "default_queue_type": "quorum",
-        **_listeners(cloud, address),
         "tcp_listen_options.backlog": 4096,
         "tcp_listen_options.nodelay": True,
         "tcp_listen_options.keepalive": True,
         "heartbeat": math.ceil(timers(cloud).amqp_heartbeat),
         **_management(cloud, address),
         "management.rates_mode": "none",
-        # The account that the first boot makes, instead of guest.
+    }
+
+
+def begins(cloud: Cloud) -> dict[str, Any]:
+    """Of the same: the account that the first boot makes, instead of guest; and where it logs."""
+    return {
         "default_user": ADMIN,
         "default_pass": cloud.secrets.get("rabbitmq.admin"),
         "default_user_tags.administrator": True,
@@ -121,8 +124,8 @@ def settings(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
     }
 
 
-def _listeners(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
-    """For AMQP. In the middle of a change both: clients move to the one with TLS one by one."""
+def listeners(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
+    """Of the same, for AMQP. In the middle of a change both: clients move to the one with TLS one by one."""
     plain = {"listeners.tcp": "none"} if tls.required(cloud) else {"listeners.tcp.1": f"{address}:{PORT}"}
     if not tls.encrypted(cloud):
         return plain

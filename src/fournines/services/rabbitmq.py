@@ -276,10 +276,13 @@ def _config(cloud: Cloud, host: Host) -> str:
         "net_ticktime": math.ceil(t.net_ticktime),
         # Raft's own failure detector: how soon a queue elects a leader when a node is silent without a closed socket.
         "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 24)),
+        "default_queue_type": "quorum",
         "queue_leader_locator": "balanced",
+        **broker.listeners(cloud, host.address),
         "distribution.listener.interface": host.address,
-        **broker.settings(cloud, host.address),
+        **broker.serves(cloud, host.address),
         **_metrics(cloud, host),
+        **broker.begins(cloud),
     }
     return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
 

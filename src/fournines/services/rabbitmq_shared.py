@@ -114,9 +114,13 @@ class RabbitmqShared(Service):
 
 
 def _config(cloud: Cloud, region: Region) -> str:
+    address = SHARED.address(region)
     settings = {
         "cluster_name": f"{cloud.name}-{region.name}",
+        "default_queue_type": "quorum",
+        **broker.listeners(cloud, address),
         "distribution.listener.interface": LOCAL,
-        **broker.settings(cloud, SHARED.address(region)),
+        **broker.serves(cloud, address),
+        **broker.begins(cloud),
     }
     return flat(settings, operators(cloud, "rabbitmq_shared", "rabbitmq.conf"), encode=quoting.rabbitmq)
