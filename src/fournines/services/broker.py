@@ -48,6 +48,7 @@ SHARED = SharedGroup(
 
 
 def shared(cloud: Cloud) -> bool:
+    """Whether there is one, which moves between hosts."""
     return cloud.pattern.messaging == "shared"
 
 
@@ -84,6 +85,7 @@ def api(cloud: Cloud, address: IPv4Address) -> dict[str, Any]:
 
 
 def cookie(cloud: Cloud, triggers: tuple[str, ...]) -> Resource:
+    """What lets Erlang's nodes, and rabbitmqctl, in."""
     return File(
         COOKIE,
         cloud.secrets.get("rabbitmq.cookie"),
