@@ -8,6 +8,8 @@ import pytest
 from cryptography import x509
 
 from fournines.cloud.model import Cloud
+from fournines.design.document import ports
+from fournines.design.document.parts import Table
 from fournines.services import broker, load, openstack, registry, tls
 from fournines.services.cib import Group, Location
 from fournines.services.openings import openings, reached
@@ -86,3 +88,9 @@ def test_the_accounts_are_made_where_it_runs_and_remembered_elsewhere(duo: Cloud
     order = list(registry())
     assert order.index("rabbitmq_shared") < order.index("pacemaker") < order.index("rabbitmq_accounts")
     assert order.index("rabbitmq_accounts") < order.index("neutron")
+
+
+def test_the_document_has_the_addresses_that_move(duo: Cloud) -> None:
+    [table] = [part for part in ports.parts(duo) if isinstance(part, Table)]
+    found = {row[1] for row in table.rows if row[1].startswith("its address")}
+    assert found == {"its address, 198.18.36.101", f"its address, {ADDRESS}"}
