@@ -40,7 +40,7 @@ def test_each_host_has_a_certificate_for_it(duo: Cloud) -> None:
     for host in duo.hosts_of("mariadb_shared", "phx"):
         pem = x509.load_pem_x509_certificate(tls.database_pem(duo, host).encode())
         names = pem.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        assert duo.regions["phx"].vips.database in names.get_values_for_type(x509.IPAddress)
+        assert duo.regions["phx"].vips.moving["database"] in names.get_values_for_type(x509.IPAddress)
 
 
 def test_only_its_clients_reach_it_and_only_there(duo: Cloud) -> None:
