@@ -261,6 +261,10 @@ def rabbitmq(root: Path) -> Options:
     return {"rabbitmq.conf": {"": kinds}}
 
 
+def rabbitmq_shared(_: Path) -> Options:
+    return {"rabbitmq.conf": "rabbitmq"}
+
+
 def memcached(root: Path) -> Options:
     flags = re.findall(r"^(-\w|--[\w-]+)", run(root, "memcached", "-h"), re.MULTILINE)
     return {"memcached.conf": {"": untyped(flags)}}
@@ -388,6 +392,7 @@ PROGRAMS = (
     nova_compute,
     pacemaker,
     rabbitmq,
+    rabbitmq_shared,
     swift,
     swift_storage,
     uwsgi,

@@ -1,8 +1,9 @@
-"""One database on a disk that two hosts see: it moves, nothing that was acknowledged is lost, and no two hosts ever
-have the disk mounted, whatever happens to them and to their power controllers."""
+"""One database and one broker, each on a disk that two hosts see: they move, nothing that was acknowledged is lost, and
+no two hosts ever have a disk mounted, whatever happens to them and to their power controllers."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import ssl
@@ -22,7 +23,10 @@ from fournines import lab
 from fournines.cloud.model import Cloud
 from fournines.errors import FourninesError
 from fournines.lab import cgroup, redfish, state
-from fournines.services import load, tls
+from fournines.prove.load.attempt import Attempt
+from fournines.prove.load.messages import MessageProbes
+from fournines.prove.load.spec import Broker
+from fournines.services import broker, bus, load, tls
 from fournines.services.database_access import PORT, address
 from lab.conftest import Run, healthy
 
@@ -31,6 +35,8 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "active-passive-two-nodes.yam
 #: Seconds in which the database must answer again. The figures of the machine that they were measured on are in
 #: decision 117.
 BACK = 90.0
+#: Where a host that has the disk has it mounted.
+PLACES = {"database": "/var/lib/mysql", "messaging": "/var/lib/rabbitmq/mnesia"}
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +140,68 @@ class Rows:
             return {n for _, n in self.acknowledged} - {n for (n,) in cursor.fetchall()}
 
 
+@dataclass
+class Messages:
+    """A client that publishes to a quorum queue and consumes from it: when each message was confirmed."""
+
+    cloud: Cloud
+    cafile: str
+    confirmed: list[float] = field(default_factory=list[float])
+    #: Of those that were confirmed; known at the end.
+    lost: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        self._ended, self._begun = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    def __enter__(self) -> Messages:
+        self._thread.start()
+        assert self._begun.wait(30.0), "the broker lets nobody in"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    async def _run(self) -> None:
+        region, login = self.cloud.regions["phx"], bus.account(self.cloud, "probe")
+        spec = Broker(
+            nodes=tuple(str(address) for address in broker.addresses(self.cloud, region)),
+            port=broker.port(self.cloud),
+            vhost="probe",
+            user=login.name,
+            password=login.password,
+            queue=f"moved-{time.time_ns()}",
+            heartbeat=3.0,
+            reconnect_delay=0.2,
+            user_timeout=2.0,
+            cafile=self.cafile,
+        )
+        probes = MessageProbes(spec, lambda *_: None)
+        await probes.start()
+        self._begun.set()
+        number = 0
+        while not self._ended.is_set():
+            number += 1
+            with contextlib.suppress(Exception):  # whatever ended it: it is not confirmed
+                async with asyncio.timeout(2.0):
+                    await probes.publish(Attempt("kept", time.monotonic(), str(number)))
+                self.confirmed.append(time.monotonic())
+            await asyncio.sleep(0.05)
+        await probes.drain(20.0)
+        self.lost = probes.confirmed - probes.consumed
+        await probes.close()
+
+    def gap(self) -> float:
+        """The longest time between two confirmed messages, in seconds."""
+        return max(later - earlier for earlier, later in pairwise(self.confirmed))
+
+
 class Mounts:
     """Ten times a second, from outside: which hosts have the disk mounted, and which boot of theirs that is."""
 
-    def __init__(self) -> None:
+    def __init__(self, lun: str = "database") -> None:
+        self._lun = lun
         self.seen: list[tuple[float, dict[str, int]]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -152,7 +216,7 @@ class Mounts:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            self.seen.append((time.monotonic(), now()))
+            self.seen.append((time.monotonic(), now(self._lun)))
             time.sleep(0.1)
 
     def together(self) -> list[dict[str, int]]:
@@ -166,13 +230,13 @@ class Mounts:
         return found
 
 
-def now() -> dict[str, int]:
+def now(lun: str = "database") -> dict[str, int]:
     """Host -> its PID 1, of those that have the disk mounted."""
     found: dict[str, int] = {}
     for host in ("ctl1", "ctl2"):
         with contextlib.suppress(FourninesError, OSError):
             leader = lab.leader(NAME, host)
-            if lab.luns.mounted(NAME, host, leader):
+            if PLACES[lun] in lab.luns.mounted(NAME, host, leader):
                 found[host] = leader
     return found
 
@@ -211,6 +275,25 @@ def test_it_is_up_and_status_says_who_has_the_disk(path: Path, cloud: Cloud, fou
     fournines("plan", path, "--exit-code")
 
 
+def test_a_person_moves_it(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
+    """The passive host has looked at the disk while the other one wrote to it: it must not go by what it saw then."""
+    before = active(path, fournines)
+    with rows, Mounts() as mounts:
+        time.sleep(1.0)
+        fournines("plan", path, "--exit-code")
+        time.sleep(2.0)
+        on(fournines, before, "crm_resource --move --resource fournines-database")
+        waits(lambda: list(now()) not in ([], [before]), BACK, "it does not move")
+        moved = time.monotonic()
+        waits(lambda: rows.acknowledged[-1][0] > moved, BACK, "the database does not come back")
+    on(fournines, before, "crm_resource --clear --resource fournines-database")
+    print(f"moved by hand: longest gap {rows.gap():.1f} s, {len(rows.acknowledged)} rows")
+    assert rows.lost() == set()
+    assert mounts.together() == []
+    assert active(path, fournines) != before
+    whole(path, cloud, fournines)
+
+
 def test_the_active_host_loses_power(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
     before = active(path, fournines)
     with rows, Mounts() as mounts:
@@ -235,13 +318,32 @@ def whole(path: Path, cloud: Cloud, fournines: Run) -> None:
     on(fournines, host, stop)
     try:
         waits(lambda: not now(), 60.0, "the group does not stop")
-        [disk] = state.load(NAME).host(host).luns
+        disk = next(d for d in state.load(NAME).host(host).luns if d.file.endswith("database"))
         image = state.load(NAME).directory / "luns" / disk.file
         done = subprocess.run(["e2fsck", "-f", "-n", str(image)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
     finally:
         on(fournines, host, "crm_resource --resource fournines-database --meta --delete-parameter target-role")
     healthy(path, fournines, within=120.0)
+
+
+def test_the_brokers_host_loses_power(path: Path, cloud: Cloud, tmp_path: Path, fournines: Run) -> None:
+    [before] = now("messaging")
+    cafile = tmp_path / "ca.pem"
+    cafile.write_text(tls.internal_ca(cloud))
+    with Messages(cloud, str(cafile)) as messages, Mounts("messaging") as mounts:
+        time.sleep(3.0)
+        lab.power(NAME, before, "off")
+        cut = time.monotonic()
+        waits(lambda: messages.confirmed[-1] > cut + 0.5, BACK, "the broker does not come back")
+        time.sleep(2.0)
+    print(f"power off of the broker's host: longest gap {messages.gap():.1f} s, {len(messages.confirmed)} messages")
+    assert messages.lost == set()
+    assert mounts.together() == []
+    assert mounts.holders()[0] == before and len(mounts.holders()) > 1
+    healthy(path, fournines, within=300.0)
+    assert list(now("messaging")) != [before]
+    fournines("plan", path, "--exit-code")  # the accounts on the other host are those of this one
 
 
 def test_the_active_host_is_cut_off(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:

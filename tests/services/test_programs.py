@@ -72,6 +72,12 @@ PROGRAMS = {
     "/monitoring/web.yml": "promtool check web-config PATH",
     "/monitoring/mysqld.cnf": "my_print_defaults --defaults-file=PATH client",
     "/nova-hosts": "python3 -m py_compile PATH",
+    "/rabbitmq-definitions": "python3 -m py_compile PATH",
+    "/broker-health": "python3 -m py_compile PATH",
+    "/clustered-unit.sh": "sh -n PATH",
+    "/resource.d/fournines/lun": "sh -n PATH",
+    "/resource.d/fournines/mariadb": "sh -n PATH",
+    "/resource.d/fournines/rabbitmq": "sh -n PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{
         f"/{one}.json": f"cd /usr/lib/fournines && python3 -c 'from agent.{one}.config import load; print(load())'"

@@ -28,7 +28,7 @@ class Pattern:
     cluster: Literal["pacemaker"] | None = None
     vip: Literal["keepalived", "pacemaker"] = "keepalived"
     database: Literal["galera", "shared"] = "galera"
-    messaging: Literal["rabbitmq"] = "rabbitmq"
+    messaging: Literal["rabbitmq", "shared"] = "rabbitmq"
     network: Literal["ovs", "ovs-dvr"] = "ovs"
     compute: Literal["libvirt", "fake"] = "libvirt"
     time: Literal["chrony", "own"] = "chrony"
@@ -120,7 +120,8 @@ class Vips:
     internal: IPv4Address  # on network `management`
     public: IPv4Address  # on network `public`
     vrid: int  # 1..255, derived from cloud and region names unless the file says
-    database: IPv4Address | None = None  # on network `management`: of a database that moves between hosts
+    #: What moves between hosts with an address of its own (`database`, `messaging`) -> that, on network `management`.
+    moving: Mapping[str, IPv4Address] = field(default_factory=dict[str, IPv4Address])
 
 
 @dataclass(frozen=True)

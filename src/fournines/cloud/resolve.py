@@ -118,7 +118,7 @@ class _Resolver:
         entries = Hosts(self.problems, name, networks, zones, services, self._ssh, self._file, self._named)
         hosts = tuple(host for pattern, w in region.hosts.items() for host in entries.entry(pattern, w))
         vrid = region.vips.vrid or _vrid(self.written.cloud, name)
-        vips = model.Vips(region.vips.internal, region.vips.public, vrid, region.vips.database)
+        vips = model.Vips(region.vips.internal, region.vips.public, vrid, region.vips.moving)
         scrapers = tuple(dict.fromkeys(region.scrapers))
         luns = {n: self._lun(path, n, w, hosts) for n, w in region.storage.luns.items()}
         return model.Region(name, vips, networks, zones, hosts, self._public_name(name, region), scrapers, luns)

@@ -68,7 +68,11 @@ class Pattern(Part):
         description="`galera`: MariaDB with Galera, one writer. `shared`: one MariaDB on a LUN that several hosts see "
         "(`storage`), on one of them at a time; needs `cluster: pacemaker`",
     )
-    messaging: Literal["rabbitmq"] = Field(default="rabbitmq", description="RabbitMQ with quorum queues")
+    messaging: Literal["rabbitmq", "shared"] = Field(
+        default="rabbitmq",
+        description="`rabbitmq`: a cluster of RabbitMQ nodes with quorum queues. `shared`: one RabbitMQ on a LUN that "
+        "several hosts see (`storage`), on one of them at a time; needs `cluster: pacemaker`",
+    )
     network: Literal["ovs", "ovs-dvr"] = Field(
         default="ovs",
         description="Neutron's Open vSwitch agents; `ovs-dvr`: with distributed routers",
@@ -111,6 +115,17 @@ class Vips(Part):
         default=None,
         description="on network `management`: of the database of `pattern: {database: shared}`, with which it moves",
     )
+    messaging: Address | None = Field(
+        default=None,
+        description="on network `management`: of the broker of `pattern: {messaging: shared}`, with which it moves",
+    )
+
+    @property
+    def moving(self) -> dict[str, Address]:
+        """Those that move with a service of which there is one, by what that is."""
+        found = {"database": self.database, "messaging": self.messaging}
+        return {name: address for name, address in found.items() if address}
+
     vrid: int | None = Field(
         None, ge=1, le=255, description="VRRP router id; default: from the names of cloud and region"
     )
@@ -201,7 +216,8 @@ class Storage(Part):
 
     luns: dict[Name, Lun] = Field(
         default_factory=dict[str, Lun],
-        description="what is on it → LUN: `database`, for `pattern: {database: shared}`. In a lab `lab up` makes it",
+        description="what is on it → LUN: `database`, `messaging`, for tiers of `pattern:` that are `shared`. In a lab "
+        "`lab up` makes them",
     )
 
 

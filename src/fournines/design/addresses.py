@@ -136,29 +136,37 @@ def _vips(cloud: Cloud) -> Iterator[tuple[Region, str, IPv4Address]]:
     for region in cloud.regions.values():
         yield region, "internal", region.vips.internal
         yield region, "public", region.vips.public
-        if region.vips.database:
-            yield region, "database", region.vips.database
+        yield from ((region, name, address) for name, address in region.vips.moving.items())
 
 
-def database(cloud: Cloud) -> Iterator[Flaw]:
-    """Of a database that moves between hosts, and of no other."""
-    moves = cloud.pattern.database == "shared"
+#: Tier of `pattern:`, which is `shared` where there is one that moves with its address -> what that is, and where
+#: clients find the other ones.
+_MOVING = {
+    "database": ("database", "clients reach Galera through the internal VIP"),
+    "messaging": ("broker", "clients reach each node of RabbitMQ's cluster at its own address"),
+}
+
+
+def moving(cloud: Cloud) -> Iterator[Flaw]:
+    """Addresses of what moves between hosts, and of nothing else."""
     for region in cloud.regions.values():
         path: Path = ("regions", region.name, "vips")
-        if moves and region.vips.database is None:
-            yield Flaw(
-                path,
-                "error",
-                f"the database of {region.name} has no address that moves with it",
-                "its clients would not find it after it has moved",
-                "vips: {database: ADDRESS}, one of network management that no host has",
-            )
-        elif region.vips.database and not moves:
-            yield Flaw(
-                (*path, "database"),
-                "warning",
-                f"nobody has {region.vips.database}: clients reach Galera through the internal VIP",
-                "the address is kept free for nothing",
-                "remove it, or pattern: {database: shared}",
-                key=True,
-            )
+        for tier, (what, instead) in _MOVING.items():
+            moves, address = getattr(cloud.pattern, tier) == "shared", region.vips.moving.get(tier)
+            if moves and address is None:
+                yield Flaw(
+                    path,
+                    "error",
+                    f"the {what} of {region.name} has no address that moves with it",
+                    "its clients would not find it after it has moved",
+                    f"vips: {{{tier}: ADDRESS}}, one of network management that no host has",
+                )
+            elif address and not moves:
+                yield Flaw(
+                    (*path, tier),
+                    "warning",
+                    f"nobody has {address}: {instead}",
+                    "the address is kept free for nothing",
+                    f"remove it, or pattern: {{{tier}: shared}}",
+                    key=True,
+                )

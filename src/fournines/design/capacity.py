@@ -9,6 +9,7 @@ from typing import Literal
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.errors import UsageError
+from fournines.services import broker
 from fournines.services.capabilities import control_plane, present
 from fournines.services.rendered import Rendered, Size, in_bytes, rendered
 from fournines.services.service import HaPattern
@@ -245,7 +246,7 @@ class _Region:
             )
 
     def _bus(self) -> Iterator[Limit]:
-        brokers = len(self.cloud.hosts_of(self.cloud.pattern.messaging, self.region.name))
+        brokers = len(broker.addresses(self.cloud, self.region))
         fixed = sum(BUS_CONNECTIONS * r.on_the_bus * n for r, n in self.shared)
         each = sum(BUS_CONNECTIONS * r.on_the_bus for r in self.each)
         if not brokers or fixed + each == 0:

@@ -85,7 +85,7 @@ DESIGN_RULES = (
     Rule("witness", "witnesses that a cluster cannot ask", fencing.witnesses, acceptable=False),
     Rule("lun", "disks that not every host of a service sees, or that others see", luns.wrong, acceptable=False),
     Rule("lun-device", "disks under names that a boot may change", luns.unstable),
-    Rule("database-address", "a database that moves, without an address", addresses.database, acceptable=False),
+    Rule("moving-address", "a database or a broker that moves, without an address", addresses.moving, acceptable=False),
     Rule("no-fencing", "members of a cluster without a power controller", fencing.missing, acceptable=False),
     Rule("bmc-confused", "power controllers that would switch another host", fencing.confused, acceptable=False),
     Rule("bmc-network", "power controllers on the network whose loss they have to end", fencing.same_network),

@@ -10,6 +10,8 @@ from fournines.design.finding import Flaw
 from fournines.services.capabilities import ManagedByCluster, present
 
 _PATTERN: Path = ("pattern",)
+#: Tier that may be `shared` -> of what there is one then, and the tier's other value.
+_ONE = {"database": ("database", "galera"), "messaging": ("broker", "rabbitmq")}
 
 
 def unclear(cloud: Cloud) -> Iterator[Flaw]:
@@ -23,22 +25,23 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
             "nobody would hold them",
             "add `cluster: pacemaker`, or `vip: keepalived`",
         )
-    if pattern.database == "shared" and pattern.cluster is None:
-        yield Flaw(
-            (*_PATTERN, "database"),
-            "error",
-            "one database is to move between hosts, and the cloud has no cluster",
-            "nothing would start it, and nothing would keep two hosts from writing to one disk",
-            "add `cluster: pacemaker`, or `database: galera`",
-        )
-        return
+    if pattern.cluster is None:
+        for tier, (what, other) in _ONE.items():
+            if getattr(pattern, tier) == "shared":
+                yield Flaw(
+                    (*_PATTERN, tier),
+                    "error",
+                    f"one {what} is to move between hosts, and the cloud has no cluster",
+                    "nothing would start it, and nothing would keep two hosts from writing to one disk",
+                    f"add `cluster: pacemaker`, or `{tier}: {other}`",
+                )
     if pattern.cluster and not any(_managed(cloud, region) for region in cloud.regions):
         yield Flaw(
             (*_PATTERN, "cluster"),
             "warning",
-            "the cluster manages nothing: keepalived moves the VIPs, and the database is Galera",
+            "the cluster manages nothing: keepalived moves the VIPs, database and bus are clusters of their own",
             "its hosts can be fenced, and gain nothing by it but resources of your own",
-            "add `vip: pacemaker`, or `database: shared`",
+            "add `vip: pacemaker`, `database: shared` or `messaging: shared`",
         )
 
 
@@ -106,7 +109,11 @@ def confused(cloud: Cloud) -> Iterator[Flaw]:
     """Controllers that would switch another host than the one that is meant, or that are no controllers."""
     known: dict[tuple[object, ...], Host] = {}
     addresses = {address: h.name for h in cloud.hosts for address in (h.address, *h.addresses.values())}
-    vips = {vip: name for name, r in cloud.regions.items() for vip in (r.vips.internal, r.vips.public)}
+    vips = {
+        vip: name
+        for name, r in cloud.regions.items()
+        for vip in (r.vips.internal, r.vips.public, *r.vips.moving.values())
+    }
     for host in cloud.hosts:
         if host.bmc is None:
             continue

@@ -31,7 +31,7 @@ def unstable(cloud: Cloud) -> Iterator[Flaw]:
                     (*lun.entry, "device"),
                     "warning",
                     f"{lun.device} is a name that the kernel gives in the order in which it finds disks",
-                    "after a boot it may be another disk: the database then starts nowhere",
+                    "after a boot it may be another disk: what is on it then starts nowhere",
                     "its name below /dev/disk/by-id, or that of its multipath device below /dev/mapper",
                 )
 
@@ -92,12 +92,13 @@ def _guest(host: Host, lun: Lun, service: str) -> Flaw:
 
 def _unused(lun: Lun) -> Flaw:
     known = sorted({name for s in registry().values() if isinstance(s, OnLun) for name in s.luns})
+    tier = lun.name if lun.name in known else known[0]
     return Flaw(
         lun.entry,
         "error",
         f"nothing in this cloud keeps its data on LUN {lun.name}",
         "its hosts see a disk that nobody uses",
-        f"remove it, or pattern: {{database: shared}}; LUNs are named {listed(known)}",
+        f"remove it, or pattern: {{{tier}: shared}}; LUNs are named {listed(known)}",
         key=True,
     )
 

@@ -12,7 +12,7 @@ from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
 #: The LUN of a database that moves between hosts.
-DATABASE = "database"
+DATABASE, MESSAGING = "database", "messaging"
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class RegionState:
             gone.append("the VIP")
         if (self.galera or DATABASE in self.luns) and not self.writers:
             gone.append("the database")
-        if self.rabbitmq and not any(r.ok for r in self.rabbitmq.values()):
+        if (self.rabbitmq or MESSAGING in self.luns) and not any(r.ok for r in self.rabbitmq.values()):
             gone.append("the message bus")
         if holder is not None:
             proxies: dict[str, bool] = {}

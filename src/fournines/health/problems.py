@@ -284,7 +284,7 @@ def _luns(r: RegionState) -> Iterator[Problem]:
         for host in hosts:
             if r.states[host].luns[name].read_only:
                 what = f"LUN {name} is mounted read-only: the kernel found an error on it"
-                fix = "dmesg says which; crm_resource --move fournines-database, once the disk is well, with e2fsck"
+                fix = f"dmesg says which; crm_resource --move fournines-{name}, once the disk is well, with e2fsck"
                 yield _problem(r, what, host, fix)
         if not hosts:
             yield _problem(

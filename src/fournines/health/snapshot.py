@@ -217,7 +217,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         starting=bool(document.get("starting", False)),
         backends=tuple(_backends(_part(document, "haproxy"))),
         galera=_galera(document["galera"]) if document["galera"] else None,
-        rabbitmq=_rabbitmq(document["rabbitmq"]) if "rabbitmq" in document else None,
+        rabbitmq=_rabbitmq(_part(document, "rabbitmq")),
         memcached=_probe(document.get("memcached")),
         keystone=_probe(document.get("keystone")),
         pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
@@ -295,7 +295,10 @@ def _galera(said: Mapping[str, Any]) -> Galera:
     )
 
 
-def _rabbitmq(said: Mapping[str, Any]) -> Rabbitmq:
+def _rabbitmq(said: Mapping[str, Any]) -> Rabbitmq | None:
+    """None where there is none: of one that moves, on the hosts that do not have it."""
+    if not said or said.get("elsewhere"):
+        return None
     nodes: list[dict[str, Any]] = said.get("nodes") or []
     queues: list[dict[str, Any]] = said.get("queues") or []
     return Rabbitmq(

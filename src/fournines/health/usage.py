@@ -12,7 +12,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.design.usage import Usage
 from fournines.engine.transport import Transport
 from fournines.errors import HostError
-from fournines.services import haproxy, mariadb, rabbitmq
+from fournines.services import broker, haproxy, mariadb
 from fournines.services.rendered import Size
 
 GIB = 1024**3
@@ -30,7 +30,7 @@ async def usage(cloud: Cloud, hosts: Mapping[str, Transport]) -> tuple[Usage, ..
 async def _ask(cloud: Cloud, host: Host, transport: Transport, script: str) -> Usage:
     question = {
         "services": sorted(host.services),
-        "amqp": rabbitmq.port(cloud),
+        "amqp": broker.port(cloud),
         "haproxy": haproxy.SOCKET,
         "proxy": mariadb.Mariadb.name,
     }

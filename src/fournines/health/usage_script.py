@@ -25,7 +25,7 @@ def main() -> None:
         "memory": 1024 * memory_kib(),
         "resident": 1024 * sum(pss_kib(p) for p in Path("/proc").glob("[0-9]*")),
         "database": database() if "mariadb" in services else None,
-        "bus": connections(asked["amqp"]) if "rabbitmq" in services else None,
+        "bus": connections(asked["amqp"]) if {"rabbitmq", "rabbitmq_shared"} & set(services) else None,
         "sessions": sessions(asked["haproxy"], asked["proxy"]) if "haproxy" in services else None,
     }
     print(json.dumps(document))

@@ -23,6 +23,7 @@ from fournines.health.look import look
 from fournines.operate import backup, sealed
 from fournines.operate.backup import MANIFEST, STATE, Manifest, Part
 from fournines.services import database_copies
+from fournines.services.broker import SHARED
 
 Say = Callable[[str], None]
 #: Seconds of silence after which a host is declared dead: the longest is the preparing of a large copy.
@@ -199,12 +200,15 @@ async def state(cloud: Cloud, hosts: Mapping[str, ManagedHost]) -> bytes:
         for region in cloud.regions:
             for service, name, script in (
                 ("rabbitmq", "rabbitmq-definitions.json", _DEFINITIONS),
+                ("rabbitmq_shared", "rabbitmq-definitions.json", f"{SHARED.here} || exit 0\n{_DEFINITIONS}"),
                 ("swift", "swift-rings.tar", _RINGS),
             ):
-                for host in cloud.hosts_of(service, region)[:1]:
+                for host in cloud.hosts_of(service, region):
                     said = bytearray()
                     await hosts[host.name].pour(script, (), said.extend, timeout=120.0)
-                    _add(archive, f"{region}/{name}", bytes(said))
+                    if said:  # of what runs on one host alone, the others have nothing
+                        _add(archive, f"{region}/{name}", bytes(said))
+                        break
     return out.getvalue()
 
 

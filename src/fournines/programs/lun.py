@@ -2,6 +2,8 @@
 
     lun state NAME      `ok`: its own file system, by UUID; `empty`; else what it holds
     lun prepare NAME    makes the file system, unless the disk holds anything
+    lun ready NAME      before it is checked and mounted: forgets what the kernel has read of the disk, and exits 0 when
+                        it holds its own file system
 
 SETTINGS/NAME.json: {"device": path, "uuid": of the file system, "fill": command in which DIRECTORY stands for a folder
 that it fills}
@@ -9,6 +11,7 @@ that it fills}
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -27,6 +30,10 @@ MAGIC = b"\x53\xef"
 EDGE = 1 << 20
 
 
+#: Writes out what is dirty of a block device, and forgets what was read of it (linux/fs.h).
+BLKFLSBUF = 0x1261
+
+
 def settings(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((SETTINGS / f"{name}.json").read_text())
     return found
@@ -42,6 +49,9 @@ def state(device: str, wanted: str) -> str:
             size = disk.seek(0, os.SEEK_END)
             disk.seek(max(0, size - EDGE))
             end = disk.read(EDGE)
+            # Another host may write these blocks next. Where something holds the disk open, the kernel would go on
+            # answering with what was read here: `e2fsck`, before this host's next mount, would write that back.
+            os.posix_fadvise(disk.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     except OSError as error:
         return f"{device} cannot be read: {error.strerror}"
     block = start[SUPERBLOCK:]
@@ -88,6 +98,20 @@ def prepare(name: str) -> None:
         run(["mke2fs", "-q", "-F", "-t", "ext4", "-U", identity, "-L", name, "-E", options, "-d", folder, device])
 
 
+def ready(name: str) -> None:
+    """Another host has written to it since this one read it. Where something holds the disk open the kernel goes on
+    answering with what it has, and e2fsck writes that back."""
+    wanted = settings(name)
+    try:
+        with Path(wanted["device"]).open("rb", buffering=0) as disk:
+            fcntl.ioctl(disk, BLKFLSBUF, 0)
+    except OSError as error:
+        sys.exit(f"{wanted['device']} cannot be read anew: {error.strerror}")
+    holds = state(wanted["device"], wanted["uuid"])
+    if holds != "ok":
+        sys.exit(holds)
+
+
 def run(command: list[str]) -> None:
     """Raises SystemExit with what it said last."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -101,6 +125,8 @@ def main(words: list[str]) -> None:
         case ["state", name]:
             wanted = settings(name)
             print(state(wanted["device"], wanted["uuid"]))
+        case ["ready", name]:
+            ready(name)
         case ["prepare", name]:
             prepare(name)
         case _:

@@ -10,7 +10,7 @@ import aiohttp
 
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import ProveError
-from fournines.services import endpoints, rabbitmq
+from fournines.services import broker, endpoints
 
 
 class Keystone:
@@ -75,9 +75,10 @@ class Management:
 
     def __init__(self, cloud: Cloud, region: Region, session: aiohttp.ClientSession, vhost: str, cafile: str) -> None:
         self._session = session
-        self._auth = aiohttp.encode_basic_auth(rabbitmq.ADMIN, cloud.secrets.get("rabbitmq.admin"))
-        hosts = cloud.hosts_of("rabbitmq", region.name)
-        self._urls = [f"{rabbitmq.management_url(cloud, h)}/queues/{vhost}" for h in hosts]
+        self._auth = aiohttp.encode_basic_auth(broker.ADMIN, cloud.secrets.get("rabbitmq.admin"))
+        at = broker.addresses(cloud, region)
+        self._members = {host.name for host in cloud.hosts_of("rabbitmq", region.name)}
+        self._urls = [f"{broker.management_url(cloud, address)}/queues/{vhost}" for address in at]
         self._tls = ssl.create_default_context(cafile=cafile or None)
 
     async def remove_queues(self) -> None:
@@ -87,9 +88,10 @@ class Management:
                 await self._call("DELETE", f"/{queue['name']}")
 
     async def leader(self, queue: str) -> str:
-        """Name of the host that leads `queue`; "" when there is none."""
+        """Name of the host that leads `queue`; "" when there is none, or one broker that moves between hosts."""
         found: dict[str, Any] = await self._call("GET", f"/{queue}") or {}
-        return str(found.get("leader") or "").partition("@")[2]
+        leader = str(found.get("leader") or "").partition("@")[2]
+        return leader if leader in self._members else ""
 
     async def _call(self, method: str, path: str) -> Any:
         refused: Exception | None = None

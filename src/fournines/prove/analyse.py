@@ -79,6 +79,7 @@ def result_of(past: History) -> FaultResult:
         ended=phases.ended,
         roles=tuple(said["roles"]),
         database_member=said.get("database_member", False),
+        moved=tuple(said.get("moved", ())),
         vips=tuple(Sighting(e.at, e.data["vip"], *_hosts(e.data)) for e in past.of("sighting")),
         idle=tuple((e.at, e.data["idle"]) for e in past.of("machine")),
         busy=said["busy"],

@@ -24,7 +24,7 @@ ANSWER_S = 2.0
 #: The audit looks until all holds, for so long: a backend may lag behind, and the agents look every 5 s.
 AUDIT_S = 15.0
 #: Service -> the part of a host's state that its agent only knows once it has looked.
-PARTS = {"keepalived": "vip", "mariadb": "galera", "mariadb_shared": "luns"} | {
+PARTS = {"keepalived": "vip", "mariadb": "galera", "mariadb_shared": "luns", "rabbitmq_shared": "luns"} | {
     name: name for name in ("rabbitmq", "memcached", "keystone")
 }
 

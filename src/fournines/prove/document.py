@@ -46,6 +46,7 @@ def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
         "host": ",".join(result.hosts),
         "roles": result.roles,
         "database_member": result.database_member,
+        "moved": result.moved,
         "verdict": result.verdict,
         "reasons": result.reasons,
         "not_measured": result.not_measured or None,

@@ -61,6 +61,7 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
         kind=probe.kind,
         idempotent=probe.idempotent,
         on_writer=probe.database,
+        on_bus=probe.bus,
         within_s=within,
         answered_before=_share(before, within),
     )

@@ -24,7 +24,7 @@ from fournines.prove.admin import Keystone, Management
 from fournines.prove.load.http import trusting
 from fournines.prove.load.pinned import connector
 from fournines.prove.load.spec import Broker, Database, Identity
-from fournines.services import bus, database_access, endpoints, rabbitmq, tls
+from fournines.services import broker, bus, database_access, endpoints, tls
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
@@ -79,8 +79,8 @@ class Grounds:
     def broker(self, cloud: Cloud, region: Region, queue: str) -> Broker:
         t, login = self.timers, bus.account(cloud, ACCOUNT)
         return Broker(
-            nodes=tuple(str(h.address) for h in cloud.hosts_of("rabbitmq", region.name)),
-            port=rabbitmq.port(cloud),
+            nodes=tuple(str(address) for address in broker.addresses(cloud, region)),
+            port=broker.port(cloud),
             vhost=ACCOUNT,
             user=login.name,
             password=login.password,

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from fournines.errors import FourninesError
-from fournines.prove import outside, reads
+from fournines.prove import fenced, outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
 from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps, strikable
@@ -283,6 +283,7 @@ class Trial:
             "hosts": hosts,
             "roles": standing.roles(hosts),
             "database_member": any(h.name in hosts for h in site.cloud.hosts_of("mariadb", site.region.name)),
+            "moved": fenced.tiers(site.cloud.pattern),
             "probes": site.functions,
             "busy": site.busy,
             "run": self._run,

@@ -128,6 +128,7 @@ class FunctionFigures:
     kind: Literal["read", "write"] = "read"  # a target may allow writes longer than reads
     idempotent: bool = True  # a request that may be sent twice: a load balancer can retry it
     on_writer: bool = True  # whether the database's writer carries it
+    on_bus: bool = False  # whether the message bus does
     within_s: float = 1.0
     answered_before: float = float("nan")
 
@@ -226,6 +227,7 @@ class FaultResult:
     ended: float = 0.0  # load ended
     roles: tuple[str, ...] = ()  # what the hosts were when it struck: "vip", "writer"
     database_member: bool = False  # a struck host has a node of the database's group
+    moved: tuple[str, ...] = ()  # tiers of which the cloud has one, which starts elsewhere once a lost host is fenced
     vips: tuple[Sighting, ...] = ()
     idle: tuple[tuple[float, float], ...] = ()  # (time, the prober's machine's idle share 0..1 since the one before)
     pressure_returning: Pressure | None = None  # after the heal: a host that boots may take all the machine has

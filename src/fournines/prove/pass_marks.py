@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from fournines.prove.fenced import allowance
 from fournines.prove.machine import starved
 from fournines.prove.model import FaultResult, FunctionFigures, RequestFigures, Span
 from fournines.prove.probes import ANSWERED_WITHIN_S, LIGHT_S
@@ -124,12 +125,26 @@ def _function(result: FaultResult, f: FunctionFigures, how: Severity) -> Iterato
         if how == "whole":
             yield _again(result, f, connection, figures)
         else:
-            yield from _waits(result, f, connection, figures, LIMITS[how])
-            yield from _gaps(result, f, connection, figures, LIMITS[how])
+            limits = _limits(result, f, how)
+            yield from _waits(result, f, connection, figures, limits)
+            yield from _gaps(result, f, connection, figures, limits, usual=LIMITS[how])
     if how != "whole" and LIMITS[how].none_failed and f.idempotent:
         troubled = f.whole.fail + f.whole.unknown if f.whole.sampled else None
         doubt = _doubt(result, f, f.whole.degraded)
         yield PassMark(TROUBLED, 0, "requests", troubled, doubt=doubt, function=f.function)
+
+
+def _limits(result: FaultResult, f: FunctionFigures, how: Severity) -> Limits:
+    """Of a host's loss, those of what starts elsewhere once the host is fenced."""
+    usual = LIMITS[how]
+    if how != "host" or result.fault.service:
+        return usual
+    roles = {result.fault.target, *result.roles}
+    fenced = allowance(result.moved, roles, database=f.on_writer, bus=f.on_bus)
+    if not fenced:
+        return usual
+    spans = (usual.read, usual.write, usual.degraded, usual.gap, usual.gap_writer)
+    return Limits(*(max(span, fenced) for span in spans), none_failed=usual.none_failed)
 
 
 def _waits(
@@ -137,7 +152,7 @@ def _waits(
 ) -> Iterator[PassMark]:
     usual = limits.read if f.kind == "read" else limits.write
     # Of work that takes seconds: the time in which it counts as done well.
-    limit = usual if f.within_s == ANSWERED_WITHIN_S else f.within_s
+    limit = usual if f.within_s == ANSWERED_WITHIN_S else max(f.within_s, usual)
     waited = None if math.isnan(limit) else figures.worst_wait_s
     worst = (figures.worst,) if figures.worst else ()
     yield PassMark(WAIT, limit, "s", waited, doubt=_doubt(result, f, worst)).of(f, connection)
@@ -147,12 +162,19 @@ def _waits(
 
 
 def _gaps(
-    result: FaultResult, f: FunctionFigures, connection: str, figures: RequestFigures, limits: Limits
+    result: FaultResult,
+    f: FunctionFigures,
+    connection: str,
+    figures: RequestFigures,
+    limits: Limits,
+    *,
+    usual: Limits,
 ) -> Iterator[PassMark]:
+    """usual: of what comes back, for which nobody is fenced."""
     writer = f.on_writer and "writer" in {result.fault.target, *result.roles}
     commits = f.on_writer and f.kind == "write" and result.database_member
     gap = limits.gap_writer if writer or commits else limits.gap
-    returning = limits.gap_writer if writer else limits.gap  # no member is lost then
+    returning = usual.gap_writer if writer else usual.gap  # no member is lost then
     for what, limit, length, span in (
         (GAP, gap, figures.longest_gap_s, figures.gap),
         (RETURN, returning, figures.gap_returning_s, figures.gap_returning),

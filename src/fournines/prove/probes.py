@@ -26,7 +26,8 @@ class Probe:
 
     `idempotent`: GET and SELECT, which a load balancer or a client library may send again. `turns` None: an open loop,
     each is sent at its time whatever became of the ones before. `in_project`: in the campaign's own project.
-    `database`: whether the database's writer carries it. `routed`: by a second client, behind a router.
+    `database`, `bus`: whether the database's writer, the message bus carries it. `routed`: by a second client, behind a
+    router.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Probe:
     turns: Turns | None = None
     in_project: bool = False
     database: bool = True
+    bus: bool = False
     routed: bool = False
 
     def within(self, usual: float) -> float:
@@ -76,9 +78,18 @@ PROBES = {
         Probe("create_project", 0.5, ("fresh", "kept"), "write", False, "a project created: acknowledged writes"),
         Probe("read_row", 0.1, ("fresh", "kept"), "read", True, "the register read, through the writer's path"),
         Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, through the writer's path"),
-        Probe("publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue", database=False),
         Probe(
-            "consume", 0.1, ("kept",), "read", False, "a message delivered, counted from its publish", database=False
+            "publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue", database=False, bus=True
+        ),
+        Probe(
+            "consume",
+            0.1,
+            ("kept",),
+            "read",
+            False,
+            "a message delivered, counted from its publish",
+            database=False,
+            bus=True,
         ),
         Probe(
             "validate_through_router",
@@ -91,10 +102,24 @@ PROBES = {
         ),
         Probe("list_servers", 0.5, ("fresh", "kept"), "read", True, "servers listed", in_project=True),
         Probe("dashboard", 2.0, ("fresh", "kept"), "read", True, "a page of who has signed in before", in_project=True),
-        Probe("create_network", 5.0, ("fresh", "kept"), "write", False, "a network created", in_project=True),
+        Probe("create_network", 5.0, ("fresh", "kept"), "write", False, "a network created", in_project=True, bus=True),
         Probe("upload_image", 20.0, ("fresh",), "write", False, "an image read back", Turns(30.0), in_project=True),
-        Probe("create_volume", 10.0, ("fresh",), "write", False, "a volume available", Turns(30.0), in_project=True),
-        Probe("create_stack", 20.0, ("fresh",), "write", False, "a stack complete", Turns(30.0), in_project=True),
-        Probe("boot_server", 20.0, ("fresh",), "write", False, "a server ACTIVE", Turns(30.0), in_project=True),
+        Probe(
+            "create_volume",
+            10.0,
+            ("fresh",),
+            "write",
+            False,
+            "a volume available",
+            Turns(30.0),
+            in_project=True,
+            bus=True,
+        ),
+        Probe(
+            "create_stack", 20.0, ("fresh",), "write", False, "a stack complete", Turns(30.0), in_project=True, bus=True
+        ),
+        Probe(
+            "boot_server", 20.0, ("fresh",), "write", False, "a server ACTIVE", Turns(30.0), in_project=True, bus=True
+        ),
     )
 }

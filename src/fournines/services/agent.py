@@ -25,6 +25,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services import (
     balancer_cluster,
+    broker,
     database_access,
     database_tls,
     galera_tls,
@@ -34,7 +35,6 @@ from fournines.services import (
     mariadb,
     memcached,
     monitoring,
-    rabbitmq,
     tls,
 )
 from fournines.services.capabilities import Clustered, Listens, OnLun, Port, guards, present, voters
@@ -281,7 +281,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **({"pacemaker": True} if "pacemaker" in has else {}),
         **({"luns": luns} if luns else {}),
-        **{name: section for name, section in _sections(cloud, host).items() if name in has},
+        **{name: section for name, section in _sections(cloud, host).items() if {name, f"{name}_shared"} & has},
     } | _database(cloud, host)
 
 
@@ -311,6 +311,7 @@ def _peers(cloud: Cloud, region: str) -> list[dict[str, str]]:
 
 
 def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
+    region, moves = cloud.region_of(host), broker.shared(cloud)
     return {
         "haproxy": {
             "socket": haproxy.SOCKET,
@@ -319,12 +320,13 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "others": [str(h.address) for h in cloud.hosts_of("haproxy", host.region) if h != host],
         },
         "rabbitmq": {
-            "port": rabbitmq.port(cloud),
-            "management_port": rabbitmq.management_port(cloud),
+            "port": broker.port(cloud),
+            "management_port": broker.management_port(cloud),
             "cafile": tls.CA if tls.encrypted(cloud) else "",
-            "user": rabbitmq.ADMIN,
+            "user": broker.ADMIN,
             "password": cloud.secrets.get("rabbitmq.admin"),
-            "unit": rabbitmq.UNIT,
+            "unit": broker.UNIT,
+            **({"lun": broker.SHARED.name, "address": str(broker.SHARED.address(region))} if moves else {}),
         },
         "memcached": {"port": memcached.PORT, "unit": memcached.UNIT},
         "keystone": {

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import openstack, units, valkey
+from fournines.services import broker, openstack, units, valkey
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -48,7 +48,7 @@ class Aodh(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "full"
-    needs: ClassVar[tuple[str, ...]] = ("gnocchi", "rabbitmq", "valkey")
+    needs: ClassVar[tuple[str, ...]] = ("gnocchi", *broker.SERVICES, "valkey")
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, *(daemon.unit for daemon in DAEMONS))
     databases: ClassVar[tuple[str, ...]] = ("aodh",)

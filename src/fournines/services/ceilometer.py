@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import openstack, tls, units, valkey
+from fournines.services import broker, openstack, tls, units, valkey
 from fournines.services.capabilities import Account, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -56,7 +56,7 @@ class Ceilometer(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "full"
-    needs: ClassVar[tuple[str, ...]] = ("gnocchi", "rabbitmq", "valkey")
+    needs: ClassVar[tuple[str, ...]] = ("gnocchi", *broker.SERVICES, "valkey")
     units: ClassVar[tuple[str, ...]] = (CENTRAL.unit, NOTIFICATION.unit)
     topics: ClassVar[Mapping[str, tuple[str, ...]]] = {openstack.NOTIFICATIONS: ("notifications",)}
     vhosts: ClassVar[tuple[str, ...]] = (openstack.NOTIFICATIONS,)

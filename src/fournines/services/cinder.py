@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, tls, units, valkey
+from fournines.services import broker, endpoints, openstack, tls, units, valkey
 from fournines.services.capabilities import (
     UWSGI,
     Account,
@@ -62,7 +62,7 @@ class Cinder(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "compute"
-    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "valkey")
+    needs: ClassVar[tuple[str, ...]] = ("keystone", *broker.SERVICES, "valkey")
     after: ClassVar[tuple[str, ...]] = ("glance",)
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, SCHEDULER.unit)

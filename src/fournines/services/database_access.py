@@ -52,7 +52,7 @@ def address(cloud: Cloud, region: Region) -> IPv4Address:
     """Where clients find the database: behind the load balancers, which know the writer; or, of one that moves between
     hosts, at the address that moves with it (decision 116)."""
     shared = cloud.pattern.database == "shared"
-    return region.vips.database if shared and region.vips.database else region.vips.internal
+    return region.vips.moving.get("database", region.vips.internal) if shared else region.vips.internal
 
 
 def database_url(cloud: Cloud, region: Region, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, tls, units
+from fournines.services import broker, endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -56,7 +56,7 @@ class Heat(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "full"
-    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq")
+    needs: ClassVar[tuple[str, ...]] = ("keystone", *broker.SERVICES)
     after: ClassVar[tuple[str, ...]] = ("cinder", "glance", "neutron", "nova")
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, CFN.unit, ENGINE.unit)

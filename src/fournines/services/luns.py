@@ -52,16 +52,23 @@ def seen(host: Host, lun: Lun) -> Check:
     return Check(f"LUN {lun.name} is seen", host.name, f'{said}[ "$said" = ok ] || {{ echo "$said"; exit 1; }}', 20)
 
 
-def mounted(cloud: Cloud, lun: Lun, name: str, at: str) -> Primitive:
-    """The mount, as the cluster manages it: Filesystem, from the package."""
+def read_anew(cloud: Cloud, lun: Lun, name: str) -> Primitive:
+    """What comes before the mount, and before the check of the file system that the mount's agent begins with."""
+    t = timers(cloud)
+    steps = (Operation("start", 0, t.cluster_timeout), Operation("stop", 0, t.cluster_timeout))
+    return Primitive(name, "ocf:fournines:lun", {"lun": lun.name}, steps)
+
+
+def mounted(cloud: Cloud, lun: Lun, name: str, at: str, *, start: float, stop: float) -> Primitive:
+    """The mount, as the cluster manages it: Filesystem, from the package. start, stop: timeouts, in seconds."""
     t = timers(cloud)
     # The agent leaves ext4 to the kernel, which only replays the journal. `fsck -p` also repairs what the kernel has
     # marked, and refuses what needs a person; without such a mark it reads little more than the journal.
     checked = {"options": OPTIONS, "run_fsck": "force"}
     parameters = {"device": lun.device, "directory": at, "fstype": FILESYSTEM, **checked}
     steps = (
-        Operation("start", 0, t.database_start),
-        Operation("stop", 0, t.database_stop),
+        Operation("start", 0, start),
+        Operation("stop", 0, stop),
         Operation("monitor", SLOW_MONITOR * t.cluster_monitor, t.cluster_timeout),
     )
     return Primitive(name, "ocf:heartbeat:Filesystem", parameters, steps)

@@ -14,47 +14,40 @@ itself is one: its own redundancy is its controllers' and disks'.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
 from ipaddress import IPv4Address
 from typing import Any, ClassVar
 
-from fournines.cloud.model import Cloud, Host, Lun, Region
+from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import (
-    cluster_address,
-    corosync,
-    database_access,
-    database_accounts,
-    database_copies,
-    database_tls,
-    luns,
-    tls,
-)
+from fournines.services import database_access, database_accounts, database_copies, database_tls, tls
 from fournines.services.capabilities import Port, Single
-from fournines.services.cib import Group, Location, Managed, Operation, Primitive
+from fournines.services.cib import Managed
 from fournines.services.database_access import PORT
 from fournines.services.drop_in import drop_in
 from fournines.services.mariadb import CONFIG, UNIT, Mariadb
 from fournines.services.options import operators
 from fournines.services.render import ini
-from fournines.services.resource import Directory, File, Package, Resource, Unit
+from fournines.services.resource import File, Package, Resource
 from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, is_set
 from fournines.services.service import Check, HaPattern, Rolling, Service
+from fournines.services.shared_group import SharedGroup
 from fournines.timing import timers
 from fournines.timing.fencing import KILLED_BEFORE
 
-LUN = "database"
 DATA = "/var/lib/mysql"
-GROUP = "database"
-AGENTS = "/usr/lib/ocf/resource.d/fournines"
-#: Failures on one host after which the group goes to another, and seconds after which the cluster forgets them.
-FAILURES, FORGETS = 2, 600
-#: Seconds from the fence to the first answer: a mount with its journal, an address, InnoDB's recovery of little.
-STARTS = 4.0
-#: Runs here: the mount is where the group is.
-HERE = f"mountpoint -q {DATA}"
+GROUP = SharedGroup(
+    name="database",
+    service="mariadb_shared",
+    does="database",
+    data=DATA,
+    unit=UNIT,
+    agent="mariadb",
+    # More than the VIPs.
+    priority=20,
+    # A mount with its journal, an address, InnoDB's recovery of little.
+    starts=4.0,
+)
 WRITES = "mariadb -e 'replace into fournines.health (id, seen) values (1, now(6))'"
 _INSTALL = (
     *("mariadb-install-db", "--no-defaults", "--user=mysql", "--datadir=DIRECTORY"),
@@ -78,7 +71,7 @@ class MariadbShared(Service):
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     clustered: ClassVar[tuple[str, ...]] = (UNIT,)
-    luns: ClassVar[Mapping[str, str]] = {LUN: DATA}
+    luns: ClassVar[Mapping[str, str]] = {GROUP.name: DATA}
     entrances: ClassVar[tuple[Port, ...]] = (Port(PORT, "tcp", "database clients", "the database"),)
     aliases: ClassVar[Mapping[str, Mapping[str, str]]] = Mariadb.aliases
     guarded: ClassVar[tuple[Safeguard, ...]] = (
@@ -100,19 +93,13 @@ class MariadbShared(Service):
         return database_accounts.ROTATIONS
 
     def failover(self, cloud: Cloud) -> float:
-        """Until the others know that its host is gone and that it is off, and it has started on another one."""
-        return corosync.noticed(cloud) + corosync.FENCED + STARTS
+        return GROUP.failover(cloud)
 
     def address(self, cloud: Cloud, region: Region) -> IPv4Address:
-        """Before `check` has refused a cloud without one: the internal VIP."""
-        return database_access.address(cloud, region)
+        return GROUP.address(region)
 
     def singles(self, cloud: Cloud, region: Region) -> tuple[Single, ...]:
-        lun = disk(region)
-        if lun is None:
-            return ()
-        what = f"the database is on one LUN, {lun.device}"
-        return (Single(what, "nothing works without it", "a disk array that is redundant itself", lun.entry),)
+        return GROUP.singles(region)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region, restart = cloud.region_of(host), (f"restart:{UNIT}",)
@@ -124,44 +111,14 @@ class MariadbShared(Service):
         t = timers(cloud)
         start, stop = f"{t.database_start:g}s", f"{t.database_stop - KILLED_BEFORE:g}s"
         yield from drop_in(UNIT, "mariadb_shared/unit.conf.j2", datadir=DATA, start=start, stop=stop)
-        yield Unit(UNIT, state="clustered")
-        yield from _agent()
+        yield from GROUP.resources(cloud, host, _INSTALL)
         yield from database_copies.resources(cloud, host.region)
-        if (lun := disk(region)) is not None:
-            yield from luns.resources(cloud, host, lun, _INSTALL)
 
     def managed(self, cloud: Cloud, region: Region) -> Iterable[Managed]:
-        lun, hosts = disk(region), cloud.hosts_of(self.name, region.name)
-        if lun is None:
-            return
-        t, management = timers(cloud), region.networks["management"]
-        steps = (
-            Operation("start", 0, t.database_start),
-            Operation("stop", 0, t.database_stop),
-            Operation("monitor", t.database_monitor, t.cluster_timeout),
-        )
-        failing = {"migration-threshold": str(FAILURES), "failure-timeout": f"{FORGETS}s"}
-        members = (
-            luns.mounted(cloud, lun, f"{GROUP}-disk", DATA),
-            cluster_address.address(cloud, f"{GROUP}-address", self.address(cloud, region), management, hosts),
-            Primitive(f"{GROUP}-server", "ocf:fournines:mariadb", {"unit": UNIT, "datadir": DATA}, steps, failing),
-        )
-        # It does not go back to where it was, and weighs more than the VIPs when two hosts would fence each other.
-        yield Group(GROUP, members, {"resource-stickiness": "100", "priority": "20"})
-        for other in cloud.hosts_of("pacemaker", region.name):
-            if other not in hosts:
-                yield Location(GROUP, other.name, "-INFINITY")
+        return GROUP.managed(cloud, region)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        if (lun := disk(cloud.region_of(host))) is not None:
-            yield luns.seen(host, lun)
-        # Where the cluster runs it; nowhere yet, before there is a cluster.
-        script = f"{HERE} || exit 0\n{WRITES}"
-        yield Check("the database takes writes, where it runs", host.name, script, within=60, unit=UNIT)
-
-
-def disk(region: Region) -> Lun | None:
-    return region.luns.get(LUN)
+        return GROUP.checks(cloud, host, "the database takes writes, where it runs", WRITES)
 
 
 def _config(cloud: Cloud, region: Region) -> str:
@@ -185,9 +142,3 @@ def _config(cloud: Cloud, region: Region) -> str:
     }
     sections = {"mariadbd": server, **database_tls.local_clients(cloud)}
     return ini(sections, operators(cloud, "mariadb_shared", "my.cnf"), true="ON", false="OFF")
-
-
-@cache
-def _agent() -> tuple[Resource, ...]:
-    text = files("fournines.services.scripts").joinpath("mariadb.sh").read_text(encoding="utf-8")
-    return Directory(AGENTS), File(f"{AGENTS}/mariadb", text, mode=0o755)

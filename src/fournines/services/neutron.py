@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import endpoints, openstack, units
+from fournines.services import broker, endpoints, openstack, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
@@ -76,7 +76,7 @@ class Neutron(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "compute"
-    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq")
+    needs: ClassVar[tuple[str, ...]] = ("keystone", *broker.SERVICES)
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, RPC.unit, PERIODIC.unit)
     databases: ClassVar[tuple[str, ...]] = ("neutron",)

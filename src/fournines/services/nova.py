@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import consoles, endpoints, openstack, tls, units
+from fournines.services import broker, consoles, endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
@@ -93,7 +93,7 @@ class Nova(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "compute"
-    needs: ClassVar[tuple[str, ...]] = ("keystone", "rabbitmq", "placement")
+    needs: ClassVar[tuple[str, ...]] = ("keystone", *broker.SERVICES, "placement")
     after: ClassVar[tuple[str, ...]] = ("glance", "neutron")
     first_start: ClassVar[Rolling] = "first-alone"
     units: ClassVar[tuple[str, ...]] = (API.unit, METADATA.unit, CONDUCTOR.unit, SCHEDULER.unit, CONSOLE.unit)
@@ -286,7 +286,7 @@ def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
         sync="nova-manage api_db sync",
     )
     yield File(CELLS, template("nova/cells.py.j2", config=CONFIG), mode=0o755)
-    transport = shlex.quote(_transport_template(len(cloud.hosts_of("rabbitmq", region.name))))
+    transport = shlex.quote(_transport_template(len(broker.addresses(cloud, region))))
     yield Task(
         name="nova cells",
         check=f"{CELLS} check {transport}",

@@ -11,7 +11,7 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services import bus, endpoints, memcached, quoting, rabbitmq, tls
+from fournines.services import broker, bus, endpoints, memcached, quoting, tls
 from fournines.services.accounts import Login, in_use
 from fournines.services.database_access import database_url
 from fournines.services.options import operators
@@ -233,12 +233,12 @@ def database(cloud: Cloud, region: Region, name: str, *, section: str = "databas
 
 
 def transport_url(cloud: Cloud, region: Region, vhost: str, host: Host | None = None) -> str:
-    """oslo.messaging's address of `vhost`: all nodes, no VIP; with accounts of `host`'s own, if it is a compute. Holds
-    the password."""
+    """oslo.messaging's address of `vhost`: all nodes, or the one that moves; with accounts of `host`'s own, if it is a
+    compute. Holds the password."""
     account = bus.account(cloud, vhost, host)
     password = quoting.userinfo(account.password)
-    port = rabbitmq.port(cloud)
-    nodes = (f"{account.name}:{password}@{h.address}:{port}" for h in cloud.hosts_of("rabbitmq", region.name))
+    port = broker.port(cloud)
+    nodes = (f"{account.name}:{password}@{address}:{port}" for address in broker.addresses(cloud, region))
     return f"rabbit://{','.join(nodes)}/{vhost}"
 
 

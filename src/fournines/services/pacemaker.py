@@ -7,8 +7,8 @@ What is managed the services say themselves (`capabilities.ManagedByCluster`); h
 is compared with the running one and changed where it differs (`programs/cluster`). Resources, constraints and
 properties that are not ours stay as the operators made them.
 
-A failed action stays on record until a person clears it (`crm_resource --cleanup`); only HAProxy's health clears
-itself, `failure-timeout` after it was last seen unhealthy.
+A failed action stays on record until a person clears it (`crm_resource --cleanup`), but for those with a
+`failure-timeout`: HAProxy's health, servers that move with a disk, and power controllers, which are asked again.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Pacemaker(Service):
     mechanism: ClassVar[Mapping[str, str]] = {"cluster": "pacemaker"}
     needs: ClassVar[tuple[str, ...]] = ("corosync", "haproxy")
     #: What it runs is installed before it is told to start it.
-    after: ClassVar[tuple[str, ...]] = ("mariadb_shared",)
+    after: ClassVar[tuple[str, ...]] = ("mariadb_shared", "rabbitmq_shared")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     moves_vip: ClassVar[bool] = True
@@ -72,6 +72,7 @@ class Pacemaker(Service):
         FILE: (
             Timed(SECTION, "stonith-timeout", "fence_timeout", _span),
             Timed(SECTION, "priority-fencing-delay", "fence_delay", _span),
+            Timed(SECTION, "cluster-recheck-interval", "fence_retry", _span),
         )
     }
     guarded: ClassVar[tuple[Safeguard, ...]] = tuple(
@@ -184,7 +185,12 @@ def _properties(cloud: Cloud, region: str) -> dict[str, str]:
         # What is fenced comes back by itself, and its redundancy with it.
         "stonith-action": "reboot",
         "stonith-timeout": f"{t.fence_timeout:g}s",
+        # Pacemaker gives a host up after ten failed fencings in a row, in 20 s when its controller refuses connections,
+        # and counts on until one works. What it looks at again it tries again: by default after 15 minutes.
+        "cluster-recheck-interval": f"{t.fence_retry:g}s",
         "no-quorum-policy": "stop",
+        # By default a busy host starts one thing after another: the survivor, which is busy because the other is gone.
+        "load-threshold": "10000%",
         # Of two hosts that see nothing of one another, the one that runs more is spared. Where a witness votes, one of
         # them has no majority and fences nobody.
         "priority-fencing-delay": f"{t.fence_delay:g}s" if corosync.pair(cloud, region) else "0s",
@@ -216,7 +222,9 @@ def _fencing(cloud: Cloud, region: str) -> Iterator[Managed]:
             # Where nothing runs on either, the first of them in the file is spared.
             parameters["pcmk_delay_base"] = f"{t.fence_delay * (1 - number):g}s"
         monitor = Operation("monitor", FENCE_MONITOR, t.fence_timeout)
-        yield Primitive(f"fence-{host.name}", "stonith:fence_redfish", parameters, (monitor,))
+        # A controller that did not answer is asked again: one that answers is not to wait for a person.
+        failing = {"failure-timeout": f"{t.fence_retry:g}s"}
+        yield Primitive(f"fence-{host.name}", "stonith:fence_redfish", parameters, (monitor,), failing)
         yield Location(f"fence-{host.name}", host.name, "-INFINITY")
 
 

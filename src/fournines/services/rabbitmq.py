@@ -13,11 +13,7 @@ would hold `systemctl start` for ten minutes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import math
-import re
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from pathlib import PurePosixPath
@@ -25,40 +21,37 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import Component
-from fournines.services import bus, monitoring, quoting, tls
-from fournines.services.accounts import GENERATIONS
-from fournines.services.capabilities import Port, UsesMessaging, present
+from fournines.services import broker, broker_accounts, monitoring, quoting, tls
+from fournines.services.broker import (
+    CERTIFICATES,
+    CONFIG,
+    DATA,
+    ENVIRONMENT,
+    LOCAL,
+    MANAGEMENT_PORT,
+    PORT,
+    TLS_MANAGEMENT_PORT,
+    TLS_PORT,
+    UNIT,
+    port,
+)
+from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
 from fournines.services.render import flat, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
-from fournines.services.rotation import Rotation, TwoValid
+from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
 from fournines.timing import timers
 from fournines.timing.timers import Timers
 
-UNIT = "rabbitmq-server.service"
-PORT = 5672
-MANAGEMENT_PORT = 15672
-TLS_PORT = 5671
-TLS_MANAGEMENT_PORT = 15671
-CONFIG = "/etc/rabbitmq/rabbitmq.conf"
-ENVIRONMENT = "/etc/rabbitmq/rabbitmq-env.conf"
-CERTIFICATES = "/etc/rabbitmq/fournines"
 METRICS = "/etc/rabbitmq/metrics"
 DISTRIBUTION = "/etc/rabbitmq/distribution.config"
-ADMIN = "fournines"
-#: Tag of a compute's accounts: those of hosts that are gone are deleted.
-OF_HOST = "host"
-DEFINITIONS = "/etc/fournines/rabbitmq.json"
-SCRIPT = "/usr/lib/fournines/rabbitmq-definitions"
 MAINTENANCE = "/usr/lib/fournines/rabbitmq-maintenance"
 FORMATION = "/etc/rabbitmq/conf.d/10-fournines-members.conf"
-API = "/etc/fournines/rabbitmq-api.json"
 MEMBERS = "/usr/lib/fournines/rabbitmq-members"
-DATA = "/var/lib/rabbitmq/mnesia"
 #: Says that this host's node has copies of the queues that were there when it joined.
 GROWN = "/var/lib/fournines/rabbitmq-grown"
 
@@ -68,6 +61,7 @@ class Rabbitmq(Service):
     pattern: ClassVar[HaPattern] = HaPattern.QUORUM
     roles: ClassVar[tuple[str, ...]] = ("messaging",)
     component: ClassVar[Component] = "core"
+    mechanism: ClassVar[Mapping[str, str]] = {"messaging": "rabbitmq"}
     needs: ClassVar[tuple[str, ...]] = ("base", "agent")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
@@ -180,12 +174,7 @@ class Rabbitmq(Service):
     )
 
     def rotations(self) -> Mapping[str, Rotation]:
-        return {
-            "messaging": TwoValid(
-                "the accounts of the services and computes on the bus",
-                lambda cloud: (name for region in cloud.regions for name in bus.secrets(cloud, region)),
-            )
-        }
+        return broker_accounts.ROTATIONS
 
     #: A node that the cluster has forgotten does not start with what it knew.
     left: ClassVar[str] = f"rm -rf {DATA}.left {GROWN}\n[ ! -e {DATA} ] || mv {DATA} {DATA}.left"
@@ -207,15 +196,7 @@ class Rabbitmq(Service):
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{UNIT}",)
         yield Package("rabbitmq-server")
-        yield File(
-            "/var/lib/rabbitmq/.erlang.cookie",
-            cloud.secrets.get("rabbitmq.cookie"),
-            mode=0o400,  # any other mode, and the node runs on but neither rabbitmqctl nor the next boot works
-            owner="rabbitmq",
-            group="rabbitmq",
-            secret=True,
-            triggers=restart,
-        )
+        yield broker.cookie(cloud, restart)
         measured = monitoring.monitored(cloud, host.region)
         plugins = "rabbitmq_management,rabbitmq_prometheus" if measured else "rabbitmq_management"
         yield File("/etc/rabbitmq/enabled_plugins", f"[{plugins}].\n", triggers=restart)
@@ -236,9 +217,7 @@ class Rabbitmq(Service):
                 member=tls.member_pem(cloud, host, self.name),
                 members=tls.member_ca(cloud, host.region, self.name),
             )
-            # It names all brokers, so it changes with them; new connections are shown the new one.
-            reload = (f"reload:{UNIT}",)
-            yield from tls.files(CERTIFICATES, "rabbitmq", reload, server=tls.broker_pem(cloud, host))
+            yield from broker.certificate(cloud, host)
             text = template("rabbitmq/distribution.config.j2", directory=CERTIFICATES)
             yield File(DISTRIBUTION, text, triggers=restart)
         yield _step(cloud)
@@ -255,15 +234,15 @@ class Rabbitmq(Service):
         yield File(FORMATION, _formation(cloud, host))
         yield File(MAINTENANCE, _program("rabbitmq_maintenance.py"), mode=0o755)
         yield File(MEMBERS, _program("rabbitmq_members.py"), mode=0o755)
-        yield File(API, json.dumps(_api(cloud, host), indent=2) + "\n", mode=0o600, secret=True)
+        yield broker_accounts.login(cloud, host.address)
         yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, maintenance=MAINTENANCE)
-        yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, address=host.address)
+        yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, addresses=[LOCAL, host.address])
         yield Unit(UNIT, block=False)
         yield _grown(host)
         if entry := cloud.maintenance.get(host.name):
             yield _maintenance(cloud, host, entry.drained)
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            yield from _definitions(cloud, host)
+            yield from broker_accounts.resources(cloud, host)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         members = len(cloud.hosts_of(self.name, host.region))
@@ -289,26 +268,6 @@ def node_name(host: str) -> str:
     return f"rabbit@{host}"
 
 
-def accounts(cloud: Cloud, region: str) -> tuple[str, ...]:
-    """Vhosts (and accounts of the same name) that the services of `region` ask for."""
-    return tuple(name for s in present(cloud, region) if isinstance(s, UsesMessaging) for name in s.vhosts)
-
-
-def port(cloud: Cloud) -> int:
-    """Where clients connect."""
-    return TLS_PORT if tls.encrypted(cloud) else PORT
-
-
-def management_port(cloud: Cloud) -> int:
-    return TLS_MANAGEMENT_PORT if tls.encrypted(cloud) else MANAGEMENT_PORT
-
-
-def management_url(cloud: Cloud, host: Host) -> str:
-    """Base address of the management API of the broker on `host`."""
-    scheme = "https" if tls.encrypted(cloud) else "http"
-    return f"{scheme}://{host.address}:{management_port(cloud)}/api"
-
-
 def _config(cloud: Cloud, host: Host) -> str:
     t = timers(cloud)
     settings: dict[str, Any] = {
@@ -319,22 +278,11 @@ def _config(cloud: Cloud, host: Host) -> str:
         "raft.adaptive_failure_detector.poll_interval": round(1000 * min(5.0, t.net_ticktime / 24)),
         "default_queue_type": "quorum",
         "queue_leader_locator": "balanced",
-        **_listeners(cloud, host),
+        **broker.listeners(cloud, host.address),
         "distribution.listener.interface": host.address,
-        "tcp_listen_options.backlog": 4096,
-        "tcp_listen_options.nodelay": True,
-        "tcp_listen_options.keepalive": True,
-        "heartbeat": math.ceil(t.amqp_heartbeat),
-        **_management(cloud, host),
-        "management.rates_mode": "none",
+        **broker.serves(cloud, host.address),
         **_metrics(cloud, host),
-        # The account that the first boot makes, instead of guest.
-        "default_user": ADMIN,
-        "default_pass": cloud.secrets.get("rabbitmq.admin"),
-        "default_user_tags.administrator": True,
-        "log.file": False,
-        "log.console": True,
-        "log.console.level": "warning",
+        **broker.begins(cloud),
     }
     return flat(settings, operators(cloud, "rabbitmq", "rabbitmq.conf"), encode=quoting.rabbitmq)
 
@@ -365,35 +313,6 @@ def _members_task(what: str, name: str, asks: str, does: str) -> Task:
     return Task(what, f"{MEMBERS} {asks} {member}", f"{MEMBERS} {does} {member}", timeout=1800, python=True)
 
 
-def _api(cloud: Cloud, host: Host) -> dict[str, Any]:
-    return {
-        "url": management_url(cloud, host),
-        "cafile": tls.CA if tls.encrypted(cloud) else None,
-        "user": ADMIN,
-        "password": cloud.secrets.get("rabbitmq.admin"),
-    }
-
-
-def _listeners(cloud: Cloud, host: Host) -> dict[str, Any]:
-    """For AMQP. In the middle of a change both: clients move to the one with TLS one by one."""
-    plain = {"listeners.tcp": "none"} if tls.required(cloud) else {"listeners.tcp.1": f"{host.address}:{PORT}"}
-    if not tls.encrypted(cloud):
-        return plain
-    return {
-        **plain,
-        "listeners.ssl.1": f"{host.address}:{TLS_PORT}",
-        **_certificate("ssl_options"),
-        "ssl_options.verify": "verify_none",  # clients have passwords
-        "ssl_options.fail_if_no_peer_cert": False,
-    }
-
-
-def _management(cloud: Cloud, host: Host) -> dict[str, Any]:
-    kind = "management.ssl" if tls.encrypted(cloud) else "management.tcp"
-    where = {f"{kind}.ip": host.address, f"{kind}.port": management_port(cloud)}
-    return where | (_certificate(kind) if tls.encrypted(cloud) else {})
-
-
 def _metrics(cloud: Cloud, host: Host) -> dict[str, Any]:
     """Without a listener of its own, the plugin opens one to anybody."""
     if not monitoring.monitored(cloud, host.region):
@@ -406,15 +325,6 @@ def _metrics(cloud: Cloud, host: Host) -> dict[str, Any]:
         "prometheus.ssl.keyfile": f"{METRICS}/server.pem",
         "prometheus.ssl.verify": "verify_peer",
         "prometheus.ssl.fail_if_no_peer_cert": True,
-    }
-
-
-def _certificate(prefix: str) -> dict[str, Any]:
-    server = f"{CERTIFICATES}/server.pem"
-    return {
-        f"{prefix}.cacertfile": f"{CERTIFICATES}/ca.pem",
-        f"{prefix}.certfile": server,
-        f"{prefix}.keyfile": server,
     }
 
 
@@ -472,50 +382,3 @@ def _maintenance(cloud: Cloud, host: Host, drained: bool) -> Task:
         script=f"{MAINTENANCE} {'drain' if drained else 'revive'}",
         timeout=240,
     )
-
-
-def _definitions(cloud: Cloud, host: Host) -> Iterable[Resource]:
-    """Vhosts, accounts and permissions, compared and posted through the management API: for every probe, rabbitmqctl
-    would start an Erlang VM."""
-    names = accounts(cloud, host.region)
-    signing_in = list(bus.accounts(cloud, host.region))
-    api = _api(cloud, host)
-    wanted: dict[str, Any] = {
-        **api,
-        "url": f"{api['url']}/definitions",
-        "generations": [f"{re.escape(name)}{GENERATIONS}" for name in names],
-        "definitions": {
-            "vhosts": [{"name": n, "metadata": {"default_queue_type": "quorum"}} for n in names],
-            "users": [
-                {
-                    "name": a.name,
-                    "password_hash": _password_hash(a.name, a.password),
-                    "hashing_algorithm": "rabbit_password_hashing_sha256",
-                    "tags": [OF_HOST] if a.of_host else [],
-                }
-                for a in signing_in
-            ],
-            "permissions": [
-                {"user": a.name, "vhost": a.vhost, "configure": a.configure, "write": a.write, "read": a.read}
-                for a in signing_in
-            ],
-        },
-    }
-    yield File(SCRIPT, template("rabbitmq/definitions.py.j2", of_host=OF_HOST), mode=0o755)
-    document = json.dumps(wanted, indent=2) + "\n"
-    yield File(DEFINITIONS, document, mode=0o600, secret=True)
-    yield Task(
-        name="rabbitmq accounts",
-        # What lies on the host while it is probed may be an older document.
-        check=f"{SCRIPT} check {hashlib.sha256(document.encode()).hexdigest()}",
-        script=f"{SCRIPT} apply",
-        python=True,
-        timeout=200,
-    )
-
-
-def _password_hash(name: str, password: str) -> str:
-    """RabbitMQ's SHA-256 format: 4 bytes of salt, digest. The salt follows from the name, so that two runs agree; the
-    passwords are random, so that it has nothing to protect."""
-    salt = hashlib.sha256(name.encode()).digest()[:4]
-    return base64.b64encode(salt + hashlib.sha256(salt + password.encode()).digest()).decode()

@@ -113,14 +113,17 @@ def database_pem(cloud: Cloud, host: Host) -> str:
     """The same for a database that clients reach by the internal VIP, or at an address of its own: with these, too. A
     secret."""
     vips = cloud.region_of(host).vips
-    addresses = (*_addresses(host), vips.internal, *([vips.database] if vips.database else []))
+    own = [vips.moving["database"]] if "database" in vips.moving else []
+    addresses = (*_addresses(host), vips.internal, *own)
     return _issued(cloud, f"tls.database.{host.name}", Subject((host.name,), addresses), CLOUD_CA)
 
 
 def broker_pem(cloud: Cloud, host: Host) -> str:
     """The same for a message broker: with the addresses of all of its region, for a client that goes to the next one
-    goes on asking for the name of the first (kombu). A secret."""
-    brokers = (h.address for h in cloud.hosts_of("rabbitmq", host.region))
+    goes on asking for the name of the first (kombu); or with the one that moves with it. A secret."""
+    moving = cloud.region_of(host).vips.moving
+    brokers = [h.address for h in cloud.hosts_of("rabbitmq", host.region)]
+    brokers += [moving["messaging"]] if "messaging" in moving else []
     subject = Subject((host.name,), tuple(dict.fromkeys([*_addresses(host), *brokers])))
     return _issued(cloud, f"tls.broker.{host.name}", subject, CLOUD_CA)
 

@@ -18,6 +18,8 @@ KILLED_BEFORE = 10.0
 WITNESS_NOTICES = 1.2
 #: The least that qnetd takes for a heartbeat, in `quorum_device`.
 LEAST_QUORUM_DEVICE = 1.25
+#: Seconds after which somebody who has put a power controller right should see the cluster go on.
+LONGEST_RETRY = 60.0
 #: Seconds from the decision to fence until the host cannot decide the same any more.
 FENCING_ACTS = 1.5
 
@@ -64,6 +66,14 @@ def rules(t: Timers) -> Iterator[Contradiction]:
             f"fence_delay of at least {FENCING_ACTS:g}",
             fatal=False,
         )
+    if t.fence_retry > LONGEST_RETRY:
+        yield Contradiction(
+            ("fence_retry",),
+            f"a host that could not be fenced ten times in a row is tried again after {t.fence_retry:g} s",
+            "what ran on it stays down for so long after its power controller answers again",
+            f"fence_retry of at most {LONGEST_RETRY:g}",
+            fatal=False,
+        )
     if t.cluster_timeout < LEAST_AGENT:
         yield Contradiction(
             ("cluster_timeout",),
@@ -81,7 +91,8 @@ def rules(t: Timers) -> Iterator[Contradiction]:
             fatal=False,
         )
     yield from _device(t)
-    yield from _database(t)
+    yield from _group("database", "the database", t.database_start, t.database_stop, t)
+    yield from _group("messaging", "the broker", t.messaging_start, t.messaging_stop, t)
 
 
 def _device(t: Timers) -> Iterator[Contradiction]:
@@ -102,30 +113,30 @@ def _device(t: Timers) -> Iterator[Contradiction]:
         )
 
 
-def _database(t: Timers) -> Iterator[Contradiction]:
+def _group(name: str, what: str, start: float, stop: float, t: Timers) -> Iterator[Contradiction]:
+    """Of a server that moves with its disk."""
     least = KILLED_BEFORE + LEAST_AGENT
-    if t.database_stop < least:
+    if stop < least:
         yield Contradiction(
-            ("database_stop",),
-            f"the database has {t.database_stop:g} s to stop (database_stop), the last {KILLED_BEFORE:g} s for "
-            "killing it",
-            "its host is fenced for every move of the database that a person asks for",
-            f"database_stop of at least {least:g}",
+            (f"{name}_stop",),
+            f"{what} has {stop:g} s to stop ({name}_stop), the last {KILLED_BEFORE:g} s for killing it",
+            f"its host is fenced for every move of {what} that a person asks for",
+            f"{name}_stop of at least {least:g}",
         )
-    if t.database_stop > t.fence_timeout:
+    if stop > t.fence_timeout:
         yield Contradiction(
-            ("database_stop", "fence_timeout"),
-            f"a database whose stop hangs is given {t.database_stop:g} s (database_stop), longer than the fencing that "
-            f"ends it ({t.fence_timeout:g} s)",
+            (f"{name}_stop", "fence_timeout"),
+            f"{what} whose stop hangs is given {stop:g} s ({name}_stop), longer than the fencing that ends it "
+            f"({t.fence_timeout:g} s)",
             "it is down for longer than if its host had lost power",
-            f"database_stop of at most {t.fence_timeout:g}",
+            f"{name}_stop of at most {t.fence_timeout:g}",
             fatal=False,
         )
-    if t.database_start < t.cluster_timeout:
+    if start < t.cluster_timeout:
         yield Contradiction(
-            ("database_start", "cluster_timeout"),
-            f"the database may take {t.database_start:g} s to start, less than any other resource "
+            (f"{name}_start", "cluster_timeout"),
+            f"{what} may take {start:g} s to start ({name}_start), less than any other resource "
             f"({t.cluster_timeout:g} s)",
             "after a crash it recovers first: cut off in that, it is started elsewhere and recovers from the beginning",
-            f"database_start of at least {t.cluster_timeout:g}",
+            f"{name}_start of at least {t.cluster_timeout:g}",
         )

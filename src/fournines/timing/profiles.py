@@ -45,12 +45,18 @@ def derive(detect: float) -> Timers:
         cluster_timeout=scaled(20.0, 20.0),
         fence_timeout=scaled(60.0, 60.0),
         fence_delay=scaled(2.0, 2.0),
+        # A look at all that the cluster runs, which takes its controller milliseconds.
+        fence_retry=30.0,
         quorum_device=scaled(3.0, 3.0),
         # Each is a client's start and a write to the disk.
         database_monitor=scaled(2.0, 2.0),
         # InnoDB's recovery reads its log: a few GB on a disk that others use as well.
         database_start=300.0,
         database_stop=50.0,
+        # Each is a start of Python, a TLS handshake and a flush.
+        messaging_monitor=scaled(5.0, 5.0),
+        messaging_start=300.0,
+        messaging_stop=50.0,
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
@@ -155,10 +161,14 @@ def _peer(
         cluster_timeout=20.0,
         fence_timeout=60.0,
         fence_delay=5.0,
+        fence_retry=900.0,
         quorum_device=10.0,
         database_monitor=10.0,
         database_start=120.0,
         database_stop=60.0,
+        messaging_monitor=10.0,
+        messaging_start=120.0,
+        messaging_stop=60.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

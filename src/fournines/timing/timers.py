@@ -35,6 +35,11 @@ class Timers:
     ]
     cluster_timeout: Annotated[float, "Pacemaker's `timeout` of start, stop and monitor of a resource"]
     fence_timeout: Annotated[float, "`stonith-timeout`: a fencing that takes longer has failed, and is tried again"]
+    fence_retry: Annotated[
+        float,
+        "`cluster-recheck-interval`: a host whose fencing failed ten times in a row is tried again so often; and a "
+        "power controller that failed is asked again after so long",
+    ]
     fence_delay: Annotated[
         float, "`priority-fencing-delay` and the step of `pcmk_delay_base`: of two hosts that would fence each other"
     ]
@@ -46,6 +51,11 @@ class Timers:
     database_monitor: Annotated[float, "interval at which the cluster writes a row to the database that it runs"]
     database_start: Annotated[float, "how long that database may take to start, recovery after a crash included"]
     database_stop: Annotated[float, "how long it may take to stop; killed 10 s before, and after it its host is fenced"]
+    messaging_monitor: Annotated[
+        float, "interval at which the cluster has the broker that it runs confirm a message and give it back"
+    ]
+    messaging_start: Annotated[float, "how long that broker may take to start, recovery after a crash included"]
+    messaging_stop: Annotated[float, "how long it may take to stop; the same as of the database"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]

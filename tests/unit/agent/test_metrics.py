@@ -118,6 +118,11 @@ def test_a_broker_that_does_not_answer_says_nothing_of_its_cluster() -> None:
     assert not [name for name in found if "rabbitmq_" in name]
 
 
+def test_a_host_without_the_broker_that_moves_says_nothing_of_it() -> None:
+    found = said(rabbitmq={"ok": True, "error": "", "at": 1.0, "elsewhere": True, "nodes": [], "queues": []})
+    assert not [name for name in found if "rabbitmq" in name]
+
+
 def test_openstacks_parts_without_those_that_are_switched_off() -> None:
     computes = {"cmp1": [3, True, True], "cmp2": [90, False, True], "cmp3": [90, False, False]}
     reports = {"nova": {"nova-compute": computes}}

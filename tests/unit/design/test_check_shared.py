@@ -118,11 +118,9 @@ def test_an_address_that_is_not_its_own(check: Check, database: str, rule: str) 
 
 def test_no_address(check: Check) -> None:
     found = check(POWER, lun(), *HOSTS, after=PATTERN)
-    assert [(f.rule, f.severity, f.path) for f in found] == [("database-address", "error", "regions.phx.vips")]
+    assert [(f.rule, f.severity, f.path) for f in found] == [("moving-address", "error", "regions.phx.vips")]
     found = check(ADDRESS)
-    assert [(f.rule, f.severity, f.path) for f in found] == [
-        ("database-address", "warning", "regions.phx.vips.database")
-    ]
+    assert [(f.rule, f.severity, f.path) for f in found] == [("moving-address", "warning", "regions.phx.vips.database")]
 
 
 def test_a_cluster_of_one(check: Check) -> None:
@@ -155,3 +153,33 @@ def test_options_of_galera_are_no_options_of_this(check: Check) -> None:
 def test_galeras_arbitrator_is_of_galera_alone(check: Check) -> None:
     found = check(*WHOLE, after=PATTERN + "components: [core, arbitrator]\n")
     assert "arbitrator belongs to pattern.database: galera, and this cloud's is shared" in {f.what for f in found}
+
+
+BUS = "pattern: {cluster: pacemaker, vip: pacemaker, messaging: shared}\n"
+BUS_ADDRESS = ("public: 198.18.1.100}", "public: 198.18.1.100, messaging: 198.18.0.102}")
+
+
+def bus_lun(hosts: str = "ctl1, ctl2, ctl3") -> tuple[str, str]:
+    place, luns = lun(hosts)
+    return place, luns.replace("database:", "messaging:")
+
+
+def test_one_broker_is_held_to_the_same(check: Check) -> None:
+    assert check(POWER, BUS_ADDRESS, bus_lun(), *HOSTS, after=BUS) == []
+    [found] = check(POWER, bus_lun(), *HOSTS, after=BUS)
+    assert (found.rule, found.path, found.change[:17]) == ("moving-address", "regions.phx.vips", "vips: {messaging:")
+    [found] = check(POWER, BUS_ADDRESS, *HOSTS, after=BUS)
+    assert (found.rule, found.severity) == ("lun", "error") and "messaging: {hosts" in found.change
+    [found] = check(POWER, BUS_ADDRESS, bus_lun("ctl1, ctl2"), *HOSTS, after=BUS)
+    assert found.what == "ctl3 carries rabbitmq_shared and does not see LUN messaging"
+    found = check(POWER, BUS_ADDRESS, bus_lun(), *HOSTS, after="pattern: {messaging: shared}\n")
+    assert ("cluster", "pattern.messaging") in {(f.rule, f.path) for f in found}
+    [found] = check(BUS_ADDRESS)
+    assert (found.rule, found.severity, found.path) == ("moving-address", "warning", "regions.phx.vips.messaging")
+
+
+def test_options_of_a_cluster_of_brokers_are_no_options_of_one(check: Check) -> None:
+    options = "cluster_partition_handling: pause_minority, listeners.ssl.1: '0.0.0.0:5671'"
+    after = f"services: {{rabbitmq_shared: {{options: {{rabbitmq.conf: {{'': {{{options}}}}}}}}}}}\n"
+    found = check(POWER, BUS_ADDRESS, bus_lun(), *HOSTS, after=BUS + after)
+    assert {(f.rule, f.severity) for f in found} == {("undone-pattern", "error")} and len(found) == 2

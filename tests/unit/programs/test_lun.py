@@ -44,6 +44,21 @@ def test_an_empty_disk_gets_its_file_system_with_its_content_and_is_known(disk: 
     assert disk.read_bytes() == before
 
 
+def test_before_a_mount_the_disk_is_read_anew_and_must_be_the_clouds_own(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(lun.fcntl, "ioctl", lambda _file, request, _argument: asked.append(request))
+    with pytest.raises(SystemExit, match="empty"):
+        lun.ready("database")
+    lun.prepare("database")
+    lun.main(["ready", "database"])
+    assert asked == [lun.BLKFLSBUF, lun.BLKFLSBUF]
+    disk.unlink()
+    with pytest.raises(SystemExit, match="cannot be read anew: No such file"):
+        lun.ready("database")
+
+
 @pytest.mark.parametrize(
     ("at", "data", "said"),
     [

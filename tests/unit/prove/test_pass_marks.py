@@ -62,6 +62,7 @@ def figures(name: str, whole: RequestFigures | None = None, **kinds: RequestFigu
         kind=probe.kind,
         idempotent=probe.idempotent,
         on_writer=probe.database,
+        on_bus=probe.bus,
         within_s=probe.within(8.0),
         answered_before=1.0,
     )
@@ -187,6 +188,31 @@ def test_a_commit_waits_for_every_member_of_the_view(function: str, member: bool
     of = result("host.power_off", figures(function), roles=("vip",), database_member=member)
     assert {m.limit for m in marks(of, GAP)} == {limit}
     assert {m.limit for m in marks(of, RETURN)} == {0.75}, "nothing is lost while all comes back"
+
+
+@pytest.mark.parametrize(
+    ("moved", "roles", "function", "limit"),
+    [
+        (("vip",), ("vip",), "validate", 3.0),
+        (("vip",), (), "validate", 0.75),
+        (("vip", "database"), ("vip", "writer"), "write_row", 20.0),
+        (("database",), ("vip",), "write_row", 0.75),
+        (("database",), ("writer",), "publish", 0.75),
+        (("vip", "database", "messaging"), ("writer",), "publish", 30.0),
+        (("vip", "database", "messaging"), ("writer",), "validate", 20.0),
+        ((), ("vip",), "publish", 0.75),
+    ],
+)
+def test_what_a_fenced_host_had_alone_starts_elsewhere_first(
+    moved: tuple[str, ...], roles: tuple[str, ...], function: str, limit: float
+) -> None:
+    of = result("host.power_off", figures(function), roles=roles, moved=moved)
+    assert {m.limit for m in marks(of, GAP)} == {limit}
+    assert {m.limit for m in marks(of, DEGRADED)} == {max(limit, 3.0)}
+    returning = 1.5 if "writer" in roles and function not in ("publish", "consume") else 0.75
+    assert {m.limit for m in marks(of, RETURN)} == {returning}, "nobody is fenced for it"
+    killed = result("service.kill", figures(function), roles=roles, moved=moved)
+    assert {m.limit for m in marks(killed, GAP)} == {0.5}, "no host is lost"
 
 
 def test_writes_may_wait_longer_than_reads() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from fournines.cloud.secrets import Secrets
 from fournines.services import registry
-from fournines.services.rabbitmq import DEFINITIONS, SCRIPT
+from fournines.services.broker_accounts import DEFINITIONS, SCRIPT
 from fournines.services.resource import File, Task
 from samples import cases
 

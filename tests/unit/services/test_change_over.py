@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud, Tls
-from fournines.services import mariadb, rabbitmq, registry, valkey
+from fournines.services import broker, mariadb, registry, valkey
 from fournines.services.resource import File, Task
 from samples import cases
 
-NAMES = {"mariadb": mariadb.CONFIG, "rabbitmq": rabbitmq.ENVIRONMENT, "valkey": valkey.CONFIG}
+NAMES = {"mariadb": mariadb.CONFIG, "rabbitmq": broker.ENVIRONMENT, "valkey": valkey.CONFIG}
 
 
 def with_tls(directory: Path, mode: str) -> Cloud:
@@ -28,7 +28,7 @@ def said(directory: Path, service: str, now: str, then: str, *, runs: bool = Tru
     own = registry()[service]
     text: dict[str, Path] = {}
     for file in own.desired(with_tls(directory, now), with_tls(directory, now).hosts[0]):
-        if isinstance(file, File) and file.path in (NAMES[service], rabbitmq.CONFIG):
+        if isinstance(file, File) and file.path in (NAMES[service], broker.CONFIG):
             text[file.path] = directory / file.path.rpartition("/")[2]
             text[file.path].write_text(file.content)
     task = next(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud.model import Cloud
-from fournines.services import base, database_accounts, keystone, rabbitmq, registration, registry
+from fournines.services import base, broker_accounts, database_accounts, keystone, registration, registry
 from fournines.services.resource import File, Task
 from samples import cases
 
@@ -48,7 +48,7 @@ def test_the_life_of_a_token_follows_the_operators_options(tmp_path: Path) -> No
 
 def test_accounts_of_the_services_that_the_region_has(cloud: Cloud) -> None:
     assert database_accounts.asked(cloud, "phx") == {"probe": ("probe",), "keystone": ("keystone",)}
-    assert rabbitmq.accounts(cloud, "phx") == ("probe",)
+    assert broker_accounts.accounts(cloud, "phx") == ("probe",)
 
 
 def test_a_database_password_is_compared_by_its_hash(cloud: Cloud) -> None:
@@ -99,7 +99,7 @@ def test_what_lies_on_a_host_is_compared_only_when_it_is_the_document_that_is_wa
         [document] = [
             r.sha256
             for r in registry()[service].desired(whole, whole.hosts[0])
-            if isinstance(r, File) and r.path in (rabbitmq.DEFINITIONS, registration.WANTED)
+            if isinstance(r, File) and r.path in (broker_accounts.DEFINITIONS, registration.WANTED)
         ]
         assert made.check.endswith(f" check {document}")
 

@@ -40,20 +40,21 @@ def test_each_host_has_a_certificate_for_it(duo: Cloud) -> None:
     for host in duo.hosts_of("mariadb_shared", "phx"):
         pem = x509.load_pem_x509_certificate(tls.database_pem(duo, host).encode())
         names = pem.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        assert duo.regions["phx"].vips.database in names.get_values_for_type(x509.IPAddress)
+        assert duo.regions["phx"].vips.moving["database"] in names.get_values_for_type(x509.IPAddress)
 
 
 def test_only_its_clients_reach_it_and_only_there(duo: Cloud) -> None:
-    [way] = [o for o in openings(duo, "phx") if o.to == "its address"]
+    [way] = [o for o in openings(duo, "phx") if o.to == "its address" and o.service == "mariadb_shared"]
     assert (way.service, way.port.number, way.port.source) == ("mariadb_shared", 3306, "database clients")
     at = {h.name: reached(duo, h, way) for h in duo.hosts}
     assert {name: str(a) for name, a in at.items() if a} == dict.fromkeys(("ctl1", "ctl2"), "198.18.36.101")
 
 
-def test_mount_then_address_then_database_where_the_disk_is_seen(trio: Cloud) -> None:
+def test_disk_then_mount_then_address_then_database_where_the_disk_is_seen(trio: Cloud) -> None:
     group, *rest = MariadbShared().managed(trio, trio.regions["phx"])
     assert isinstance(group, Group)
     assert [p.agent for p in group.members] == [
+        "ocf:fournines:lun",
         "ocf:heartbeat:Filesystem",
         "ocf:heartbeat:IPaddr2",
         "ocf:fournines:mariadb",
@@ -70,7 +71,7 @@ def test_the_file_system_is_made_on_one_host_and_seen_by_all(duo: Cloud) -> None
     assert made == {"ctl1": ["the file system on LUN database"], "ctl2": []}
     for host in duo.hosts_of("mariadb_shared", "phx"):
         assert "LUN database is seen" in [check.name for check in service.checks(duo, host)]
-    [lun] = duo.regions["phx"].luns.values()
+    lun = duo.regions["phx"].luns["database"]
     other = load(EXAMPLES / "mariadb-shared.yaml")
     assert luns.identity(duo, "phx", lun) != luns.identity(other, "phx", lun), "no cloud takes another's for its own"
 

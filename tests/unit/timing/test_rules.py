@@ -26,7 +26,8 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
         {"corosync_token": 27.0, "corosync_consensus": 32.5},
     ),
     (
-        {"fence_timeout": 15.0, "fence_delay": 6.0, "cluster_timeout": 10.0, "database_stop": 15.0},
+        {"fence_timeout": 15.0, "fence_delay": 6.0, "cluster_timeout": 10.0}
+        | {"database_stop": 15.0, "messaging_stop": 15.0},
         ("fence_timeout", "fence_delay"),
         {"fence_timeout": 16.0},
     ),
@@ -40,6 +41,10 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"database_stop": 14.0}, ("database_stop",), {"database_stop": 15.0}),
     ({"database_stop": 61.0}, ("database_stop", "fence_timeout"), {"database_stop": 60.0}),
     ({"database_start": 19.0}, ("database_start", "cluster_timeout"), {"database_start": 20.0}),
+    ({"messaging_stop": 14.0}, ("messaging_stop",), {"messaging_stop": 15.0}),
+    ({"messaging_stop": 61.0}, ("messaging_stop", "fence_timeout"), {"messaging_stop": 60.0}),
+    ({"messaging_start": 19.0}, ("messaging_start", "cluster_timeout"), {"messaging_start": 20.0}),
+    ({"fence_retry": 61.0}, ("fence_retry",), {"fence_retry": 60.0}),
     ({"cluster_timeout": 4.0}, ("cluster_timeout",), {"cluster_timeout": 5.0}),
     ({"cluster_timeout": 61.0}, ("cluster_timeout", "fence_timeout"), {"cluster_timeout": 60.0}),
     ({"check_timeout": 0.5}, ("check_timeout",), {"check_timeout": 1.0}),

@@ -28,7 +28,8 @@
       "galera":    {"members": ["ctl1", "ctl2", "ctl3"],              tie-break order; each is one of `peers`
                     "socket": "/run/mysqld/mysqld.sock", "user": "root", "password": "",   root by unix_socket
                     "datadir": "/var/lib/mysql", "unit": "mariadb.service"},
-      "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …},
+      "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …,
+                    "lun": "messaging", "address": "198.18.0.102"},     the last two of one that a cluster moves
       "memcached": {"port": 11211, "unit": "memcached.service"},
       "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service"},
       "openstack": {"nova": 20, "neutron": 20}      beside a database: its name -> Timers.service_down or agent_down
@@ -84,6 +85,9 @@ class Rabbitmq:
     management_port: int = 15672
     cafile: str = ""  # what the management API's certificate is checked against; "": it has none
     unit: str = "rabbitmq-server.service"
+    #: Of one that the cluster moves between hosts: the disk (of `luns`) that moves with it, and its address; "" else.
+    lun: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def _samples(state: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _haproxy(_part(state, "haproxy"))
     yield from _rabbitmq(_part(state, "rabbitmq"))
     for service in ("haproxy", "rabbitmq", "memcached", "keystone"):
-        if "ok" in _part(state, service):
+        if "ok" in _part(state, service) and not state[service].get("elsewhere"):
             yield "daemon_answers", {"daemon": service}, state[service]["ok"]
     yield from _memcached(_part(state, "memcached"))
     for unit, fields in _part(_part(state, "units"), "units").items():
@@ -147,7 +147,7 @@ _MEMCACHED = {
 
 
 def _rabbitmq(said: Mapping[str, Any]) -> Iterator[Sample]:
-    if not said.get("ok"):
+    if not said.get("ok") or said.get("elsewhere"):
         return
     nodes: Sequence[Mapping[str, Any]] = _list(said, "nodes")
     yield "rabbitmq_nodes_running", {}, sum(bool(n["running"]) for n in nodes)

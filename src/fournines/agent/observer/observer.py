@@ -351,7 +351,8 @@ class Observer:
         config = self.config
         watched = {
             "haproxy": config.haproxy,
-            "rabbitmq": config.rabbitmq,
+            # What the cluster moves, the cluster looks after.
+            "rabbitmq": None if config.rabbitmq and config.rabbitmq.lun else config.rabbitmq,
             "memcached": config.memcached,
             "keystone": config.keystone,
         }
@@ -362,7 +363,7 @@ class Observer:
         ]
         if self.database and config.galera:
             looks.append(daemons.Daemon(config.galera.unit, self.database.answers, self.killed).look)
-        if config.rabbitmq:
+        if config.rabbitmq and not config.rabbitmq.lun:
             rabbit, names = config.rabbitmq.unit, config.peer_names
             looks.append(daemons.Brokers(rabbit, config.host, names, self._brokers, self.killed).look)
         return looks

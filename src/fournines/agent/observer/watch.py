@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import now
+from . import luns
 from .config import Config, Haproxy, Keystone, Rabbitmq
 
 Found = dict[str, dict[str, Any]]
@@ -100,6 +101,13 @@ async def rabbitmq_state(address: str, rabbit: Rabbitmq) -> dict[str, Any]:
     }
 
 
+async def broker_state(config: Config, rabbit: Rabbitmq) -> dict[str, Any]:
+    """As `rabbitmq_state`; of a broker that moves, `elsewhere` on the hosts that do not have its disk."""
+    if rabbit.lun and not luns.mounted(config.luns)[rabbit.lun]["mounted"]:
+        return {"elsewhere": True, "nodes": [], "queues": []}
+    return await rabbitmq_state(rabbit.address or config.address, rabbit)
+
+
 #: Of memcached's general statistics (protocol.txt), those that metrics have.
 _MEMCACHED = ("get_hits", "get_misses", "evictions", "curr_items", "bytes", "limit_maxbytes", "curr_connections")
 
@@ -147,7 +155,7 @@ def watchers(config: Config) -> list[Watcher]:
     if (haproxy := config.haproxy) is not None:
         found.append(Watcher("haproxy", 3.0, lambda: haproxy_backends(haproxy)))
     if (rabbit := config.rabbitmq) is not None:
-        found.append(Watcher("rabbitmq", 5.0, lambda: rabbitmq_state(config.address, rabbit)))
+        found.append(Watcher("rabbitmq", 5.0, lambda: broker_state(config, rabbit)))
     if (memcached := config.memcached) is not None:
         found.append(Watcher("memcached", 3.0, lambda: memcached_state(config.address, memcached.port)))
     if (keystone := config.keystone) is not None:

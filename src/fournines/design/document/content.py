@@ -155,11 +155,13 @@ def _reason(service: Service) -> str:
 def _networks(cloud: Cloud) -> Table:
     rows: list[tuple[str, ...]] = []
     for region in cloud.regions.values():
-        vips = {"management": region.vips.internal, "public": region.vips.public}
+        moving = sorted(region.vips.moving.values())
+        vips = {"management": (region.vips.internal, *moving), "public": (region.vips.public,)}
         for network in region.networks.values():
             used = sum(network.name in h.devices for h in region.hosts)
-            vip = str(vips.get(network.name, ""))
-            free = network.cidr.num_addresses - 2 - used - bool(vip)
+            here = vips.get(network.name, ())
+            vip = ", ".join(map(str, here))
+            free = network.cidr.num_addresses - 2 - used - len(here)
             rows.append(
                 (region.name, network.name, str(network.cidr), network.interface, vip, f"{used:,}", f"{max(0, free):,}")
             )

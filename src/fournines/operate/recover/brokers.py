@@ -10,7 +10,7 @@ from fournines.operate.recover.evidence import Asked, Broker, Seen
 from fournines.operate.recover.finding import Act, Finding, Shell, change, stage
 from fournines.operate.recover.survivors import runs
 from fournines.plan.model import Change, Stage
-from fournines.services import rabbitmq
+from fournines.services import broker, rabbitmq
 
 _KEPT = "what RabbitMQ has on disk"
 
@@ -34,7 +34,7 @@ def refusing(seen: Seen, asked: Asked) -> Iterator[Finding]:
             f"nothing of queues that have a majority on {', '.join(serving)}; what only the nodes that are made anew "
             "confirmed stays in the copy",
         ),
-        keeps=tuple(f"{name}:{rabbitmq.DATA}.kept-{asked.stamp}: {_KEPT}" for name in bad),
+        keeps=tuple(f"{name}:{broker.DATA}.kept-{asked.stamp}: {_KEPT}" for name in bad),
         stages=tuple(_rejoin(serving[0], list(bad), asked.stamp)),
     )
 
@@ -95,7 +95,7 @@ def waiting(seen: Seen, asked: Asked) -> Iterator[Finding]:
             f"users, vhosts and queues that were made after {first} stopped, where that was not the last one; messages "
             "of quorum queues are with their majority",
         ),
-        keeps=tuple(f"{name}:{rabbitmq.DATA}.kept-{asked.stamp}: {_KEPT}" for name in brokers),
+        keeps=tuple(f"{name}:{broker.DATA}.kept-{asked.stamp}: {_KEPT}" for name in brokers),
         stages=(
             stage("broker-halt", (change(name, halt, f"kept-{asked.stamp}") for name in brokers)),
             stage(

@@ -10,7 +10,7 @@ from fournines.operate.recover.databases import copied_anew, kept, synced
 from fournines.operate.recover.evidence import MARKER, Database, Evidence, Marker, Seen
 from fournines.operate.recover.finding import Act, Shell, change, stage
 from fournines.plan.model import Change, Stage
-from fournines.services import rabbitmq, swift_rings
+from fournines.services import broker, rabbitmq, swift_rings
 from fournines.services.capabilities import control_plane
 from fournines.services.resource import File
 from fournines.services.service import Check
@@ -76,7 +76,7 @@ def keeps(left: Left) -> Iterator[str]:
     if left.unserved:
         yield f"{best(left.databases)}:{COPIES}/{left.stamp}: Galera's memory of its last group"
     for name in left.halting:
-        yield f"{name}:{rabbitmq.DATA}.kept-{left.stamp}: what RabbitMQ has on disk"
+        yield f"{name}:{broker.DATA}.kept-{left.stamp}: what RabbitMQ has on disk"
     yield from (kept(name, left.stamp) for name in left.others)
 
 
@@ -137,4 +137,4 @@ def _broker(left: Left, first: str, *others: str) -> Iterator[Stage]:
 
 def runs(host: str) -> Check:
     script = "rabbitmq-diagnostics -q --timeout 10 check_running"
-    return Check("RabbitMQ runs", host, script, within=STARTED, unit=rabbitmq.UNIT)
+    return Check("RabbitMQ runs", host, script, within=STARTED, unit=broker.UNIT)

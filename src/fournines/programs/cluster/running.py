@@ -56,7 +56,7 @@ def apply() -> None:
 
 
 def attempt(cib: Element) -> str:
-    """One transaction; "" when it was taken, else why not. Exits when no attempt can succeed."""
+    """One transaction; "" when it was taken, else why not. Exits when no later attempt can succeed."""
     with tempfile.TemporaryDirectory(prefix="fournines-cib-") as folder:
         old, new = Path(folder, "old.xml"), Path(folder, "new.xml")
         ElementTree.ElementTree(cib).write(old)
@@ -64,7 +64,12 @@ def attempt(cib: Element) -> str:
         ElementTree.ElementTree(cib).write(new)
         valid = run("/usr/sbin/crm_verify", "--xml-file", str(new))
         if valid.returncode:
-            sys.exit(f"Pacemaker refuses this configuration: {(valid.stderr or valid.stdout).strip()}")
+            said = f"Pacemaker refuses this configuration: {(valid.stderr or valid.stdout).strip()}"
+            # Without a designated controller it may not know its own members yet, and warns of each constraint that
+            # names one.
+            if cib.get("dc-uuid"):
+                sys.exit(said)
+            return said
         # Without versions: what somebody else has changed meanwhile, elsewhere, is no reason to fail.
         made = run("/usr/sbin/crm_diff", "--no-version", "--original", str(old), "--new", str(new))
         if made.returncode == 0:

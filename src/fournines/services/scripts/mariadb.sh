@@ -1,107 +1,28 @@
 #!/bin/sh
 # Managed by fournines.
-# OCF resource agent ocf:fournines:mariadb: the database of this host, by its systemd unit. It works if it takes a write:
-# what it answers from memory says nothing of its disk.
-#
-# OCF_RESKEY_unit     the unit, which nobody else starts
-# OCF_RESKEY_datadir  where its data is, on a disk that is mounted before it starts
-# OCF_RESKEY_user     whose data that is
+# OCF resource agent ocf:fournines:mariadb: the database of this host, by its systemd unit. It works if it takes a write.
 
-: "${OCF_ROOT:=/usr/lib/ocf}"
-. "$OCF_ROOT/lib/heartbeat/ocf-shellfuncs"
+NAME=mariadb WHAT="One MariaDB on a disk that moves"
 : "${OCF_RESKEY_unit:=mariadb.service}" "${OCF_RESKEY_datadir:=/var/lib/mysql}" "${OCF_RESKEY_user:=mysql}"
 
 TABLE='create database if not exists fournines;
 create table if not exists fournines.health (id tinyint primary key, seen timestamp(6)) engine = InnoDB;'
 WRITE='replace into fournines.health (id, seen) values (1, now(6));'
 
-metadata() {
-    cat <<'END'
-<?xml version="1.0"?>
-<!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
-<resource-agent name="mariadb" version="1.0">
-<version>1.0</version>
-<longdesc lang="en">A database by its systemd unit. It is well if it takes a write.</longdesc>
-<shortdesc lang="en">One MariaDB on a disk that moves</shortdesc>
-<parameters>
-<parameter name="unit" required="0"><longdesc lang="en">systemd unit</longdesc>
-<shortdesc lang="en">Unit</shortdesc><content type="string" default="mariadb.service"/></parameter>
-<parameter name="datadir" required="0"><longdesc lang="en">Where its data is</longdesc>
-<shortdesc lang="en">Data directory</shortdesc><content type="string" default="/var/lib/mysql"/></parameter>
-<parameter name="user" required="0"><longdesc lang="en">Whose data that is</longdesc>
-<shortdesc lang="en">User</shortdesc><content type="string" default="mysql"/></parameter>
-</parameters>
-<actions>
-<action name="start" timeout="300s"/>
-<action name="stop" timeout="50s"/>
-<action name="monitor" timeout="20s" interval="2s"/>
-<action name="meta-data" timeout="5s"/>
-<action name="validate-all" timeout="5s"/>
-</actions>
-</resource-agent>
-END
-}
-
-# Once nothing is on its way: somebody may restart the unit, by hand or for a new configuration.
-settled() {
-    while :; do
-        active=$(systemctl show -P ActiveState "$OCF_RESKEY_unit")
-        job=$(systemctl show -P Job "$OCF_RESKEY_unit")
-        case "$active" in
-            activating | deactivating | reloading) ;;
-            *) [ -n "$job" ] || break ;;
-        esac
-        sleep 0.2
-    done
-    echo "$active"
-}
-
 query() {
     echo "$1" | mariadb --connect-timeout=5 --skip-column-names --batch 2>&1
 }
 
-monitor() {
-    [ "$(settled)" = active ] || return "$OCF_NOT_RUNNING"
-    said=$(query "$WRITE") && return "$OCF_SUCCESS"
-    ocf_exit_reason "the database takes no write: $said"
-    return "$OCF_ERR_GENERIC"
+owned() {
+    echo "$OCF_RESKEY_datadir/mysql"
 }
 
-start() {
-    if ! mountpoint -q "$OCF_RESKEY_datadir"; then
-        ocf_exit_reason "nothing is mounted at $OCF_RESKEY_datadir"
-        return "$OCF_ERR_INSTALLED"
-    fi
-    # The same user has another number on a host that was installed in another order.
-    owner=$(stat -c %U "$OCF_RESKEY_datadir/mysql")
-    [ "$owner" = "$OCF_RESKEY_user" ] || chown -R "$OCF_RESKEY_user": "$OCF_RESKEY_datadir"
-    systemctl reset-failed "$OCF_RESKEY_unit" 2> /dev/null
-    if ! systemctl start "$OCF_RESKEY_unit"; then
-        ocf_exit_reason "it does not start: journalctl -u $OCF_RESKEY_unit says why"
-        return "$OCF_ERR_GENERIC"
-    fi
-    # Until Pacemaker's own timeout ends it.
-    until query "$TABLE" > /dev/null && monitor; do
-        [ "$(settled)" = active ] || return "$OCF_ERR_GENERIC"
-        sleep 0.5
-    done
+made() {
+    query "$TABLE"
 }
 
-stop() {
-    # Killed by systemd when it does not stop in time: a crash, from which the next start recovers.
-    systemctl stop "$OCF_RESKEY_unit"
-    case "$(settled)" in
-        inactive | failed) return "$OCF_SUCCESS" ;;
-    esac
-    ocf_exit_reason "it does not stop"
-    return "$OCF_ERR_GENERIC"
+well() {
+    query "$WRITE"
 }
 
-case "$1" in
-    meta-data) metadata ;;
-    start) start ;;
-    stop) stop ;;
-    monitor) monitor ;;
-    validate-all) systemctl cat "$OCF_RESKEY_unit" > /dev/null 2>&1 || exit "$OCF_ERR_INSTALLED" ;;
-    *) exit "$OCF_ERR_UNIMPLEMENTED" ;;
-esac
+. /usr/lib/fournines/clustered-unit.sh

@@ -1,0 +1,28 @@
+"""What a lost host may cost where Pacemaker starts elsewhere what it ran, once it is fenced, instead of what it may
+cost where another copy serves already (decision 57). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from fournines.cloud.model import Pattern
+
+#: Seconds from the loss of the host, by tier of `pattern:`: membership, fencing, an address; beside these a mount and
+#: InnoDB's recovery; or a mount and the start of an Erlang VM.
+SECONDS = {"vip": 3.0, "database": 20.0, "messaging": 30.0}
+_MOVED_BY_PACEMAKER = {"vip": "pacemaker", "database": "shared", "messaging": "shared"}
+
+
+def tiers(pattern: Pattern) -> tuple[str, ...]:
+    """Of which there is one, which the cluster moves."""
+    return tuple(tier for tier, value in _MOVED_BY_PACEMAKER.items() if getattr(pattern, tier) == value)
+
+
+def allowance(moved: Collection[str], roles: Collection[str], *, database: bool, bus: bool) -> float:
+    """Seconds for which a function may wait for the loss of a host: 0 where nothing that carries it was there alone.
+
+    moved: `tiers`. roles: what the host was, by `vip` and `writer`; of the broker nobody tells from outside whose it
+    was. database, bus: whether the function needs them.
+    """
+    struck = {"vip": "vip" in roles, "database": database and "writer" in roles, "messaging": bus}
+    return max((SECONDS[tier] for tier in moved if struck[tier]), default=0.0)
