@@ -51,6 +51,7 @@ window.EventSource = class extends Source {
   }
 };
 """
+_UNWELL = "return !document.querySelector('.sentence.ok') || !!document.querySelector('.stale')"
 
 
 def figures() -> Iterable[Figure]:

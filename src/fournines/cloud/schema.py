@@ -259,6 +259,20 @@ class Tls(Part):
     )
 
 
+class Logs(Part):
+    """Where every host also sends its journal. It stays on the host as well."""
+
+    to: str | None = Field(
+        default=None,
+        pattern=r"^(tls|tcp)://[^/\s:]+(:\d+)?/?$|^https?://\S+$",
+        description="`tls://HOST:6514` or `tcp://HOST:601`: syslog, RFC 5424; `https://HOST/loki/api/v1/push`: what"
+        " takes Loki's JSON. A bearer token for it is `logs.token` in the secrets file. Default: nowhere",
+    )
+    ca: str | None = Field(
+        default=None, min_length=1, description="PEM that its certificate is checked against; default: the system's own"
+    )
+
+
 class Failures(Part):
     """How often something fails and how long it stays down; what is left out keeps its default."""
 
@@ -356,6 +370,7 @@ class CloudFile(Part):
     design: Design = Field(default_factory=Design)
     ssh: Ssh = Field(default_factory=Ssh)
     tls: Tls = Field(default_factory=Tls)
+    logs: Logs = Field(default_factory=Logs)
     handlers: dict[Name, Handler] = Field(
         default_factory=dict[str, Handler], description="name → what `fournines watch` does by itself"
     )
