@@ -302,12 +302,12 @@ class Design(Part):
 
 class Handler(Part):
     """What `fournines watch` does about an event by itself. Of one that every cloud has (`compute-agent`,
-    `flapping-host`, `log-full`) only what is to be different."""
+    `flapping-host`, `certificate-ends`, `log-full`) only what is to be different."""
 
     when: Literal["outage", "daemon.down", "host.unreachable", "certificate.ends", "log.full", "alert"] | None = Field(
         default=None, description="the event, see [Events](#events-and-actions)"
     )
-    do: list[Literal["notify", "restart", "drain", "fence", "reboot", "plan"]] | None = Field(
+    do: list[Literal["notify", "restart", "drain", "fence", "reboot", "renew", "plan"]] | None = Field(
         default=None, min_length=1, description="actions, one after another; `notify` says what the ones before did"
     )
     of: list[str] | None = Field(

@@ -14,14 +14,17 @@ from fournines.cloud.model import Cloud, Host
 from fournines.commands import apply as applying
 from fournines.commands import operation
 from fournines.commands import reboot as rebooting
+from fournines.commands import rotate as rotating
 from fournines.commands.drain import to_drain
 from fournines.commands.fence import others, switch
 from fournines.commands.notify import tell
 from fournines.design import require_valid
 from fournines.engine import SshOptions, connect, local_lock
 from fournines.engine.events import silent
-from fournines.errors import FourninesError, HostError, LockedError
+from fournines.errors import CloudFileError, FourninesError, HostError, LockedError
 from fournines.plan import saved
+from fournines.services import database_tls, haproxy, tls
+from fournines.services.rotation import PHASES
 from fournines.watch.decide import Action
 
 #: A unit may take as long to start as systemd lets it.
@@ -52,10 +55,9 @@ class Hands:
 
     async def _once(self, action: Action) -> str:
         cloud = self._cloud()
-        if action.do == "notify":
-            return await self._notify(cloud, action)
-        if action.do == "plan":
-            return await self._plan(cloud, action)
+        of_no_host = {"notify": self._notify, "plan": self._plan, "renew": self._renew}
+        if doing := of_no_host.get(action.do):
+            return await doing(cloud, action)
         name = action.condition.host
         host = cloud.host_by_name.get(name)
         if host is None:
@@ -117,6 +119,28 @@ class Hands:
             found = await rebooting.planned(cloud, [host], how)
             await rebooting.reboot_all(cloud, found, how)
         return f"{host.name} was rebooted"
+
+    async def _renew(self, cloud: Cloud, action: Action) -> str:
+        """Every certificate that the cloud's own authorities have issued."""
+        path = action.condition.of
+        if path in (tls.CA, f"{database_tls.CERTIFICATES}/members.pem"):
+            raise HostError(
+                "this is an authority's",
+                where=path,
+                why=f"clients outside need the new one first: fournines rotate {cloud.source} ca",
+            )
+        if path == haproxy.CERTIFICATE and cloud.tls.certificate:
+            why = f"replace {cloud.tls.certificate}, then fournines apply {cloud.source}"
+            raise HostError("this certificate is your own", where=path, why=why)
+        require_valid(cloud)
+        with _alone(cloud):
+            for phase in await rotating.planned(cloud, ("certificates",), self._ssh, PHASES[-1]):
+                try:
+                    await rotating.carry_out(phase, self._ssh, silent, confirmed=False)
+                except CloudFileError as error:  # a watch that has the secrets as a credential cannot write them
+                    why = f"{error.why or error.what}; where it can: fournines rotate CLOUD certificates"
+                    raise HostError("the secrets file cannot be written from here", why=why) from error
+        return "keys and certificates of all servers and members were renewed"
 
     async def _plan(self, cloud: Cloud, action: Action) -> str:
         path = action.handler.plan
