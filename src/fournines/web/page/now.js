@@ -1,10 +1,11 @@
 // One sentence, what is wrong and what to do, the tiers, who holds what.
 
-import { h, dot, plural } from "./dom.js";
+import { h, clock, dot, plural } from "./dom.js";
 
 export function now({ status }) {
   if (!status) return [h("p.soft.pad", null, "Asking the hosts.")];
   if (!status.ready) return [h("p.soft.pad", null, `Asking ${plural(status.hosts.length, "host")}.`)];
+  remember(status);
   const state = status.healthy ? "ok" : status.regions.some((r) => r.not_served.length) ? "down" : "warning";
   return [
     h(`section.live.sentence.${state}`, { "aria-live": "polite" }, h("h1", null, status.sentence)),
@@ -32,11 +33,25 @@ export function now({ status }) {
 const section = (status, region, title, body) =>
   h("section", { "data-key": `${region.name} ${title}` }, h("h2", null, status.regions.length > 1 ? `${region.name}: ${title}` : title), body);
 
+const COMMAND = /^(fournines|journalctl|systemctl|rabbitmq|mariadb|openstack|chronyc|pcs|crm|ss|ip|df|free) ?/;
+
 function findings(title, list, state) {
   return h("section.live.findings", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
-    h("li", { "data-key": `${p.where} ${p.what}` }, dot(state), h("div", null,
-      p.where ? h("b", null, `${p.where}: `) : null, p.what, h("div.next", null, "→ ", h("code", null, p.next)))))));
+    h("li", { "data-key": keyOf(p) }, dot(state), h("div.what", null, p.where ? h("b", null, `${p.where}: `) : null, p.what),
+      h("div.next", null, "→ ", COMMAND.test(p.next) ? h("code", null, p.next) : p.next), h("time.soft", { title: "as this page has seen it" }, sinceWhen(p))))));
 }
+
+// The same finding, whatever it counts just now.
+const keyOf = (p) => `${p.where} ${p.what.replace(/\d+(\.\d+)?/g, "0")}`;
+
+// Since when each is there, as far as this page has seen: what was there when it began to look is older than that.
+let looked = null;
+let began = new Map();
+function remember(status) {
+  const first = (looked ??= status.at) === status.at;
+  began = new Map([...status.problems, ...status.warnings].map((p) => [keyOf(p), began.get(keyOf(p)) || { at: status.at, first }]));
+}
+const sinceWhen = (p) => { const { at, first } = began.get(keyOf(p)); return `${first ? "before" : "since"} ${clock(at)}`; };
 
 // Many hosts are told by those that are not well, and a count.
 function hosts(rows) {
