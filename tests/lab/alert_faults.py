@@ -129,6 +129,19 @@ def _power_off(*numbers: int) -> dict[str, Callable[[Site], None]]:
     return {"strike": press("off"), "heal": press("on")}
 
 
+_EXPORTER = "prometheus-mysqld-exporter"
+
+
+def _exporter_off(s: Site) -> None:
+    """Not the writer's, of which another alert reads the connections."""
+    s.run(next(h for h in s.controllers[:2] if h != s.writer()), f"systemctl stop {_EXPORTER}")
+
+
+def _exporter_on(s: Site) -> None:
+    for host in s.controllers[:2]:
+        s.quietly(host, f"systemctl start {_EXPORTER}")
+
+
 def _hangs(s: Site) -> None:
     """Three times: the agent kills what does not answer, systemd starts it again."""
     for _ in range(3):
@@ -169,14 +182,14 @@ def _nearly_full(s: Site) -> None:
     pid = lab.leader(s.cloud.name, host)
     script = (
         f"mkfs.ext4 -qm0 {image}; loop=$(losetup --find --show {image}); number=${{loop#/dev/loop}}; "
-        f'nsenter -t {pid} -m sh -ec "mkdir -p {_FULL}; mknod /run/nearly-full b 7 $number; '
-        f'mount /run/nearly-full {_FULL}; dd if=/dev/zero of={_FULL}/what bs=1M 2>/dev/null || true"'
+        f'nsenter -t {pid} -m sh -ec "mkdir -p {_FULL}; mknod /dev/nearly-full b 7 $number; '
+        f'mount /dev/nearly-full {_FULL}; dd if=/dev/zero of={_FULL}/what bs=1M 2>/dev/null || true"'
     )
     _machine(script)
 
 
 def _emptied(s: Site) -> None:
-    s.quietly(_first(s), f"umount {_FULL}; rm -f /run/nearly-full; rmdir {_FULL}")
+    s.quietly(_first(s), f"umount {_FULL}; rm -f /dev/nearly-full; rmdir {_FULL}")
     with contextlib.suppress(Exception):
         _machine(f"losetup -j {s.path.with_suffix('.disk')} | cut -d: -f1 | xargs -r losetup -d")
     s.path.with_suffix(".disk").unlink(missing_ok=True)
@@ -300,8 +313,7 @@ TOGETHER: tuple[Struck, ...] = (
         **_power_off(2),
     ),
     Struck(("CacheDown", "UnitNotActive"), **_stopped(_first, "memcached")),
-    Struck(("DaemonHangs",), _hangs, lambda s: s.quietly(_second(s), "systemctl restart memcached")),
-    Struck(("ExporterDown",), **_stopped(_second, "prometheus-mysqld-exporter")),
+    Struck(("ExporterDown",), _exporter_off, _exporter_on),
     Struck(("AgentDown",), **_stopped(lambda s: s.monitors[0], "fournines-observer")),
     Struck(
         ("PrometheusDown", "AlertmanagerDown", "AlertmanagersApart", "AlertsNotDelivered"),
@@ -324,6 +336,7 @@ TOGETHER: tuple[Struck, ...] = (
     Struck(("DatabaseConnectionsNearLimit",), _few_connections, _many_connections),
     Struck(("DatabaseLagging",), _lagging, _not_lagging),
     Struck(("LoadBalancerNearLimit", "FrontendNearLimit"), _few_clients, _many_clients),
+    Struck(("DaemonHangs",), _hangs, lambda s: s.quietly(_second(s), "systemctl restart memcached")),
 )  # fmt: skip
 #: By themselves, one after another.
 ALONE: tuple[Struck, ...] = (
