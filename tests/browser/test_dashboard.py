@@ -256,6 +256,27 @@ def test_an_operation_shows_its_plan_then_its_progress_and_continues_when_interr
     assert errors(chrome) == []
 
 
+def test_a_host_says_what_is_done_to_it(chrome: webdriver.Chrome, site: Site) -> None:
+    with site.client("token-ada") as client:
+        client.ended(client.ask("POST", "/v1/drain", {"host": "ctl2", "reason": "new disk"}).json()["id"])
+    go(chrome, "map/ctl2")
+    until(chrome, lambda: "drain" in text(chrome, "#panel") and "done" in text(chrome, "#panel .outcome"))
+    go(chrome, "map/ctl3")
+    until(chrome, lambda: "ctl3" in text(chrome, "#panel h2"))
+    assert not one(chrome, "#panel .outcome")
+    assert errors(chrome) == []
+
+
+def test_a_finding_says_since_when_it_is_there(chrome: webdriver.Chrome, site: Site) -> None:
+    site.power_off("ctl3")
+    until(chrome, lambda: text(chrome, ".findings time").startswith("since "))
+    said = text(chrome, ".findings time")
+    time.sleep(1.5)
+    assert text(chrome, ".findings time") == said
+    chrome.refresh()
+    until(chrome, lambda: text(chrome, ".findings time").startswith("before "))
+
+
 def test_what_may_be_lost_is_typed(chrome: webdriver.Chrome, site: Site) -> None:
     fill(site.state)
     go(chrome, "operations/new/scale-remove/ctl3")

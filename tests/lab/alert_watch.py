@@ -11,8 +11,8 @@ from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, clients, hook, with_
 POLL = 2.0
 #: Seconds that all may take to be well: before the first fault, and after a heal.
 CALM, HEALED = 300.0, 420.0
-#: Made of what happened within ten minutes: they outlast their faults by that.
-COUNTED = frozenset(("NotificationsFail", "AlertsNotDelivered", "RulesFail"))
+#: Made of what happened within five or ten minutes: they outlast their faults by that.
+COUNTED = frozenset(("NotificationsFail", "AlertsNotDelivered", "RulesFail", "ServerErrors"))
 #: Takes ten minutes of a lost host.
 SLOW = frozenset(("QueuesNotRedundant",))
 

@@ -91,7 +91,7 @@ def test_a_power_off_is_proven_and_seen_while_it_lasts(page: Page) -> None:
     page.click("dialog [type=submit]:not(:disabled)")
     page.until(lambda: page.chrome.find_elements(By.CSS_SELECTOR, ".cells .ok"), 120)
     page.go("now")
-    page.says(".findings", "does not answer", within=120)
+    page.says(".findings", "does not answer", "is not reachable", within=120)
     assert "live" in page.text("#age")
     page.go("prove")
     page.until(lambda: page.text(".campaign .outcome").split()[-1:] in (["done"], ["failed"]), 400)

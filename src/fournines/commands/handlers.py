@@ -55,9 +55,9 @@ class Hands:
 
     async def _once(self, action: Action) -> str:
         cloud = self._cloud()
-        of_no_host = {"notify": self._notify, "plan": self._plan, "renew": self._renew}
-        if doing := of_no_host.get(action.do):
-            return await doing(cloud, action)
+        if action.do in ("notify", "plan", "renew"):
+            of_no_host = {"notify": self._notify, "plan": self._plan, "renew": self._renew}
+            return await of_no_host[action.do](cloud, action)
         name = action.condition.host
         host = cloud.host_by_name.get(name)
         if host is None:

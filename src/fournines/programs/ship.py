@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 #: Lines and seconds of a batch: whichever comes first.
 LINES, WITHIN = 500, 1.0
@@ -46,7 +46,7 @@ class Endpoint(Protocol):
 def text_of(value: Any) -> str:
     """journald gives bytes that are no text as a list of numbers."""
     if isinstance(value, list):
-        return bytes(value).decode(errors="replace")
+        return bytes(cast(list[int], value)).decode(errors="replace")
     return "" if value is None else str(value)
 
 
