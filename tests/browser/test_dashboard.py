@@ -267,6 +267,18 @@ def test_a_host_says_what_is_done_to_it(chrome: webdriver.Chrome, site: Site) ->
     assert errors(chrome) == []
 
 
+def test_what_follows_from_a_lost_host_stands_below_it(chrome: webdriver.Chrome, site: Site) -> None:
+    for word in site.words.values():
+        for node in word["rabbitmq"]["nodes"] if word else ():
+            node["running"] = not node["name"].endswith("ctl3")
+    site.power_off("ctl3")
+    until(chrome, lambda: one(chrome, ".findings .follows"))
+    rows = [li.text.splitlines()[0] for li in chrome.find_elements(By.CSS_SELECTOR, ".findings li")]
+    assert rows[0].startswith("ctl3:")
+    lost = chrome.find_elements(By.CSS_SELECTOR, ".findings .follows")
+    assert all(li.get_attribute("title") == "follows from ctl3" and "ctl3" in li.text for li in lost)
+
+
 def test_a_finding_says_since_when_it_is_there(chrome: webdriver.Chrome, site: Site) -> None:
     site.power_off("ctl3")
     until(chrome, lambda: text(chrome, ".findings time").startswith("since "))

@@ -6,15 +6,19 @@ import contextlib
 import http.server
 import json
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fournines.programs import ship
+from samples.certificates import make
 
 SETTINGS = {"cloud": "acme", "host": "ctl1", "ca": ""}
 ENTRY = {
@@ -102,6 +106,24 @@ def test_syslog_connects_again_where_the_endpoint_went() -> None:
     assert len(list(_frames(b"".join(taken)))) == len(list(_frames(b"".join(again)))) == 1
 
 
+def test_syslog_over_tls_checks_whom_it_speaks_to(tmp_path: Path) -> None:
+    authority = make("an authority", ca=True)
+    (tmp_path / "ca.pem").write_text(authority.pem)
+    settings = {**SETTINGS, "ca": str(tmp_path / "ca.pem")}
+    for name, known in (("localhost", True), ("elsewhere.example", False)):
+        shown = make(name, authority)
+        (tmp_path / "server.pem").write_bytes(shown.pem.encode() + shown.key())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "server.pem")
+        with _listening(context=context) as (port, taken):
+            endpoint = ship.Syslog({**settings, "to": f"tls://localhost:{port}"})
+            with nullcontext() if known else pytest.raises(ssl.SSLCertVerificationError):
+                endpoint.send([ENTRY])
+                endpoint.send([ENTRY])
+            endpoint.close()
+        assert len(list(_frames(b"".join(taken)))) == (2 if known else 0)
+
+
 def test_batches_end_by_time_and_by_size() -> None:
     program = (
         "import json, sys, time\n"
@@ -134,25 +156,23 @@ def test_it_goes_on_from_the_last_line_that_was_taken(
 
 
 def _batches(program: str) -> Iterator[list[ship.Entry]]:
-    import subprocess
-
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
         assert process.stdout
         yield from ship.batches(process.stdout)
 
 
 @contextlib.contextmanager
-def _listening(port: int = 0) -> Iterator[tuple[int, list[bytes]]]:
+def _listening(port: int = 0, context: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[bytes]]]:
     """What one connection says until it ends; nobody listens afterwards."""
     taken: list[bytes] = []
     with socket.create_server(("127.0.0.1", port)) as server:
 
         def take() -> None:
             connection, _ = server.accept()
-            with connection:
+            with connection, contextlib.suppress(TimeoutError, ssl.SSLError):
                 connection.settimeout(1.0)
-                with contextlib.suppress(TimeoutError):
-                    while data := connection.recv(1 << 16):
+                with context.wrap_socket(connection, server_side=True) if context else connection as heard:
+                    while data := heard.recv(1 << 16):
                         taken.append(data)
 
         thread = threading.Thread(target=take)
