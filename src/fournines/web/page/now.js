@@ -36,7 +36,7 @@ const section = (status, region, title, body) =>
 const COMMAND = /^(fournines|journalctl|systemctl|rabbitmq|mariadb|openstack|chronyc|pcs|crm|ss|ip|df|free) ?/;
 
 function findings(title, list, state) {
-  return h("section.live.findings", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
+  return h("section.live.findings.timed", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
     h(`li${p.follows ? ".follows" : ""}`, { "data-key": keyOf(p), title: p.follows ? `follows from ${p.follows}` : false }, dot(state), h("div.what", null, p.where ? h("b", null, `${p.where}: `) : null, p.what),
       h("div.next", null, "→ ", COMMAND.test(p.next) ? h("code", null, p.next) : p.next), h("time.soft", { title: "as this page has seen it" }, sinceWhen(p))))));
 }
