@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from fournines.cloud.model import Cloud, Host
 from fournines.commands import apply as applying
@@ -55,15 +55,23 @@ class Hands:
 
     async def _once(self, action: Action) -> str:
         cloud = self._cloud()
-        if action.do in ("notify", "plan", "renew"):
-            of_no_host = {"notify": self._notify, "plan": self._plan, "renew": self._renew}
-            return await of_no_host[action.do](cloud, action)
+        match action.do:
+            case "notify":
+                return await self._notify(cloud, action)
+            case "renew":
+                return await self._renew(cloud, action)
+            case "plan":
+                return await self._plan(cloud, action)
+            case "restart" | "drain" | "fence" | "reboot" as do:
+                return await self._to_host(cloud, action, do)
+
+    async def _to_host(self, cloud: Cloud, action: Action, do: Literal["restart", "drain", "fence", "reboot"]) -> str:
         name = action.condition.host
         host = cloud.host_by_name.get(name)
         if host is None:
             why = f"{cloud.name} has no host {name}" if name else f"no label of {action.condition} names a host"
-            raise HostError(f"{action.do} cannot be done", where=str(cloud.source), why=why)
-        match action.do:
+            raise HostError(f"{do} cannot be done", where=str(cloud.source), why=why)
+        match do:
             case "restart":
                 return await self._restart(host, action.condition.of)
             case "drain":
