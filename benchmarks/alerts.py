@@ -18,7 +18,8 @@ from benchmarks.figure import ROOT, Figure, busy_since, cpu_ticks
 def figures() -> Iterable[Figure]:
     """Raises RuntimeError without a lab, or with an alert that does not fire or resolve."""
     sys.path.insert(0, str(ROOT / "tests"))  # the faults are the tests'
-    from lab.alert_faults import HOOK_PORT, Site
+    from lab.alert_clients import HOOK_PORT
+    from lab.alert_faults import Site
     from lab.alert_watch import exercise
 
     cloud = os.environ.get("CLOUD")

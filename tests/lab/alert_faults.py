@@ -6,15 +6,11 @@ The lab has three controllers and two hosts of the role `monitoring`; alerts are
 from __future__ import annotations
 
 import contextlib
-import http.client
-import http.server
 import json
 import shlex
-import ssl
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,10 +19,9 @@ from fournines import lab
 from fournines.cloud.model import Cloud
 from fournines.services import load, monitoring, tls
 from fournines.services.prometheus import PROMETHEUS_PORT, RULES
+from lab.alert_clients import CLIENTS
 from lab.ports import inside
 
-#: Where Alertmanager's notifications go: nobody listens there while the fault lasts.
-HOOK_PORT = 8999
 #: Alerts that no fault of this lab can raise, and why.
 NOT_HERE: Mapping[str, str] = {
     "ClockOff": "the hosts of a lab share the machine's clock",
@@ -279,21 +274,13 @@ def without_it(s: Site) -> None:
 
 
 def _second_holder(s: Site) -> None:
-    """An address that nobody gave it, on a host that does not hold the VIP."""
-    other = next(h for h in s.controllers[:2] if h != s.holder())
-    device = s.run(other, f"ip -o -4 addr show to {s.cloud.host_by_name[other].address} | awk '{{print $2}}'").strip()
-    s.run(other, f"systemctl stop keepalived; ip addr add {s.region.vips.internal}/32 dev {device}")
+    """On a device that the guard does not look after: from its own it takes an address away at once."""
+    s.run(next(h for h in s.controllers[:2] if h != s.holder()), f"ip addr add {s.region.vips.internal}/32 dev lo")
 
 
 def _one_holder(s: Site) -> None:
-    vip = s.region.vips.internal
-    script = (
-        f"for d in $(ip -o -4 addr show to {vip} | awk '{{print $2}}'); do ip addr del {vip}/32 dev $d; done; "
-        "systemctl start keepalived"
-    )
     for host in s.controllers[:2]:
-        if "inactive" in s.run(host, "systemctl is-active keepalived || true"):
-            s.quietly(host, script)
+        s.quietly(host, f"ip addr del {s.region.vips.internal}/32 dev lo")
 
 
 def _guard_off(s: Site) -> None:
@@ -353,55 +340,3 @@ ALONE: tuple[Struck, ...] = (
         **_power_off(1, 2),
     ),
 )  # fmt: skip
-
-CLIENTS = 20
-
-
-@contextlib.contextmanager
-def clients(s: Site) -> Iterator[None]:
-    """Some that keep their connection to Keystone and ask each second, whatever they are answered."""
-    stop = threading.Event()
-    context = ssl.create_default_context(cadata=tls.trusted(s.cloud))
-    address = str(s.region.vips.public)
-
-    def ask() -> None:
-        while not stop.is_set():
-            made = http.client.HTTPSConnection(address, 5000, timeout=5, context=context)
-            try:
-                while not stop.wait(1.0):
-                    made.request("GET", "/v3")
-                    made.getresponse().read()
-            except (OSError, http.client.HTTPException):
-                stop.wait(1.0)
-            finally:
-                made.close()
-
-    asking = [threading.Thread(target=ask, daemon=True) for _ in range(CLIENTS)]
-    for thread in asking:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-
-
-class _Hook(http.server.BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@contextlib.contextmanager
-def hook(s: Site) -> Iterator[None]:
-    """Whom Alertmanager notifies."""
-    with http.server.ThreadingHTTPServer((str(s.gateway), HOOK_PORT), _Hook) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            server.shutdown()

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 
-from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, clients, hook, with_a_queue, without_it
+from lab.alert_clients import clients, hook
+from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, with_a_queue, without_it
 
 POLL = 2.0
 #: Seconds that all may take to be well: before the first fault, and after a heal.
@@ -48,7 +49,7 @@ def exercise(site: Site, *, quick: bool = False) -> Iterator[tuple[str, float | 
     """Each alert's name, the seconds in which its fault raised it (None: it did not), whether it resolved. quick: but
     for what takes longer than six minutes. Raises RuntimeError when something fires before any fault."""
     watch = Watch(site)
-    with hook(site):
+    with hook(str(site.gateway)):
         if not watch.until(watch.well(), CALM):
             raise RuntimeError(f"before any fault fire {', '.join(sorted(watch.now))}")
     watch.fired.clear()
@@ -56,21 +57,21 @@ def exercise(site: Site, *, quick: bool = False) -> Iterator[tuple[str, float | 
     with_a_queue(site)
     try:
         together = {name for struck in TOGETHER for name in struck.alerts} - (SLOW if quick else set())
-        with clients(site), ExitStack() as healing:
+        with clients(site.cloud), ExitStack() as healing:
             began = time.monotonic()
             for struck in TOGETHER:
                 healing.callback(struck.heal, site)
                 struck.strike(site)
             watch.until(lambda: together <= set(watch.fired), 400.0 if quick else 780.0)
             took |= {n: watch.fired[n] - began if n in watch.fired else None for n in together}
-        with hook(site):
+        with hook(str(site.gateway)):
             watch.until(watch.well(COUNTED), HEALED)
             for struck in ALONE:
                 for name in struck.alerts:
                     watch.fired.pop(name, None)
                 began = time.monotonic()
                 try:
-                    with clients(site):
+                    with clients(site.cloud):
                         struck.strike(site)
                         watch.until(lambda wanted=set(struck.alerts): wanted <= set(watch.fired), 240.0)
                 finally:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.alert_faults import HOOK_PORT, Site
+from lab.alert_clients import HOOK_PORT
+from lab.alert_faults import Site
 from lab.alert_watch import exercise
 from lab.conftest import Run, healthy, write_cloud
 
