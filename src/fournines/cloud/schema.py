@@ -265,8 +265,9 @@ class Logs(Part):
     to: str | None = Field(
         default=None,
         pattern=r"^(tls|tcp)://[^/\s:]+(:\d+)?/?$|^https?://\S+$",
-        description="`tls://HOST:6514` or `tcp://HOST:601`: syslog, RFC 5424; an address by HTTPS, such as one that ends"
-        " in `/loki/api/v1/push`: what takes Loki's JSON. A bearer token for it is `logs.token` in the secrets file. Default: nowhere",
+        description="`tls://HOST:6514` or `tcp://HOST:601`: syslog, RFC 5424; an address by HTTPS, such as one that"
+        " ends in `/loki/api/v1/push`: what takes Loki's JSON. A bearer token for it is `logs.token` in the secrets"
+        " file. Default: nowhere",
     )
     ca: str | None = Field(
         default=None, min_length=1, description="PEM that its certificate is checked against; default: the system's own"
