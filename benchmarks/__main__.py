@@ -10,12 +10,18 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from benchmarks import agents, design, hosts, lab, offline, page
+from benchmarks import agents, alerts, design, hosts, lab, monitoring, offline, page, shown
 from benchmarks.figure import Figure
 
 SUITES = {"plan": offline.figures, "design": design.figures, "hosts": hosts.figures, "lab": lab.figures}
 #: Of what is there already, or with a browser: run when named.
-ASKED_FOR = {"agents": agents.figures, "page": page.figures}
+ASKED_FOR = {
+    "agents": agents.figures,
+    "alerts": alerts.figures,
+    "monitoring": monitoring.figures,
+    "page": page.figures,
+    "shown": shown.figures,
+}
 
 
 def main(words: list[str]) -> int:

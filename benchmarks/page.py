@@ -59,7 +59,7 @@ def _first_paint(place: Path) -> Iterator[Figure]:
                 ticks = cpu_ticks()
                 for _ in range(LOADS):
                     chrome.get(site.url + "/")
-                    taken.append(_until(lambda: shown_after(chrome)))
+                    taken.append(until(lambda: shown_after(chrome)))
                 busy = busy_since(ticks)
         name = "first paint, every core busy" if load else "first paint"
         yield Figure(name, statistics.median(taken), 0.0, FIRST_PAINT, busy, 0.0, f"worst {max(taken):.3f}")
@@ -103,7 +103,7 @@ def _idle(place: Path) -> Figure:
     words = fournines("serve", str(cloud), "--listen", f"127.0.0.1:{port}")
     process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _until(lambda: _greets(port))
+        until(lambda: _greets(port))
         time.sleep(2)
         before, ticks = _cpu(process.pid), cpu_ticks()
         time.sleep(IDLE_S)
@@ -143,13 +143,13 @@ def _sign_in(chrome: Chrome, url: str) -> None:
     from samples.browser import shown_after
 
     chrome.get(url + "/")
-    _until(lambda: chrome.find_elements(By.NAME, "user") or None)
+    until(lambda: chrome.find_elements(By.NAME, "user") or None)
     chrome.find_element(By.NAME, "user").send_keys("ada")
     chrome.find_element(By.NAME, "password").send_keys("secret", Keys.ENTER)
-    _until(lambda: shown_after(chrome))
+    until(lambda: shown_after(chrome))
 
 
-def _until(found: Callable[[], T | None], within: float = 60.0) -> T:
+def until(found: Callable[[], T | None], within: float = 60.0) -> T:
     """What it finds at last. Raises RuntimeError."""
     deadline = time.monotonic() + within
     while (value := found()) is None:

@@ -256,6 +256,39 @@ def test_an_operation_shows_its_plan_then_its_progress_and_continues_when_interr
     assert errors(chrome) == []
 
 
+def test_a_host_says_what_is_done_to_it(chrome: webdriver.Chrome, site: Site) -> None:
+    with site.client("token-ada") as client:
+        client.ended(client.ask("POST", "/v1/drain", {"host": "ctl2", "reason": "new disk"}).json()["id"])
+    go(chrome, "map/ctl2")
+    until(chrome, lambda: "drain" in text(chrome, "#panel") and "done" in text(chrome, "#panel .outcome"))
+    go(chrome, "map/ctl3")
+    until(chrome, lambda: "ctl3" in text(chrome, "#panel h2"))
+    assert not one(chrome, "#panel .outcome")
+    assert errors(chrome) == []
+
+
+def test_what_follows_from_a_lost_host_stands_below_it(chrome: webdriver.Chrome, site: Site) -> None:
+    for word in site.words.values():
+        for node in word["rabbitmq"]["nodes"] if word else ():
+            node["running"] = not node["name"].endswith("ctl3")
+    site.power_off("ctl3")
+    until(chrome, lambda: one(chrome, ".findings .follows"))
+    rows = [li.text.splitlines()[0] for li in chrome.find_elements(By.CSS_SELECTOR, ".findings li")]
+    assert rows[0].startswith("ctl3:")
+    lost = chrome.find_elements(By.CSS_SELECTOR, ".findings .follows")
+    assert all(li.get_attribute("title") == "follows from ctl3" and "ctl3" in li.text for li in lost)
+
+
+def test_a_finding_says_since_when_it_is_there(chrome: webdriver.Chrome, site: Site) -> None:
+    site.power_off("ctl3")
+    until(chrome, lambda: text(chrome, ".findings time").startswith("since "))
+    said = text(chrome, ".findings time")
+    time.sleep(1.5)
+    assert text(chrome, ".findings time") == said
+    chrome.refresh()
+    until(chrome, lambda: text(chrome, ".findings time").startswith("before "))
+
+
 def test_what_may_be_lost_is_typed(chrome: webdriver.Chrome, site: Site) -> None:
     fill(site.state)
     go(chrome, "operations/new/scale-remove/ctl3")

@@ -45,7 +45,17 @@ regions:
 
 #: Of these files one a day runs, in turn; all of them with FOURNINES_TESTS=all (`make test-all`), and each
 #: where it is named. Every run of all of them would take longer than CI has.
-TURNS = ("test_drain", "test_monitoring", "test_recover", "test_scale", "test_shared", "test_upgrade", "test_watch")
+TURNS = (
+    "test_alerts",
+    "test_dashboard",
+    "test_drain",
+    "test_monitoring",
+    "test_recover",
+    "test_scale",
+    "test_shared",
+    "test_upgrade",
+    "test_watch",
+)
 HERE = Path(__file__).parent
 
 

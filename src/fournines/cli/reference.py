@@ -29,6 +29,7 @@ _PARTS = (
     "Ssh",
     "Service",
     "Tls",
+    "Logs",
     "Design",
     "Failures",
     "Handler",

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from typing import Literal, get_args
 
 When = Literal["outage", "daemon.down", "host.unreachable", "certificate.ends", "log.full", "alert"]
-Do = Literal["notify", "restart", "drain", "fence", "reboot", "plan"]
+Do = Literal["notify", "restart", "drain", "fence", "reboot", "renew", "plan"]
 
 #: What an event is of: a function, a host's unit, a host, a host's file, a host, an alert's name.
 EVENTS: Mapping[When, str] = {
@@ -23,6 +23,8 @@ ACTIONS: tuple[Do, ...] = get_args(Do)
 #: Actions that are done to the event's host, and those that need its unit too.
 OF_HOST: frozenset[Do] = frozenset(("restart", "drain", "fence", "reboot"))
 OF_UNIT: frozenset[Do] = frozenset(("restart",))
+#: Actions that change more than one host: nothing else is done beside them.
+OF_ALL: frozenset[Do] = frozenset(("renew", "plan"))
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ SHIPPED: Mapping[str, Handler] = {
     for handler in (
         Handler("compute-agent", "daemon.down", ("restart", "notify"), of=("nova-compute*",), lasts=30.0),
         Handler("flapping-host", "host.unreachable", ("drain", "notify"), times=3, within=1800.0, limit=1),
+        # One rotation renews every certificate: what else ends waits for it, and then no longer does.
+        Handler(
+            "certificate-ends", "certificate.ends", ("renew", "notify"), lasts=60.0, limit=1, per=86_400.0, settle=180.0
+        ),
         Handler("log-full", "log.full", ("notify",), lasts=60.0, limit=10),
     )
 }

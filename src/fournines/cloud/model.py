@@ -197,6 +197,14 @@ class Tls:
     internal: Literal["required", "optional", "off"] = "required"
 
 
+@dataclass(frozen=True)
+class Logs:
+    """Where every host sends its journal; "": nowhere. ca: None where the system's own authorities are meant."""
+
+    to: str = ""
+    ca: FilePath | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Cloud:
     name: str
@@ -213,6 +221,7 @@ class Cloud:
     components: frozenset[str] = frozenset()  # services that this cloud wants, placed or not
     design: DesignSpec = field(default_factory=DesignSpec)
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])  # the shipped ones too
+    logs: Logs = Logs()
     receivers: Mapping[str, Receiver] = field(default_factory=dict[str, Receiver])
     places: Places = field(default_factory=Places, repr=False)
     #: Not of the file: what operators have asked of single hosts, as the hosts have it (`cloud.maintenance`).

@@ -59,6 +59,7 @@ class _Resolver:
             accept=written.accept,
             components=self.wanted,
             design=self._design(),
+            logs=self._logs(),
             handlers=handlers_of(self.written, self.problems, self._file),
             receivers=receivers_of(self.written, self.problems, self._file),
             places=self.problems.places,
@@ -204,6 +205,12 @@ class _Resolver:
             if getattr(tls, one) and not getattr(tls, other) and ("tls", other) not in self.problems.places:
                 self.problems.wrong(("tls", one), f"a {one} without a {other}", f"add {other}: FILE", key=True)
         return model.Tls(*(self._file(f) for f in (tls.certificate, tls.key, tls.ca)), internal=tls.internal)
+
+    def _logs(self) -> model.Logs:
+        logs = self.written.logs
+        if logs.ca and not (logs.to or "").startswith(("tls:", "https:")):
+            self.problems.wrong(("logs", "ca"), "a ca for what is not encrypted", "to: tls://… or https://…", key=True)
+        return model.Logs(logs.to or "", self._file(logs.ca))
 
     def _file(self, name: str | None) -> FilePath | None:
         """`~` is the home directory; relative paths begin at the cloud file's."""

@@ -62,6 +62,8 @@ def _possible(made: Handler, path: Path, problems: Problems) -> bool:
             problems.wrong(where, f"{do} needs a host, and {made.when} is of none", "notify, or plan")
         elif do in OF_UNIT and made.when not in _UNIT:
             problems.wrong(where, f"{do} needs a unit, and {made.when} is of none", "when: daemon.down")
+        elif do == "renew" and made.when != "certificate.ends":
+            problems.wrong(where, f"renew is for certificates, and {made.when} is of none", "when: certificate.ends")
         elif do == "plan" and made.plan is None:
             problems.wrong(where, "which plan is not said", "add plan: FILE, of `fournines plan CLOUD -o FILE`")
         else:

@@ -275,6 +275,21 @@ class Tls(Part):
     )
 
 
+class Logs(Part):
+    """Where every host also sends its journal. It stays on the host as well."""
+
+    to: str | None = Field(
+        default=None,
+        pattern=r"^(tls|tcp)://[^/\s:]+(:\d+)?/?$|^https?://\S+$",
+        description="`tls://HOST:6514` or `tcp://HOST:601`: syslog, RFC 5424; an address by HTTPS, such as one that"
+        " ends in `/loki/api/v1/push`: what takes Loki's JSON. A bearer token for it is `logs.token` in the secrets"
+        " file. Default: nowhere",
+    )
+    ca: str | None = Field(
+        default=None, min_length=1, description="PEM that its certificate is checked against; default: the system's own"
+    )
+
+
 class Failures(Part):
     """How often something fails and how long it stays down; what is left out keeps its default."""
 
@@ -304,12 +319,12 @@ class Design(Part):
 
 class Handler(Part):
     """What `fournines watch` does about an event by itself. Of one that every cloud has (`compute-agent`,
-    `flapping-host`, `log-full`) only what is to be different."""
+    `flapping-host`, `certificate-ends`, `log-full`) only what is to be different."""
 
     when: Literal["outage", "daemon.down", "host.unreachable", "certificate.ends", "log.full", "alert"] | None = Field(
         default=None, description="the event, see [Events](#events-and-actions)"
     )
-    do: list[Literal["notify", "restart", "drain", "fence", "reboot", "plan"]] | None = Field(
+    do: list[Literal["notify", "restart", "drain", "fence", "reboot", "renew", "plan"]] | None = Field(
         default=None, min_length=1, description="actions, one after another; `notify` says what the ones before did"
     )
     of: list[str] | None = Field(
@@ -372,6 +387,7 @@ class CloudFile(Part):
     design: Design = Field(default_factory=Design)
     ssh: Ssh = Field(default_factory=Ssh)
     tls: Tls = Field(default_factory=Tls)
+    logs: Logs = Field(default_factory=Logs)
     handlers: dict[Name, Handler] = Field(
         default_factory=dict[str, Handler], description="name → what `fournines watch` does by itself"
     )

@@ -8,20 +8,23 @@ import shlex
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Literal
 
 from fournines.cloud.model import Cloud, Host
 from fournines.commands import apply as applying
 from fournines.commands import operation
 from fournines.commands import reboot as rebooting
+from fournines.commands import rotate as rotating
 from fournines.commands.drain import to_drain
 from fournines.commands.fence import others, switch
 from fournines.commands.notify import tell
 from fournines.design import require_valid
 from fournines.engine import SshOptions, connect, local_lock
 from fournines.engine.events import silent
-from fournines.errors import FourninesError, HostError, LockedError
+from fournines.errors import CloudFileError, FourninesError, HostError, LockedError
 from fournines.plan import saved
+from fournines.services import database_tls, haproxy, tls
+from fournines.services.rotation import PHASES
 from fournines.watch.decide import Action
 
 #: A unit may take as long to start as systemd lets it.
@@ -52,16 +55,23 @@ class Hands:
 
     async def _once(self, action: Action) -> str:
         cloud = self._cloud()
-        if action.do == "notify":
-            return await self._notify(cloud, action)
-        if action.do == "plan":
-            return await self._plan(cloud, action)
+        match action.do:
+            case "notify":
+                return await self._notify(cloud, action)
+            case "renew":
+                return await self._renew(cloud, action)
+            case "plan":
+                return await self._plan(cloud, action)
+            case "restart" | "drain" | "fence" | "reboot" as do:
+                return await self._to_host(cloud, action, do)
+
+    async def _to_host(self, cloud: Cloud, action: Action, do: Literal["restart", "drain", "fence", "reboot"]) -> str:
         name = action.condition.host
         host = cloud.host_by_name.get(name)
         if host is None:
             why = f"{cloud.name} has no host {name}" if name else f"no label of {action.condition} names a host"
-            raise HostError(f"{action.do} cannot be done", where=str(cloud.source), why=why)
-        match action.do:
+            raise HostError(f"{do} cannot be done", where=str(cloud.source), why=why)
+        match do:
             case "restart":
                 return await self._restart(host, action.condition.of)
             case "drain":
@@ -117,6 +127,28 @@ class Hands:
             found = await rebooting.planned(cloud, [host], how)
             await rebooting.reboot_all(cloud, found, how)
         return f"{host.name} was rebooted"
+
+    async def _renew(self, cloud: Cloud, action: Action) -> str:
+        """Every certificate that the cloud's own authorities have issued."""
+        path = action.condition.of
+        if path in (tls.CA, f"{database_tls.CERTIFICATES}/members.pem"):
+            raise HostError(
+                "this is an authority's",
+                where=path,
+                why=f"clients outside need the new one first: fournines rotate {cloud.source} ca",
+            )
+        if path == haproxy.CERTIFICATE and cloud.tls.certificate:
+            why = f"replace {cloud.tls.certificate}, then fournines apply {cloud.source}"
+            raise HostError("this certificate is your own", where=path, why=why)
+        require_valid(cloud)
+        with _alone(cloud):
+            for phase in await rotating.planned(cloud, ("certificates",), self._ssh, PHASES[-1]):
+                try:
+                    await rotating.carry_out(phase, self._ssh, silent, confirmed=False)
+                except CloudFileError as error:  # a watch that has the secrets as a credential cannot write them
+                    why = f"{error.why or error.what}; where it can: fournines rotate CLOUD certificates"
+                    raise HostError("the secrets file cannot be written from here", why=why) from error
+        return "keys and certificates of all servers and members were renewed"
 
     async def _plan(self, cloud: Cloud, action: Action) -> str:
         path = action.handler.plan

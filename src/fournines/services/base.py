@@ -14,7 +14,7 @@ from typing import ClassVar
 from fournines.cloud import maintenance, record, versions
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
-from fournines.services import tls
+from fournines.services import shipping, tls
 from fournines.services.capabilities import control_plane
 from fournines.services.journal import journal
 from fournines.services.options import operators
@@ -88,6 +88,10 @@ class Base(Service):
             yield File(versions.PREFERENCES, _preferences(cloud))
         if cloud.pattern.time == "chrony":
             yield _time_daemon()
+        yield from shipping.shipping(cloud, host)
+
+    def units_in(self, cloud: Cloud) -> tuple[str, ...]:
+        return (*self.units, *((shipping.UNIT,) if cloud.logs.to else ()))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield Check("answers", host.name, "test -e /etc/fournines/ca.crt", within=10)

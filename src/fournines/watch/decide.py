@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from fournines.cloud.handlers import Do, Handler, When
+from fournines.cloud.handlers import OF_ALL, Do, Handler, When
 
 #: Of what is done to no host in particular: no other action beside it.
 EVERYWHERE = ""
@@ -248,7 +248,7 @@ class Decider:
         self._handled[key] = max(now, self._since.get(key[1], now))
 
     def _domain(self, case: _Case) -> str:
-        return EVERYWHERE if "plan" in case.handler.do else self._domains.get(case.condition.host, EVERYWHERE)
+        return EVERYWHERE if OF_ALL & set(case.handler.do) else self._domains.get(case.condition.host, EVERYWHERE)
 
     # Over a restart
 

@@ -16,12 +16,13 @@ from fournines.cloud.model import Cloud, Region
 from fournines.errors import CloudFileError
 from fournines.services import alertmanager, export_prometheus, load, prometheus, registry
 from fournines.services.alerts import DRAINED, alerts, rules, trials
-from fournines.services.alerts.alert import Sample
+from fournines.services.alerts.alert import Alert, Sample
 from fournines.services.dashboard import expressions, grafana
 from fournines.services.openings import openings, sources
 from fournines.services.render import yaml
 from fournines.services.resource import File
 from fournines.services.scrape import JOBS
+from lab.alert_faults import ALONE, NOT_HERE, TOGETHER
 from samples import cases
 
 EXPORTERS = {"node_exporter", "mysqld_exporter"}
@@ -51,6 +52,19 @@ def phx(cloud: Cloud) -> Region:
 
 def example(name: str) -> Cloud:
     return load(cases.ROOT / f"examples/{name}.yaml")
+
+
+def test_every_alert_has_a_fault_in_the_lab_or_a_reason_why_not() -> None:
+    struck = [name for fault in (*TOGETHER, *ALONE) for name in fault.alerts]
+    assert len(struck) == len(set(struck))
+    shipped = {alert.name for name in ("full-cloud", "monitored-cloud", "pacemaker-vip") for alert in _watched(name)}
+    assert {*struck, *NOT_HERE, "Watchdog"} == shipped
+    assert not set(struck) & set(NOT_HERE)
+
+
+def _watched(name: str) -> tuple[Alert, ...]:
+    cloud = example(name)
+    return alerts(cloud, next(iter(cloud.regions.values())))
 
 
 def test_a_cloud_that_nobody_monitors_has_nothing_of_it(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from fournines.cloud.model import Cloud
 from fournines.commands import handlers, notify
 from fournines.commands.handlers import Hands, message
 from fournines.engine import SshOptions, local_lock
-from fournines.errors import FourninesError, HostError
+from fournines.errors import CloudFileError, FourninesError, HostError
 from fournines.health.cluster import Unknown
 from fournines.health.look import together
 from fournines.health.snapshot import parse
@@ -297,6 +298,42 @@ async def test_a_drain_is_the_commands(monkeypatch: pytest.MonkeyPatch, tmp_path
         await hands.carry_out(action("fence"))
     with pytest.raises(HostError, match="drain cannot be done"):
         await hands.carry_out(action("drain", Condition("host.unreachable", "ctl9", "")))
+
+
+async def test_a_certificate_near_its_end_is_renewed_with_all_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = tmp_path / "cloud.yaml"
+    source.write_text(EXAMPLE.read_text())
+    cloud, done = load(source), list[str]()
+
+    async def planned(_cloud: Cloud, names: tuple[str, ...], _ssh: Any, _until: str) -> list[str]:
+        return [*names]
+
+    async def carry_out(phase: str, *_: object, confirmed: bool) -> None:
+        assert not confirmed
+        done.append(phase)
+
+    monkeypatch.setattr(handlers.rotating, "planned", planned)
+    monkeypatch.setattr(handlers.rotating, "carry_out", carry_out)
+    hands = Hands(lambda: cloud, SshOptions(), lambda _: None)
+    ends = Condition("certificate.ends", "ctl2", "/etc/haproxy/public.pem")
+    assert "were renewed" in await hands.carry_out(action("renew", ends))
+    assert done == ["certificates"]
+    with pytest.raises(HostError, match="an authority's") as caught:
+        await hands.carry_out(action("renew", replace(ends, of="/etc/fournines/tls/ca.crt")))
+    assert "fournines rotate" in caught.value.why and done == ["certificates"]
+    own = replace(cloud, tls=replace(cloud.tls, certificate=tmp_path / "own.pem"))
+    with pytest.raises(HostError, match="your own"):
+        await Hands(lambda: own, SshOptions(), lambda _: None).carry_out(action("renew", ends))
+
+    async def locked(*_: object, **__: object) -> None:
+        raise CloudFileError("acme.secrets.yaml cannot be written", why="Read-only file system")
+
+    monkeypatch.setattr(handlers.rotating, "carry_out", locked)
+    with pytest.raises(HostError, match="cannot be written from here") as caught:
+        await hands.carry_out(action("renew", ends))
+    assert "fournines rotate CLOUD certificates" in caught.value.why
 
 
 async def test_an_action_waits_for_another_run_that_holds_the_cloud(

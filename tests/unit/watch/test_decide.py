@@ -101,6 +101,18 @@ def test_a_flapping_host_is_drained_once_it_answers() -> None:
     assert (drain.do, drain.condition.host) == ("drain", "cmp1")
 
 
+def test_one_renewal_is_for_every_certificate_that_ends() -> None:
+    decider = Decider([SHIPPED["certificate-ends"]], DOMAINS)
+    ends = {Condition("certificate.ends", f"cmp{n}", path) for n in (1, 2) for path in ("/etc/a.pem", "/etc/b.pem")}
+    decider.step(0.0, ends)
+    [renew] = actions(decider.step(60.0, ends))
+    assert (renew.do, renew.domain) == ("renew", "")
+    list(decider.finished(renew.id, 100.0, ok=True, text="renewed"))
+    said = decider.step(281.0, set())
+    assert [a.do for a in actions(said)] == ["notify"]
+    assert actions(decider.step(1000.0, set())) == []
+
+
 def test_a_host_that_went_away_did_not_get_better() -> None:
     decider = Decider([RESTART], DOMAINS)
     decider.step(0.0, {down("cmp1")})

@@ -1,8 +1,8 @@
 // Zones, hosts, roles. A host opens a panel: daemons, logs, power.
 
 import { get } from "./api.js";
-import { h, on, paint, dot, plural } from "./dom.js";
-import { fetched, may, refusal, start, ask } from "./asking.js";
+import { h, on, paint, dot, ago, clock, plural } from "./dom.js";
+import { fetched, may, outcome, refusal, start, ask, watched } from "./asking.js";
 
 const OPERATIONS = [["drain", "Drain"], ["undrain", "Undrain"], ["reboot", "Reboot"], ["replace", "Replace"], ["scale-remove", "Take out"], ["fence", "Fence"]];
 
@@ -62,11 +62,27 @@ export function panel(state) {
         may(state, "operator") ? h("button.plain", { "data-do": "log", "data-arg": `${name} ${unit}` }, "log") : null)))] : null,
     may(state, "operator") ? h("p", null, h("a", { href: `#logs/host/${encodeURIComponent(name)}` }, "All its journals")) : null,
     log && log.host === name ? [h("h3", null, log.unit), log.error ? refusal(log.error) : h("pre.log", { tabindex: 0 }, log.lines ? log.lines.join("\n") || "nothing" : "Asking.")] : null,
+    doing(state, name),
     may(state, "admin") ? [h("h3", null, "Operations"), h("div.buttons", null, OPERATIONS.map(([kind, title]) => h("a.button", { href: `#operations/new/${kind}/${encodeURIComponent(name)}` }, title)))] : null,
     may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Lab power"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)))] : null,
     host ? h("details", null, h("summary", null, "All that its agent says"), h("pre.log", null, JSON.stringify(host.said, null, 1))) : null,
   ]);
 }
+
+// What is done to this host and was: the newest jobs that name it, whatever runs and has come to it, and the last lines of that.
+function doing(state, name) {
+  const named = ({ arguments: a }) => [a.host, a.target, ...(a.hosts || [])].includes(name);
+  const runs = state.jobs.find((job) => job.state === "running");
+  const events = runs ? watched(state, runs.id).events.filter((e) => e.host === name || (named(runs) && !e.host)) : [];
+  const mine = state.jobs.filter((job) => named(job) || (job === runs && events.length)).slice(0, 5);
+  if (!mine.length) return null;
+  const lines = events.map((e) => [e.at, told(e)]).filter(([, text]) => text).slice(-12);
+  return [h("h3", null, "Done to it"),
+    h("ul.units", null, mine.map((job) => h("li", { "data-key": job.id }, h("a", { href: `#operations/${job.id}` }, job.kind), outcome(job), h("span.soft", null, job.arguments.dry_run ? "plan only, " : "", `${job.by}, ${clock(job.began)}${job.ended ? `, took ${ago(job.ended - job.began)}` : ""}`)))),
+    lines.length ? h("pre.log", { tabindex: 0, "aria-live": "polite" }, lines.map(([at, text]) => `${clock(at)}  ${text}`).join("\n")) : null];
+}
+
+const told = (e) => ({ change: () => `${e.number}/${e.of} ${e.key}`, changed: () => "changed, being checked", waits: () => `waits for ${e.check}`, stage: () => `stage ${e.stage}` })[e.type]?.() ?? (e.text || e.what || "");
 
 on("find", (_, input) => { find = input.value; });
 on("close-panel", () => { closePanel(); location.hash = "map"; });

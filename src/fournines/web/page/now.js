@@ -1,15 +1,16 @@
 // One sentence, what is wrong and what to do, the tiers, who holds what.
 
-import { h, dot, plural } from "./dom.js";
+import { h, clock, dot, plural } from "./dom.js";
 
 export function now({ status }) {
   if (!status) return [h("p.soft.pad", null, "Asking the hosts.")];
   if (!status.ready) return [h("p.soft.pad", null, `Asking ${plural(status.hosts.length, "host")}.`)];
+  remember(status);
   const state = status.healthy ? "ok" : status.regions.some((r) => r.not_served.length) ? "down" : "warning";
   return [
     h(`section.live.sentence.${state}`, { "aria-live": "polite" }, h("h1", null, status.sentence)),
     status.file_error ? h("section.refusal", null, h("b", null, "The cloud file is wrong; what is shown is of the last one that was not. "), status.file_error.what, status.file_error.why ? h("pre.why", null, status.file_error.why) : null) : null,
-    status.problems.length ? findings("What is wrong", status.problems, "down") : null,
+    status.problems.length ? findings("What is wrong", causesFirst(status), "down") : null,
     status.warnings.length ? findings("What may become wrong", status.warnings, "warning") : null,
     h("div.columns", { class: "live" }, status.regions.map((region) => [
       section(status, region, "Tiers", h("ul.tiers", null, region.tiers.map((tier) =>
@@ -32,11 +33,34 @@ export function now({ status }) {
 const section = (status, region, title, body) =>
   h("section", { "data-key": `${region.name} ${title}` }, h("h2", null, status.regions.length > 1 ? `${region.name}: ${title}` : title), body);
 
+const COMMAND = /^(fournines|journalctl|systemctl|rabbitmq|mariadb|openstack|chronyc|pcs|crm|ss|ip|df|free) ?/;
+
 function findings(title, list, state) {
-  return h("section.live.findings", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
-    h("li", { "data-key": `${p.where} ${p.what}` }, dot(state), h("div", null,
-      p.where ? h("b", null, `${p.where}: `) : null, p.what, h("div.next", null, "→ ", h("code", null, p.next)))))));
+  return h("section.live.findings.timed", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
+    h(`li${p.follows ? ".follows" : ""}`, { "data-key": keyOf(p), title: p.follows ? `follows from ${p.follows}` : false }, dot(state), h("div.what", null, p.where ? h("b", null, `${p.where}: `) : null, p.what),
+      h("div.next", null, "→ ", COMMAND.test(p.next) ? h("code", null, p.next) : p.next), h("time.soft", { title: "as this page has seen it" }, sinceWhen(p))))));
 }
+
+// What others say of a host that does not answer follows from that, and stands below it.
+function causesFirst({ problems, hosts }) {
+  const lost = new Set(hosts.filter((host) => host.state === "unknown").map((host) => host.name));
+  const roots = problems.filter((p) => lost.has(p.where));
+  const cause = (p) => (roots.includes(p) && p === roots.find((r) => r.where === p.where) ? null : roots.find((r) => r.where === p.where || p.what.split(/[^\w.-]+/).includes(r.where)));
+  const follows = new Map(problems.map((p) => [p, cause(p)]).filter(([, root]) => root));
+  return problems.filter((p) => !follows.has(p)).flatMap((p) => [p, ...problems.filter((q) => follows.get(q) === p).map((q) => ({ ...q, follows: p.where }))]);
+}
+
+// The same finding, whatever it counts just now.
+const keyOf = (p) => `${p.where} ${p.what.replace(/\d+(\.\d+)?/g, "0")}`;
+
+// Since when each is there, as far as this page has seen: what was there when it began to look is older than that.
+let looked = null;
+let began = new Map();
+function remember(status) {
+  const first = (looked ??= status.at) === status.at;
+  began = new Map([...status.problems, ...status.warnings].map((p) => [keyOf(p), began.get(keyOf(p)) || { at: status.at, first }]));
+}
+const sinceWhen = (p) => { const { at, first } = began.get(keyOf(p)); return `${first ? "before" : "since"} ${clock(at)}`; };
 
 // Many hosts are told by those that are not well, and a count.
 function hosts(rows) {
