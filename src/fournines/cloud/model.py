@@ -199,7 +199,7 @@ class Tls:
 @dataclass(frozen=True, eq=False)
 class Cloud:
     name: str
-    release: str
+    release: str  # of OpenStack, as the file wants it; `versions` says what hosts have
     pattern: Pattern
     timing: TimingSpec
     regions: Mapping[str, Region]

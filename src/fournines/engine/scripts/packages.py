@@ -6,6 +6,10 @@ look       declared: names. refresh: ask the sources first.
 prepare    wanted: name -> version. units: unit -> the packages whose change restarts it. What would be done.
 download   wanted.
 install    wanted, units; managed: units that packages may stop, and not start. pending: the directory of markers.
+           aside: paths that the new versions must not find. Each is kept beside itself.
+
+suite: of Debian; "" for the one that the host has. With it the host's own sources are read as if they said that suite,
+without touching them; `install` writes them so. Packages may be removed then, as a new suite replaces some by others.
 """
 
 import contextlib
@@ -13,6 +17,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -29,6 +34,15 @@ OWN_POLICY = Path("/var/lib/fournines/policy-rc.d")
 DPKG = Path("/var/lib/dpkg")
 UPDATES = DPKG / "updates"
 LISTS = Path("/var/lib/apt/lists")
+SOURCES = Path("/etc/apt")
+OS_RELEASE = Path("/etc/os-release")
+#: The host's sources, and what they have, as of another suite.
+COMING = Path("/var/lib/fournines/release")
+#: Bytes that a change of the suite needs beside the archives: measured 0.3 GB for a controller of the core, and dpkg
+#: keeps old and new files side by side.
+ROOM = 2 << 30
+#: What follows a suite's name in sources; unstable has none of them.
+POCKETS = ("", "-updates", "-security", "/updates", "-backports", "-proposed-updates")
 BATCH = 400  # names on one command line
 ENVIRONMENT = {
     **os.environ,
@@ -39,7 +53,7 @@ ENVIRONMENT = {
     "APT_LISTCHANGES_FRONTEND": "none",
 }
 APT = [
-    *("apt-get", "-q", "-y", "--no-install-recommends", "--no-remove"),
+    *("apt-get", "-q", "-y", "--no-install-recommends"),
     *("-o", "DPkg::Lock::Timeout=300"),
     *("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"),
 ]
@@ -122,8 +136,107 @@ def tables(policy: str, security: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+# Another suite
+
+
+def codename() -> str:
+    """Of the Debian that is installed."""
+    found = re.search(r"(?m)^VERSION_CODENAME=\"?([a-z]+)", OS_RELEASE.read_text())
+    return found[1] if found else ""
+
+
+def left_names(suite: str) -> set[str]:
+    """What the suite that is left is called in sources. It is noted, for in the middle of a transaction the host says
+    already that it is another one."""
+    note = COMING / "from"
+    if not note.exists() and codename() != suite:
+        note.write_text(codename())
+    noted = note.read_text() if note.exists() else ""
+    return {noted, "stable"} - {"", suite}
+
+
+def moved(text: str, names: set[str], suite: str) -> str:
+    """`text`, sources in either style, with `suite` in place of `names`. What unstable does not have is left out."""
+    out: list[str] = []
+    for line in text.splitlines():
+        one = re.match(r"(\s*deb(?:-src)?\s+(?:\[.*?\]\s*)?\S+\s+)(\S+)(.*)$", line)
+        many = re.match(r"(?i)(suites:\s*)(.*)$", line)
+        if one:
+            if new := renamed(one[2], names, suite):
+                out.append(f"{one[1]}{new}{one[3]}")
+        elif many:
+            kept = [new for word in many[2].split() if (new := renamed(word, names, suite))]
+            out.append(f"{many[1]}{' '.join(dict.fromkeys(kept))}" if kept else f"Enabled: no\n{line}")
+        else:
+            out.append(line)
+    return "".join(f"{line}\n" for line in out)
+
+
+def renamed(word: str, names: set[str], suite: str) -> str:
+    """"" where `suite` has nothing of the kind."""
+    for name in names:
+        pocket = word.removeprefix(name)
+        if word.startswith(name) and pocket in POCKETS:
+            if pocket and suite in ("sid", "unstable"):
+                return ""
+            return f"{suite}{pocket}"
+    return word
+
+
+def sources() -> list[Path]:
+    found = [SOURCES / "sources.list", *sorted((SOURCES / "sources.list.d").glob("*"))]
+    return [path for path in found if path.suffix in (".list", ".sources") and path.is_file()]
+
+
+def as_of(suite: str) -> list[str]:
+    """Has apt read the host's sources as of `suite` from here on. What speaks against it, a line each."""
+    for directory in (COMING / "sources.list.d", COMING / "lists/partial"):
+        directory.mkdir(parents=True, exist_ok=True)
+    names = left_names(suite)
+    (COMING / "sources.list").write_text("")
+    for old in (COMING / "sources.list.d").iterdir():
+        old.unlink()
+    there = False
+    for path in sources():
+        text = moved(path.read_text(errors="replace"), names, suite)
+        there = there or bool(re.search(rf"(?m)^[^#\n]*\s{re.escape(suite)}(\s|$)", text))
+        (COMING / path.relative_to(SOURCES)).write_text(text)
+    configuration = COMING / "apt.conf"
+    configuration.write_text(
+        f'Dir::Etc::sourcelist "{COMING}/sources.list";\n'
+        f'Dir::Etc::sourceparts "{COMING}/sources.list.d";\n'
+        f'Dir::State::lists "{COMING}/lists";\n'
+    )
+    ENVIRONMENT["APT_CONFIG"] = str(configuration)
+    return [] if there else [f"it has no package source of {' or '.join(sorted(names))} that could become {suite}"]
+
+
+def settle(suite: str) -> None:
+    """The host's own sources are of `suite` from now on. What they were is kept beside them, for a person."""
+    for path in sources():
+        before = path.read_text(errors="replace")
+        if (text := moved(before, left_names(suite), suite)) != before:
+            kept = COMING / "before" / path.name
+            kept.parent.mkdir(exist_ok=True)
+            if not kept.exists():
+                kept.write_text(before)
+            aside = path.with_name(f".{path.name}.fournines")
+            aside.write_text(text)
+            aside.replace(path)
+    ENVIRONMENT.pop("APT_CONFIG", None)
+    with contextlib.suppress(FailedError):  # the next call that needs them asks again
+        said("apt-get", "update", "-q", "-o", "DPkg::Lock::Timeout=60")
+
+
 def look(asked: dict[str, Any]) -> dict[str, Any]:
     problems = blocked()
+    if suite := asked["suite"]:
+        problems += as_of(suite)
+        problems += [
+            f"{path} has {free >> 20} MiB free, and a new suite needs {ROOM >> 20}"
+            for path in ("/usr", "/var")
+            if (free := shutil.disk_usage(path).free) < ROOM and codename() != suite
+        ]
     if asked["refresh"] and not problems:
         try:
             said("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "DPkg::Lock::Timeout=60")
@@ -150,6 +263,7 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
         "lists": max(lists, default=0.0),
         "kernel": kernel(),
         "begun": BEGUN.exists(),
+        "codename": codename(),
     }
 
 
@@ -207,16 +321,29 @@ def words(wanted: dict[str, str]) -> list[str]:
     return [f"{name}={version}" for name, version in sorted(wanted.items())]
 
 
+def apt(suite: str) -> list[str]:
+    """Within a suite nothing is removed."""
+    return APT if suite else [*APT, "--no-remove"]
+
+
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
-    changes = simulated(asked["wanted"])
+    if asked["suite"]:
+        as_of(asked["suite"])
+    changes = simulated(asked)
     return {"changes": changes, "restarts": affected(asked["units"], {name for name, _, _ in changes})}
 
 
-def simulated(wanted: dict[str, str]) -> list[tuple[str, str, str]]:
-    """(name, version before or "", version after) of all that would be installed. Raises FailedError."""
-    lines = said(*APT, "-s", "install", *words(wanted)).splitlines() if wanted else []
+def simulated(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(name, version before or "", version after or "") of all that would be installed or removed. Raises
+    FailedError."""
+    wanted = asked["wanted"]
+    lines = said(*apt(asked["suite"]), "-s", "install", *words(wanted)).splitlines() if wanted else []
     found = (re.match(r"Inst (\S+)(?: \[(\S+)\])? \((\S+)", line) for line in lines)
-    return [(match[1].partition(":")[0], match[2] or "", match[3]) for match in found if match]
+    gone = (re.match(r"Remv (\S+)(?: \[(\S+)\])?", line) for line in lines)
+    return [
+        *((match[1].partition(":")[0], match[2] or "", match[3]) for match in found if match),
+        *((match[1].partition(":")[0], match[2] or "", "") for match in gone if match),
+    ]
 
 
 def affected(units: dict[str, list[str]], changed: set[str]) -> list[str]:
@@ -263,7 +390,9 @@ def closure(needs: dict[str, set[str]], names: list[str]) -> set[str]:
 
 def download(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["wanted"]:
-        said(*APT, "--download-only", "install", *words(asked["wanted"]))
+        if asked["suite"]:
+            as_of(asked["suite"])
+        said(*apt(asked["suite"]), "--download-only", "install", *words(asked["wanted"]))
     return {}
 
 
@@ -283,7 +412,10 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
     BEGUN.parent.mkdir(parents=True, exist_ok=True)
     BEGUN.touch()
     placed = hold_services(set(asked["managed"]))
+    suite = asked["suite"]
     try:
+        if suite:
+            as_of(suite)
         if ours:
             carried_out("dpkg", "--configure", "-a", lock=lock)
         restarts = prepare(asked)["restarts"]
@@ -293,14 +425,25 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
             (pending / f"{unit}.restart").touch(mode=0o600)
         automatic = set(said("apt-mark", "showauto").split()) & set(asked["wanted"])
         if asked["wanted"]:
-            carried_out(*APT, "install", *words(asked["wanted"]), lock=lock)
+            carried_out(*apt(suite), "install", *words(asked["wanted"]), lock=lock)
         if automatic:
             said("apt-mark", "auto", *sorted(automatic))
+        for path in map(Path, asked["aside"]):
+            set_aside(path, suite)
+        if suite:
+            settle(suite)
         BEGUN.unlink()
     finally:
         if placed:
             POLICY.unlink(missing_ok=True)
     return {"restarts": restarts}
+
+
+def set_aside(path: Path, suite: str) -> None:
+    """Once: what the new version has made there since stays."""
+    kept = path.with_name(f"{path.name}.before-{suite}")
+    if path.exists() and not kept.exists():
+        path.rename(kept)
 
 
 def carried_out(*words: str, lock: int) -> None:
