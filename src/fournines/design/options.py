@@ -120,7 +120,9 @@ class _File:
                 if match(option, self.known[name]) is None or any(c in _ENDS for c in option):
                     where = f"[{section}] of {self.file}" if section else self.file
                     gone, change = instead(self.service, self.file, section, option, self.release)
-                    what = f"{option} in {where} is no more in {gone}" if gone else f"unknown option {option} in {where}"
+                    what = (
+                        f"{option} in {where} is no more in {gone}" if gone else f"unknown option {option} in {where}"
+                    )
                     yield _flaw((*inside, option), what, change or self._instead(option, name))
 
     def _names(self) -> str:

@@ -15,7 +15,18 @@ from fournines.engine.transport import Transport
 from fournines.errors import HostError
 from fournines.plan.actions import PENDING
 
-_PROGRAM = resources.files("fournines.engine").joinpath("scripts/packages.py").read_text()
+_SCRIPTS = resources.files("fournines.engine").joinpath("scripts")
+#: A module that the program imports: there is no fournines on a host.
+_MODULE = """\
+import sys, types
+for name in ("fournines", "fournines.engine", "fournines.engine.scripts", "fournines.engine.scripts.suites"):
+    module = sys.modules[name] = types.ModuleType(name)
+sys.modules["fournines.engine.scripts"].suites = module
+exec({text!r}, module.__dict__)
+"""
+_PROGRAM = _MODULE.format(text=_SCRIPTS.joinpath("suites.py").read_text()) + (
+    _SCRIPTS.joinpath("packages.py").read_text()
+)
 #: Seconds: a look also waits for a transaction that an interrupted run has left running; sources may be slow.
 _LOOK, _PREPARE, _DOWNLOAD, _INSTALL = 900.0, 120.0, 1800.0, 3600.0
 

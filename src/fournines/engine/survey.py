@@ -97,7 +97,7 @@ def require_release(cloud: Cloud, lock: versions.Versions) -> None:
         f"the cloud has release {lock.release}, and its file wants {cloud.release}",
         where=str(cloud.source),
         why="another release comes with another Debian, host after host, and not by `apply`",
-        next=f"fournines upgrade {cloud.source} --to {cloud.release}; or write release: \"{coming or lock.release}\"",
+        next=f'fournines upgrade {cloud.source} --to {cloud.release}; or write release: "{coming or lock.release}"',
     )
 
 

@@ -226,7 +226,7 @@ class Keystone(Service):
 
     def upgrade_checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            script = "said=$(runuser -u keystone -- keystone-status upgrade check 2>&1) || [ $? -le 1 ] || { echo \"$said\"; false; }"
+            script = 'said=$(runuser -u keystone -- keystone-status upgrade check 2>&1) || [ $? -le 1 ] || { echo "$said"; false; }'
             yield Check("keystone-status upgrade check", host.name, script, within=120)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:

@@ -94,7 +94,9 @@ def kind(service: str, file: str, section: str, option: str, release: str = FIRS
 def operators(cloud: Cloud, service: str, file: str) -> dict[str, dict[str, Any]]:
     """The operator's options for one file, each list as the option's kind has it: one line, or several."""
     return {
-        section: {name: _lined(kind(service, file, section, name, cloud.release), value) for name, value in options.items()}
+        section: {
+            name: _lined(kind(service, file, section, name, cloud.release), value) for name, value in options.items()
+        }
         for section, options in cloud.options(service, file).items()
     }
 

@@ -25,6 +25,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fournines.engine.scripts import suites
+
 RUN = Path("/run/fournines")
 #: Says that a transaction of ours has begun: dpkg may be finished without asking anybody.
 BEGUN = Path("/var/lib/fournines/upgrading")
@@ -34,15 +36,11 @@ OWN_POLICY = Path("/var/lib/fournines/policy-rc.d")
 DPKG = Path("/var/lib/dpkg")
 UPDATES = DPKG / "updates"
 LISTS = Path("/var/lib/apt/lists")
-SOURCES = Path("/etc/apt")
-OS_RELEASE = Path("/etc/os-release")
-#: The host's sources, and what they have, as of another suite.
-COMING = Path("/var/lib/fournines/release")
 #: Bytes that a change of the suite needs beside the archives: measured 0.3 GB for a controller of the core, and dpkg
 #: keeps old and new files side by side.
 ROOM = 2 << 30
-#: What follows a suite's name in sources; unstable has none of them.
-POCKETS = ("", "-updates", "-security", "/updates", "-backports", "-proposed-updates")
+#: What APT_CONFIG was before another suite is read.
+BEFORE = "FOURNINES_APT_CONFIG"
 BATCH = 400  # names on one command line
 ENVIRONMENT = {
     **os.environ,
@@ -136,94 +134,20 @@ def tables(policy: str, security: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-# Another suite
+def reading(suite: str) -> list[str]:
+    """apt reads the host's sources as of `suite` from here on. What speaks against it."""
+    before = ENVIRONMENT.setdefault(BEFORE, ENVIRONMENT.get("APT_CONFIG", ""))
+    ENVIRONMENT["APT_CONFIG"] = str(suites.CONFIGURATION)
+    return suites.as_of(suite, before)
 
 
-def codename() -> str:
-    """Of the Debian that is installed."""
-    found = re.search(r"(?m)^VERSION_CODENAME=\"?([a-z]+)", OS_RELEASE.read_text())
-    return found[1] if found else ""
-
-
-def left_names(suite: str) -> set[str]:
-    """What the suite that is left is called in sources. It is noted, for in the middle of a transaction the host says
-    already that it is another one."""
-    note = COMING / "from"
-    if not note.exists() and codename() != suite:
-        note.write_text(codename())
-    noted = note.read_text() if note.exists() else ""
-    return {noted, "stable"} - {"", suite}
-
-
-def moved(text: str, names: set[str], suite: str) -> str:
-    """`text`, sources in either style, with `suite` in place of `names`. What unstable does not have is left out."""
-    out: list[str] = []
-    for line in text.splitlines():
-        one = re.match(r"(\s*deb(?:-src)?\s+(?:\[.*?\]\s*)?\S+\s+)(\S+)(.*)$", line)
-        many = re.match(r"(?i)(suites:\s*)(.*)$", line)
-        if one:
-            if new := renamed(one[2], names, suite):
-                out.append(f"{one[1]}{new}{one[3]}")
-        elif many:
-            kept = [new for word in many[2].split() if (new := renamed(word, names, suite))]
-            out.append(f"{many[1]}{' '.join(dict.fromkeys(kept))}" if kept else f"Enabled: no\n{line}")
-        else:
-            out.append(line)
-    return "".join(f"{line}\n" for line in out)
-
-
-def renamed(word: str, names: set[str], suite: str) -> str:
-    """"" where `suite` has nothing of the kind."""
-    for name in names:
-        pocket = word.removeprefix(name)
-        if word.startswith(name) and pocket in POCKETS:
-            if pocket and suite in ("sid", "unstable"):
-                return ""
-            return f"{suite}{pocket}"
-    return word
-
-
-def sources() -> list[Path]:
-    found = [SOURCES / "sources.list", *sorted((SOURCES / "sources.list.d").glob("*"))]
-    return [path for path in found if path.suffix in (".list", ".sources") and path.is_file()]
-
-
-def as_of(suite: str) -> list[str]:
-    """Has apt read the host's sources as of `suite` from here on. What speaks against it, a line each."""
-    for directory in (COMING / "sources.list.d", COMING / "lists/partial"):
-        directory.mkdir(parents=True, exist_ok=True)
-    names = left_names(suite)
-    (COMING / "sources.list").write_text("")
-    for old in (COMING / "sources.list.d").iterdir():
-        old.unlink()
-    there = False
-    for path in sources():
-        text = moved(path.read_text(errors="replace"), names, suite)
-        there = there or bool(re.search(rf"(?m)^[^#\n]*\s{re.escape(suite)}(\s|$)", text))
-        (COMING / path.relative_to(SOURCES)).write_text(text)
-    configuration = COMING / "apt.conf"
-    configuration.write_text(
-        f'Dir::Etc::sourcelist "{COMING}/sources.list";\n'
-        f'Dir::Etc::sourceparts "{COMING}/sources.list.d";\n'
-        f'Dir::State::lists "{COMING}/lists";\n'
-    )
-    ENVIRONMENT["APT_CONFIG"] = str(configuration)
-    return [] if there else [f"it has no package source of {' or '.join(sorted(names))} that could become {suite}"]
-
-
-def settle(suite: str) -> None:
-    """The host's own sources are of `suite` from now on. What they were is kept beside them, for a person."""
-    for path in sources():
-        before = path.read_text(errors="replace")
-        if (text := moved(before, left_names(suite), suite)) != before:
-            kept = COMING / "before" / path.name
-            kept.parent.mkdir(exist_ok=True)
-            if not kept.exists():
-                kept.write_text(before)
-            aside = path.with_name(f".{path.name}.fournines")
-            aside.write_text(text)
-            aside.replace(path)
-    ENVIRONMENT.pop("APT_CONFIG", None)
+def settled(suite: str) -> None:
+    """The sources themselves say `suite` now."""
+    suites.settle(suite)
+    if before := ENVIRONMENT.pop(BEFORE):
+        ENVIRONMENT["APT_CONFIG"] = before
+    else:
+        del ENVIRONMENT["APT_CONFIG"]
     with contextlib.suppress(FailedError):  # the next call that needs them asks again
         said("apt-get", "update", "-q", "-o", "DPkg::Lock::Timeout=60")
 
@@ -231,11 +155,11 @@ def settle(suite: str) -> None:
 def look(asked: dict[str, Any]) -> dict[str, Any]:
     problems = blocked()
     if suite := asked["suite"]:
-        problems += as_of(suite)
+        problems += reading(suite)
         problems += [
             f"{path} has {free >> 20} MiB free, and a new suite needs {ROOM >> 20}"
             for path in ("/usr", "/var")
-            if (free := shutil.disk_usage(path).free) < ROOM and codename() != suite
+            if (free := shutil.disk_usage(path).free) < ROOM and suites.codename() != suite
         ]
     if asked["refresh"] and not problems:
         try:
@@ -263,7 +187,7 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
         "lists": max(lists, default=0.0),
         "kernel": kernel(),
         "begun": BEGUN.exists(),
-        "codename": codename(),
+        "codename": suites.codename(),
     }
 
 
@@ -328,7 +252,7 @@ def apt(suite: str) -> list[str]:
 
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["suite"]:
-        as_of(asked["suite"])
+        reading(asked["suite"])
     changes = simulated(asked)
     return {"changes": changes, "restarts": affected(asked["units"], {name for name, _, _ in changes})}
 
@@ -391,7 +315,7 @@ def closure(needs: dict[str, set[str]], names: list[str]) -> set[str]:
 def download(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["wanted"]:
         if asked["suite"]:
-            as_of(asked["suite"])
+            reading(asked["suite"])
         said(*apt(asked["suite"]), "--download-only", "install", *words(asked["wanted"]))
     return {}
 
@@ -415,7 +339,7 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
     suite = asked["suite"]
     try:
         if suite:
-            as_of(suite)
+            reading(suite)
         if ours:
             carried_out("dpkg", "--configure", "-a", lock=lock)
         restarts = prepare(asked)["restarts"]
@@ -431,7 +355,7 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
         for path in map(Path, asked["aside"]):
             set_aside(path, suite)
         if suite:
-            settle(suite)
+            settled(suite)
         BEGUN.unlink()
     finally:
         if placed:
