@@ -124,9 +124,7 @@ def _lock(seen: Seen) -> Iterator[str]:
     for line, hosts in found.items():
         yield f"[{folded(tuple(hosts))}] {line}"
     if running := lock.upgrade:
-        held = f", held after zone {running.canary}" if running.canary else ""
-        what = f"to {running.release}" if running.release else f"of {len(running.target)} packages"
-        yield f"an upgrade {what} has not ended{held}: {running.begun} began it"
+        yield str(running)
     yield (
         f"locked: {len(lock.locked)} packages, since {lock.since}"
         if lock.locked

@@ -35,6 +35,18 @@ class Upgrade:
     suite: str = ""
     renewed: tuple[str, ...] = ()
 
+    def __str__(self) -> str:
+        """What is shown wherever somebody looks at the cloud meanwhile."""
+        have = f"to {self.release}, which {len(self.renewed)} hosts have,"
+        what = have if self.release else f"of {len(self.target)} packages"
+        held = f", held after zone {self.canary}" if self.canary else ""
+        return f"an upgrade {what} has not ended{held}: {self.begun} began it"
+
+    @property
+    def again(self) -> str:
+        """Options of `fournines upgrade` that go on with it."""
+        return " ".join(filter(None, (f"--to {self.release}" if self.release else "", "--continue" if self.canary else "")))
+
 
 @dataclass(frozen=True)
 class Versions:
