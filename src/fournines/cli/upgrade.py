@@ -91,7 +91,7 @@ def command(cloud: Path, **options: Any) -> None:
 
 def question(found: Upgrading) -> str:
     if found.release:
-        return f"Go to {found.release.name}? No host goes back from it."
+        return f"Go to {found.release.name}? No host that has changed goes back."
     return "Upgrade?"
 
 

@@ -1,8 +1,9 @@
 """Releases of OpenStack as Debian has them: `releases.json` says all that differs between them.
 
 slurp: the releases between which upstream supports to leave others out. debian: the suites that have it, the one to
-take first. versions: package -> how its upstream version begins. tried: an older release -> the services that have
-been brought from there in a lab, though upstream would have it in two steps. together: service -> what is changed last,
+take first. versions: package -> how its upstream version begins. tried: an older release -> `services` that
+have been brought from there in a lab, though upstream would have it in two steps; `open`: what has not been seen of
+that. together: service -> what is changed last,
 on all of its hosts at once. options: service -> file -> what differs from the release before it that Debian had:
 removed: section -> option -> what to do instead; renamed: section -> old name -> new name, the old one being understood
 still; added: section -> option -> kind, as `services/known` has it.
@@ -37,12 +38,20 @@ class Together:
 
 
 @dataclass(frozen=True)
+class Tried:
+    """open: "" where the whole way has been seen."""
+
+    services: frozenset[str]
+    open: str
+
+
+@dataclass(frozen=True)
 class Release:
     name: str
     slurp: bool
     debian: tuple[str, ...]
     versions: Mapping[str, str]
-    tried: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    tried: Mapping[str, Tried] = field(default_factory=dict[str, Tried])
     together: Mapping[str, Together] = field(default_factory=dict[str, Together])
     options: Mapping[str, Mapping[str, Mapping[str, Said]]] = field(default_factory=dict[str, Any])
 
@@ -63,7 +72,7 @@ def _release(name: str, said: Mapping[str, Any]) -> Release:
         service: Together(tuple(of["packages"]), of["why"], tuple(of["aside"]))
         for service, of in said.get("together", {}).items()
     }
-    tried = {older: tuple(services) for older, services in said.get("tried", {}).items()}
+    tried = {older: Tried(frozenset(of["services"]), of["open"]) for older, of in said.get("tried", {}).items()}
     options = said.get("options", {})
     return Release(name, said["slurp"], tuple(said["debian"]), said["versions"], tried, together, options)
 
@@ -95,15 +104,19 @@ def refusal_of(known: Mapping[str, Release], old: str, new: str, services: Colle
     target = known[new]
     if not target.debian:
         return f"no suite of Debian that fournines knows has {new}"
-    tried = target.tried.get(old, ())
-    missing = sorted(set(services) - set(tried))
-    if not missing:
-        return ""
-    if supported(list(known.values()), old, new) and not tried:
+    tried = target.tried.get(old)
+    missing = sorted(set(services) - tried.services) if tried else sorted(services)
+    if not missing or (not tried and supported(list(known.values()), old, new)):
         return ""
     between = [name for name in skipped(list(known), old, new) if known[name].slurp]
     over = f" leaves out {' and '.join(between)}, of those that upstream supports to stop at, and" if between else ""
     return f"{old} to {new}{over} has not been tried with {', '.join(missing)}"
+
+
+def unseen(old: str, new: str) -> str:
+    """What nobody has seen of a step that is possible; "" where that is nothing."""
+    tried = releases()[new].tried.get(old)
+    return tried.open if tried else ""
 
 
 def supported(known: Sequence[Release], old: str, new: str) -> bool:

@@ -55,6 +55,7 @@ FILE_RULES = (
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
 )
 DESIGN_RULES = (
+    Rule("untried-release", "releases of which nobody has seen the whole way there", release.untried),
     Rule("undone-pattern", "options that the cloud does not work with", undone.broken, acceptable=False),
     Rule("weakened-pattern", "options that take away what the design rests on", undone.weakened),
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),

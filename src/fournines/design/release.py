@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fournines.cloud.model import Cloud
-from fournines.cloud.releases import refusal, releases
+from fournines.cloud.releases import refusal, releases, unseen
 from fournines.design.finding import Flaw
 
 
@@ -18,3 +18,11 @@ def step(cloud: Cloud) -> Iterator[Flaw]:
     if why:
         what = f"the cloud cannot go to {cloud.release}"
         yield Flaw(("release",), "error", what, why, change)
+
+
+def untried(cloud: Cloud) -> Iterator[Flaw]:
+    """A step that is possible, and of which a part has never been seen to work."""
+    old, new = cloud.versions.release, cloud.release
+    if new in releases() and old != new and not any(step(cloud)) and (left := unseen(old, new)):
+        what = f"the whole way from {old} to {new} has not been tried"
+        yield Flaw(("release",), "error", what, left, f"go it in a lab first; or release: {old}")

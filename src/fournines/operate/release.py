@@ -153,9 +153,9 @@ def sentences(cloud: Cloud, begins: bool, lasts: Sequence[Last]) -> Iterator[str
     where = f"from {cloud.versions.release} to {state.release}, by Debian {state.suite}"
     done = f"{len(state.renewed)} of {len(cloud.hosts)} hosts have it"
     yield f"{cloud.name} goes {where}" if begins else f"{cloud.name} is on its way {where}: {done}"
-    yield "a host that has changed does not go back; those that have not go on as they are, so it may be held or stopped"
+    yield "point of no return: the first host that changes. The others go on as they are, so it may be held or stopped"
     for of in lasts:
         yield f"last, on {folded(tuple(h.name for h in of.hosts))} at once: {of.service}. {of.how.why}"
-    yield "point of no return: after the last host Keystone's tables lose what only the older release needs"
+    yield "then Keystone's tables lose what only the older release needs"
     if begins:
         yield f"a backup is not looked for: fournines backup {cloud.source} makes one"

@@ -23,14 +23,19 @@ def test_each_release_has_what_it_is_known_by() -> None:
     assert FIRST in known
     for release in known.values():
         assert set(release.together) <= set(registry())
-        for services in release.tried.values():
-            assert set(services) <= set(registry())
+        for tried in release.tried.values():
+            assert tried.services <= set(registry())
         assert set(release.tried) <= set(known)
 
 
 def test_a_step_that_has_been_tried_with_what_the_cloud_carries() -> None:
     assert releases.refusal("2025.1", "2026.2", CORE) == ("", "")
     assert releases.refusal("2026.2", "2026.2", [*CORE, "nova"]) == ("", "")
+
+
+def test_what_nobody_has_seen_of_a_step_is_said() -> None:
+    assert "RabbitMQ anew, has not been seen" in releases.unseen("2025.1", "2026.2")
+    assert releases.unseen("2025.1", "2025.2") == ""
 
 
 def test_a_step_over_a_slurp_release_is_refused_where_nobody_has_tried_it() -> None:
