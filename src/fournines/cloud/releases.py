@@ -26,8 +26,8 @@ Said = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True)
 class Together:
-    """packages: names, or patterns with `*`. why: completes nothing, it is a sentence. aside: paths that the new version
-    must not find; each is kept under another name."""
+    """packages: names, or patterns with `*`. why: a sentence. aside: paths that the new version must not find; each is
+    kept under another name."""
 
     packages: tuple[str, ...]
     why: str

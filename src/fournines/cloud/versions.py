@@ -45,7 +45,9 @@ class Upgrade:
     @property
     def again(self) -> str:
         """Options of `fournines upgrade` that go on with it."""
-        return " ".join(filter(None, (f"--to {self.release}" if self.release else "", "--continue" if self.canary else "")))
+        return " ".join(
+            filter(None, (f"--to {self.release}" if self.release else "", "--continue" if self.canary else ""))
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fournines.engine import Connected, connect, hold, owner, packages, survey
 from fournines.engine.packages import Packages, Prepared
 from fournines.engine.reboot import begin_reboot, boot_of, next_boot
 from fournines.engine.together import merged, together
-from fournines.operate import release, reboot, upgrade
+from fournines.operate import reboot, release, upgrade
 from fournines.operate.release import Last
 from fournines.operate.upgrade import Asked, Looks, Move
 from fournines.plan.desired import desired
@@ -96,7 +96,7 @@ async def planned(cloud: Cloud, asked: Asked, how: How) -> Upgrading:
         suite, looks = await _looked(known, hosts, wanted, asked)
         if begins:
             target = upgrade.target(looks, security=asked.security)
-            known = upgrade.begun(known, target, asked, owner(), now(), suite)
+            known = upgrade.begun(known, target, asked, owner(), now(), suite=suite)
         elif asked.onward:
             known = upgrade.onward(known, now())
         state = known.versions.upgrade
@@ -203,7 +203,7 @@ async def upgrade_all(upgrading: Upgrading, how: How) -> None:
     # Where a host is drained already, an earlier run has come past this.
     if upgrading.target and hosts and not cloud.drained:
         how.say(f"{len(hosts)} hosts download")
-        await _download(cloud, hosts, upgrading.part, how)
+        await _download(cloud, hosts, upgrading.target, how)
     _save(cloud)
     for number, move in enumerate(upgrading.moves, 1):
         names = " ".join(h.name for h in move.hosts)

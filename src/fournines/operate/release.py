@@ -103,12 +103,12 @@ def require_ready(wrong: Sequence[str]) -> None:
 
 
 def last(cloud: Cloud, release: Release) -> list[Last]:
-    found: list[Last] = []
-    for service, how in release.together.items():
-        for region in cloud.regions:
-            if hosts := cloud.hosts_of(service, region):
-                found.append(Last(service, hosts, how))
-    return found
+    return [
+        Last(service, hosts, how)
+        for service, how in release.together.items()
+        for region in cloud.regions
+        if (hosts := cloud.hosts_of(service, region))
+    ]
 
 
 def first_part(target: Mapping[str, str], release: Release) -> dict[str, str]:
@@ -138,10 +138,6 @@ def renewed(cloud: Cloud, hosts: Collection[str], now: float) -> Cloud:
         return cloud
     since = drain.later(now, cloud.versions.since)
     return replace(cloud, versions=replace(cloud.versions, upgrade=replace(state, renewed=known), since=since))
-
-
-def every_host_renewed(cloud: Cloud) -> bool:
-    return {h.name for h in cloud.hosts} <= set(state_of(cloud).renewed)
 
 
 # What is shown

@@ -108,8 +108,9 @@ def wanted_on(cloud: Cloud, host: Host, seen: Packages, versions: Mapping[str, s
 # The lock
 
 
-def begun(cloud: Cloud, wanted: Mapping[str, str], asked: Asked, who: str, now: float, suite: str = "") -> Cloud:
-    """`cloud` with an upgrade to `wanted` that `who` begins. suite: of Debian, that has the release that is asked for."""
+def begun(cloud: Cloud, wanted: Mapping[str, str], asked: Asked, who: str, now: float, *, suite: str = "") -> Cloud:
+    """`cloud` with an upgrade to `wanted` that `who` begins. suite: of Debian, which has the release that is asked
+    for."""
     upgrade = Upgrade(wanted, who, asked.canary, asked.reboot, asked.to, suite)
     return _with(cloud, replace(cloud.versions, upgrade=upgrade), now)
 

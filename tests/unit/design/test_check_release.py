@@ -33,11 +33,15 @@ def test_a_way_that_nobody_has_gone_to_its_end_is_an_error_that_can_be_accepted(
     untried = found(tmp_path, CORE)["untried-release"]
     assert (untried.line, untried.what) == (2, "the whole way from 2025.1 to 2026.2 has not been tried")
     assert "untried-release" not in found(tmp_path, CORE + "accept: {untried-release: a rehearsal in the lab}\n")
-    assert "untried-release" not in found(tmp_path, CORE.replace("components: core", "components: full")), "no way at all"
+    assert "untried-release" not in found(tmp_path, CORE.replace("components: core", "components: full")), (
+        "no way at all"
+    )
 
 
 def test_the_lock_beside_the_file_says_from_where(tmp_path: Path) -> None:
-    beside(tmp_path / "cloud.yaml", "archipelago").write_text(dumps(Versions(release="2026.2", since="2026-11-29T15:00:00Z")))
+    beside(tmp_path / "cloud.yaml", "archipelago").write_text(
+        dumps(Versions(release="2026.2", since="2026-11-29T15:00:00Z"))
+    )
     back = found(tmp_path, CORE.replace("2026.2", "2025.1"))["release-step"]
     assert "no release goes back" in back.why
     assert "release-step" not in found(tmp_path, CORE.replace("components: core", "components: full"))

@@ -1,4 +1,4 @@
-"""To another release: what is refused, what goes first and last; and the whole way, cut at every point and continued."""
+"""To another release: what is refused, what goes first and last; the whole way, cut at every point and continued."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def changing(cloud: Cloud, *renewed: str, target: Mapping[str, str] = NEW) -> Cl
 
 def test_the_cloud_file_names_the_release_that_is_asked_for(cloud: Cloud, wanting: Cloud) -> None:
     release.require_named(wanting, "2026.2")
-    with pytest.raises(UsageError, match="the cloud file wants release 2025.1, not 2026.2") as error:
+    with pytest.raises(UsageError, match=r"the cloud file wants release 2025\.1, not 2026\.2") as error:
         release.require_named(cloud, "2026.2")
     assert 'release: "2026.2"' in error.value.next
-    with pytest.raises(UsageError, match="there is no release 2020.1"):
+    with pytest.raises(UsageError, match=r"there is no release 2020\.1"):
         release.require_named(cloud, "2020.1")
 
 
@@ -68,13 +68,13 @@ def test_a_step_that_nobody_has_tried_and_one_beside_another(wanting: Cloud) -> 
     region = wanting.regions["phx"]
     host = replace(region.hosts[0], services=region.hosts[0].services | {"glance"})
     wider = replace(wanting, regions={"phx": replace(region, hosts=(host, *region.hosts[1:]))})
-    with pytest.raises(PlanError, match="cannot go to 2026.2") as error:
+    with pytest.raises(PlanError, match=r"cannot go to 2026\.2") as error:
         release.require_step(wider, "2026.2")
     assert "has not been tried with glance" in error.value.why
     other = replace(wanting, versions=Versions(upgrade=Upgrade({"a": "1"}, "alice@desk since 15:00")))
     with pytest.raises(PlanError, match="an upgrade of 1 packages has not ended"):
         release.require_step(other, "2026.2")
-    with pytest.raises(UsageError, match="has 2026.2 already"):
+    with pytest.raises(UsageError, match=r"has 2026\.2 already"):
         release.require_step(replace(wanting, versions=Versions(release="2026.2")), "2026.2")
 
 
@@ -85,7 +85,7 @@ def test_sources_of_another_release_are_named() -> None:
         "ctl2: keystone 2:29.0.1-1, where 2026.2 is 30",
         "ctl3: keystone 2:27.0.0-3, where 2026.2 is 30",
     ]
-    with pytest.raises(HostError, match="do not have 2026.2") as error:
+    with pytest.raises(HostError, match=r"do not have 2026\.2") as error:
         release.require_sources(releases()["2026.2"], ("forky", "sid"), wrong)
     assert error.value.where == "forky or sid"
 
@@ -100,12 +100,12 @@ def test_what_services_say_against_it() -> None:
 def test_a_plan_for_another_release_than_the_hosts_have_is_no_plan(cloud: Cloud, wanting: Cloud) -> None:
     require_release(cloud, Versions())
     require_release(wanting, changing(cloud).versions)
-    with pytest.raises(PlanError, match="the cloud has release 2025.1, and its file wants 2026.2") as error:
+    with pytest.raises(PlanError, match=r"the cloud has release 2025\.1, and its file wants 2026\.2") as error:
         require_release(wanting, Versions())
     assert "--to 2026.2" in error.value.next
-    with pytest.raises(PlanError, match="has release 2026.2, and its file wants 2025.1"):
+    with pytest.raises(PlanError, match=r"has release 2026\.2, and its file wants 2025\.1"):
         require_release(cloud, Versions(release="2026.2"))
-    with pytest.raises(PlanError, match="has release 2026.2"):
+    with pytest.raises(PlanError, match=r"has release 2026\.2"):
         require_release(replace(wanting, release="2025.2"), Versions(release="2026.2"))
 
 
@@ -176,7 +176,7 @@ async def test_the_whole_way(there: World, wanting: Cloud) -> None:
     assert (lock.release, lock.upgrade) == ("2026.2", None)
     assert lock.locked["rabbitmq-server"] == "4.3.6-1"
     assert all(has == NEW for name, has in there.installed.items() if name.startswith("ctl"))
-    with pytest.raises(UsageError, match="has 2026.2 already"):
+    with pytest.raises(UsageError, match=r"has 2026\.2 already"):
         await run(there, wanting, TO)
 
 

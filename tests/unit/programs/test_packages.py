@@ -317,7 +317,7 @@ def test_who_may_start(machine: Machine, unit: str, action: str, status: int) ->
 
 def test_the_answer_is_the_last_line(machine: Machine) -> None:
     words = [sys.executable, str(Path(str(machine.program.__file__)))]
-    asked = json.dumps({"do": "prepare", "wanted": {"unheard-of-package": "1"}, "units": {}})
+    asked = json.dumps({"do": "prepare", "wanted": {"unheard-of-package": "1"}, "units": {}, "suite": ""})
     done = subprocess.run(words, input=asked, capture_output=True, text=True, check=True)
     assert "unheard-of-package" in json.loads(done.stdout.rstrip().rpartition("\n")[2])["error"]
 
@@ -356,7 +356,8 @@ def moved(text: str, suite: str = "forky") -> str:
 
 
 def test_sources_of_a_suite_become_those_of_another() -> None:
-    one = "deb [signed-by=/k arch=amd64] http://mirror/debian trixie main # ours\ndeb http://mirror/security trixie-security main\n"
+    main = "deb [signed-by=/k arch=amd64] http://mirror/debian trixie main # ours\n"
+    one = main + "deb http://mirror/security trixie-security main\n"
     assert moved(one) == one.replace("trixie", "forky")
     assert moved(one, "sid") == "deb [signed-by=/k arch=amd64] http://mirror/debian sid main # ours\n"
     stanza = "Types: deb\nURIs: http://mirror/debian\nSuites: trixie trixie-updates\nComponents: main\n"
@@ -367,7 +368,11 @@ def test_sources_of_a_suite_become_those_of_another() -> None:
 
 
 def test_strangers_sources_stay_as_they_are() -> None:
-    for line in ("deb http://stranger/deb stable main\n", "# deb http://mirror/debian trixie main\n", "deb file:/x ./\n"):
+    for line in (
+        "deb http://stranger/deb stable main\n",
+        "# deb http://mirror/debian trixie main\n",
+        "deb file:/x ./\n",
+    ):
         assert moved(line) == line
 
 

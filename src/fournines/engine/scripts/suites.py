@@ -72,8 +72,7 @@ def as_of(suite: str, before: str = "") -> list[str]:
         there = there or bool(re.search(rf"(?m)^[^#\n]*\s{re.escape(suite)}(\s|$)", text))
         (COMING / path.relative_to(SOURCES)).write_text(text)
     CONFIGURATION.write_text(
-        (f'#include "{before}";\n' if before else "")
-        + f'Dir::Etc::sourcelist "{COMING}/sources.list";\n'
+        (f'#include "{before}";\n' if before else "") + f'Dir::Etc::sourcelist "{COMING}/sources.list";\n'
         f'Dir::Etc::sourceparts "{COMING}/sources.list.d";\n'
         f'Dir::State::lists "{COMING}/lists";\n'
     )
@@ -92,3 +91,4 @@ def settle(suite: str) -> None:
             aside = path.with_name(f".{path.name}.fournines")
             aside.write_text(text)
             aside.replace(path)
+    (COMING / "from").unlink(missing_ok=True)
