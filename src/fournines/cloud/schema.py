@@ -342,7 +342,7 @@ class CloudFile(Part):
     """One OpenStack cloud."""
 
     cloud: CloudName = Field(description="the cloud's name; its secrets and its lab are named after it")
-    release: str = Field(default=FIRST, description="OpenStack release", json_schema_extra={"enum": list(releases())})
+    release: str = Field(default=FIRST, description="OpenStack release", json_schema_extra={"enum": [*releases()]})
     components: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
         default=["full"],
         description="what to run: `core` (identity and what carries it), `compute` (servers, images, networks, "
