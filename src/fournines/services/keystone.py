@@ -196,11 +196,13 @@ class Keystone(Service):
         yield from key_files(cloud, KEYS, fernet.keys(cloud).files)
         yield from key_files(cloud, CREDENTIAL_KEYS, fernet.credential_keys(cloud))
         yield File(AUTH_REQUEST, _auth_request(cloud), mode=0o600, secret=True)
-        if host == holder(cloud, self.name, region):
-            yield from _tables(cloud, region)
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
-            yield from _state(cloud, region)
+            yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
+        if host == holder(cloud, self.name, region):
+            yield from _tables(cloud, region)
+        if first:
+            yield _bootstrap(cloud, region)
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
@@ -336,12 +338,11 @@ def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
     )
 
 
-def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
+def _bootstrap(cloud: Cloud, region: Region) -> Task:
     """The first region, endpoints and administrator: once, from one host, before any API answers."""
-    yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
     internal, public = endpoints.keystone_internal(cloud, region), endpoints.keystone_public(region)
     mark = cloud.secrets.mark("keystone.admin")
-    yield Task(
+    return Task(
         name="keystone bootstrap",
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public} {mark}",
         python=True,
