@@ -34,7 +34,7 @@ COMMANDS = {
     "scale": "Add a host, or take one out: joined, drained, forgotten.",
     "replace": "Another machine, or an empty disk, in the place of a host.",
     "versions": "What packages the hosts have, and could have: installed, candidate, security.",
-    "upgrade": "Upgrade packages of the same release, zone after zone, each host drained before.",
+    "upgrade": "Upgrade packages, or go to another release, zone after zone, each host drained before.",
     "recover": "Look at a cloud that does not come back by itself, and bring it back.",
     "fence": "Switch a host's power by its own controller, or ask for it.",
     "rotate": "Change passwords, keys and certificates for new ones, phase by phase.",

@@ -75,7 +75,8 @@ def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
         from fournines.health.document import document
 
         rotation = {"what": begun.what, "phase": begun.phase, "begun": begun.begun} if begun else None
-        said = {**document(seen), "rotation": rotation, "availability": finite(figures_document(measured))}
+        said = {**document(seen), "rotation": rotation, "upgrade": _upgrade(seen.cloud)}
+        said["availability"] = finite(figures_document(measured))
         click.echo(json.dumps(said, indent=None if line else 2))
     else:
         from fournines.cli.status_show import show
@@ -84,6 +85,15 @@ def _print(seen: Cluster, as_json: bool, line: bool = False) -> None:
         show(seen)
         if begun:
             click.echo(f"\n{begun}: fournines rotate {seen.cloud.source} {' '.join(begun.what)} continues it")
+        if upgrade := seen.cloud.versions.upgrade:
+            click.echo(f"\n{upgrade}: fournines upgrade {seen.cloud.source} {upgrade.again}".rstrip() + " continues it")
         if measured:
             click.echo("\nWhat clients had of it, as `fournines watch` has measured")
             click.echo("\n".join(lines(measured)))
+
+
+def _upgrade(cloud: Cloud) -> dict[str, Any] | None:
+    state = cloud.versions.upgrade
+    if state is None:
+        return None
+    return {"release": state.release, "renewed": list(state.renewed), "begun": state.begun, "canary": state.canary}

@@ -1,4 +1,4 @@
-"""`fournines upgrade`: packages of the same release, zone after zone."""
+"""`fournines upgrade`: packages, zone after zone, of the same release or of another one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from fournines.commands.reboot import How
 from fournines.commands.upgrade import Upgrading
 from fournines.design import require_valid
 from fournines.engine import local_lock
+from fournines.errors import UsageError
+from fournines.operate import release
 from fournines.operate.upgrade import REASON, Asked, Move
 from fournines.plan.render import folded
 
 HELP = """Upgrade the packages of CLOUD's hosts within their release: all that apt would install in a newer version, or
-with --security those that are security updates.
+with --security those that are security updates. With --to RELEASE: to another release of OpenStack, which the cloud
+file must name, by the Debian that has it.
 
 First every host asks its package sources, and downloads; none is drained for that. Then zone after zone, and host after
 host: drained, installed, what has changed restarted under the usual checks, undrained once the cloud is fully redundant
@@ -43,11 +46,13 @@ Examples:
   fournines upgrade cloud.yaml --canary rack1 --yes
   fournines upgrade cloud.yaml --continue --yes
   fournines upgrade cloud.yaml --security --reboot
+  fournines upgrade cloud.yaml --to 2026.2 --dry-run
 """
 
 
 @click.command(help=HELP)
 @click.argument("cloud", type=click.Path(path_type=Path), metavar="CLOUD")
+@click.option("--to", default="", metavar="RELEASE", help="Another release of OpenStack, and its Debian.")
 @click.option("--canary", default="", metavar="ZONE", help="This zone first, and nothing after it until --continue.")
 @click.option("--continue", "onward", is_flag=True, help="Go on after the canary.")
 @click.option("--security", is_flag=True, help="Only packages of which a newer version is a security update.")
@@ -58,7 +63,9 @@ def command(cloud: Path, **options: Any) -> None:
     made = load_cloud(cloud)
     asked = asked_of("upgrade", options)
     asked.require_answer()
-    wish = Asked(**{name: options[name] for name in ("canary", "onward", "security", "reboot", "abandon")})
+    wish = Asked(**{name: options[name] for name in ("canary", "onward", "security", "reboot", "abandon", "to")})
+    if wish.to and wish.security:
+        raise UsageError("another release is no security update", next="leave --security out")
     how = How(REASON, asked.reach.ssh(), warn, progress)
     require_valid(made)
     with local_lock(made.state_dir):
@@ -70,7 +77,7 @@ def command(cloud: Path, **options: Any) -> None:
             for line in lines(found):
                 click.echo(line)
         doing = not (asked.dry_run or found.empty)
-        if doing and not asked.yes and not click.confirm("Upgrade?", err=True):
+        if doing and not asked.yes and not click.confirm(question(found), err=True):
             click.echo("Nothing was changed.", err=True)
             sys.exit(1)
         if doing:
@@ -78,13 +85,29 @@ def command(cloud: Path, **options: Any) -> None:
     if asked.as_json:
         click.echo(json.dumps({"done": doing, **upgrading.document(found)}, indent=2))
     elif doing and (zone := upgrading.held(found)):
-        click.echo(f"Held after zone {zone}. Next: fournines upgrade {made.source} --continue")
+        to = f" --to {found.release.name}" if found.release else ""
+        click.echo(f"Held after zone {zone}. Next: fournines upgrade {made.source}{to} --continue")
+
+
+def question(found: Upgrading) -> str:
+    if found.release:
+        return f"Go to {found.release.name}? No host that has changed goes back."
+    return "Upgrade?"
 
 
 def lines(found: Upgrading) -> Iterator[str]:
-    """What would happen, or what is left of it."""
+    """What would happen, or what is left of it. A change of release changes nearly all packages: what services declare
+    is shown, the others are counted."""
+    if found.release:
+        yield from release.sentences(found.cloud, found.begins, found.lasts)
+    others = 0
     for (name, old, new), hosts in _changes(found).items():
-        yield f"{name}  {old or 'absent'} → {new}  [{folded(tuple(hosts))}]"
+        if found.release and new and name not in found.declared:
+            others += 1
+        else:
+            yield f"{name}  {old or 'absent'} → {new or 'removed'}  [{folded(tuple(hosts))}]"
+    if others:
+        yield f"{others} other packages"
     for unit, hosts in _restarts(found).items():
         yield f"restart {unit}  [{folded(tuple(hosts))}]"
     if not (found.moves or found.later):

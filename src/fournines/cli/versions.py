@@ -118,9 +118,13 @@ def _others(seen: Seen, own: set[str]) -> Iterator[str]:
 
 def _lock(seen: Seen) -> Iterator[str]:
     lock = seen.cloud.versions
+    found: dict[str, list[str]] = {}
+    for host, look in seen.looks.items():
+        found.setdefault(f"OpenStack {lock.release_of(host)}, Debian {look.codename or 'unknown'}", []).append(host)
+    for line, hosts in found.items():
+        yield f"[{folded(tuple(hosts))}] {line}"
     if running := lock.upgrade:
-        held = f", held after zone {running.canary}" if running.canary else ""
-        yield f"an upgrade of {len(running.target)} packages has not ended{held}: {running.begun} began it"
+        yield str(running)
     yield (
         f"locked: {len(lock.locked)} packages, since {lock.since}"
         if lock.locked

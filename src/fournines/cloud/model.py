@@ -208,7 +208,7 @@ class Logs:
 @dataclass(frozen=True, eq=False)
 class Cloud:
     name: str
-    release: str
+    release: str  # of OpenStack, as the file wants it; `versions` says what hosts have
     pattern: Pattern
     timing: TimingSpec
     regions: Mapping[str, Region]

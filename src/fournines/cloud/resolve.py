@@ -14,6 +14,7 @@ from typing import Any, cast
 from fournines.cloud import model, roles, schema
 from fournines.cloud.hosts import Hosts
 from fournines.cloud.problems import Problems
+from fournines.cloud.releases import releases
 from fournines.cloud.resolve_handlers import handlers_of, receivers_of
 from fournines.cloud.source import Path, Places
 from fournines.errors import Problem
@@ -43,6 +44,7 @@ class _Resolver:
 
     def cloud(self) -> model.Cloud:
         written = self.written
+        self.problems.known(("release",), "release", written.release, releases())
         if self.problems.places.empty(("regions",)):
             self.problems.wrong(("regions",), "a cloud needs at least one region", key=True)
         return model.Cloud(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from fournines.cloud.ranges import Start
+from fournines.cloud.releases import releases
 from fournines.cloud.values import (
     Address,
     Cidr,
@@ -29,6 +30,7 @@ from fournines.cloud.values import (
     Share,
     Span,
 )
+from fournines.cloud.versions import FIRST
 
 
 def _empty(value: object) -> object:
@@ -371,7 +373,7 @@ class CloudFile(Part):
     """One OpenStack cloud."""
 
     cloud: CloudName = Field(description="the cloud's name; its secrets and its lab are named after it")
-    release: Literal["2025.1"] = Field(default="2025.1", description="OpenStack release")
+    release: str = Field(default=FIRST, description="OpenStack release", json_schema_extra={"enum": [*releases()]})
     components: Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])] = Field(
         default=["full"],
         description="what to run: `core` (identity and what carries it), `compute` (servers, images, networks, "

@@ -1,28 +1,31 @@
-"""Packages of the same release, zone after zone. The caller holds the cloud's local lock."""
+"""Packages, zone after zone, of the same release or of another one. The caller holds the cloud's local lock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fournines.cloud import versions
 from fournines.cloud.model import Cloud, Host
+from fournines.cloud.releases import Release, releases
 from fournines.commands.drain import to_drain, to_undrain
 from fournines.commands.operation import Change, carry_out, now
 from fournines.commands.private import write_private
 from fournines.commands.reboot import BOOTS, How, until_whole
 from fournines.commands.versions import looked
 from fournines.engine import Connected, connect, hold, owner, packages, survey
-from fournines.engine.packages import Prepared
+from fournines.engine.packages import Packages, Prepared
 from fournines.engine.reboot import begin_reboot, boot_of, next_boot
 from fournines.engine.together import merged, together
-from fournines.operate import reboot, upgrade
+from fournines.operate import reboot, release, upgrade
+from fournines.operate.release import Last
 from fournines.operate.upgrade import Asked, Looks, Move
 from fournines.plan.desired import desired
+from fournines.plan.model import Desired
 from fournines.plan.pins import declared
 from fournines.services import registry
-from fournines.services.capabilities import control_plane
+from fournines.services.capabilities import ChecksUpgrade, control_plane
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,21 @@ class Upgrading:
         return dict(self.cloud.versions.upgrade.target) if self.cloud.versions.upgrade else {}
 
     @property
+    def release(self) -> Release | None:
+        """The one that it goes to; None: it stays within its own."""
+        state = self.cloud.versions.upgrade
+        return releases()[state.release] if state and state.release else None
+
+    @property
+    def part(self) -> dict[str, str]:
+        """Of `target`, what hosts get when their turn comes."""
+        return release.first_part(self.target, self.release) if self.release else self.target
+
+    @property
+    def lasts(self) -> list[Last]:
+        return release.last(self.cloud, self.release) if self.release else []
+
+    @property
     def empty(self) -> bool:
         """Nothing newer, and the lock says already what the hosts have."""
         done = upgrade.ended(self.cloud, self.looks, self.declared, 0.0)
@@ -56,11 +74,16 @@ async def planned(cloud: Cloud, asked: Asked, how: How) -> Upgrading:
 
     async with connect(cloud.hosts, how.ssh) as hosts:
         left_out = _left_out(cloud, hosts, how)
-        found = await survey(cloud, registry(), hosts)
+        found = await survey(replace(cloud, release="") if asked.to else cloud, registry(), hosts)
         if found.failures:
             raise merged(list(found.failures.values()))
-        known = found.cloud
+        known = replace(found.cloud, release=cloud.release)
+        asked = _meant(known, asked)
         upgrade.require_asked(known, asked)
+        if asked.to:
+            hosts.require_all()
+            release.require_named(known, asked.to)
+            release.require_step(known, asked.to)
         seen = await look(known, hosts, hosts.failures)
         wrong = reboot.not_whole(seen)
         tolerated = tuple(line for line in wrong if set(line.partition(":")[0].split(", ")) <= left_out)
@@ -70,23 +93,70 @@ async def planned(cloud: Cloud, asked: Asked, how: How) -> Upgrading:
             upgrade.require_whole(known, [line for line in wrong if line not in tolerated], pending)
         wanted = desired(known, registry(), hosts)
         how.say("asks the package sources" if begins else "continues")
-        looks = await looked(hosts, wanted, refresh=begins)
+        suite, looks = await _looked(known, hosts, wanted, asked)
         if begins:
             target = upgrade.target(looks, security=asked.security)
-            known = upgrade.begun(known, target, asked, owner(), now())
+            known = upgrade.begun(known, target, asked, owner(), now(), suite=suite)
         elif asked.onward:
             known = upgrade.onward(known, now())
         state = known.versions.upgrade
         assert state
         upgrade.require_sound(looks, state.target, begun=not begins)
+        if begins and asked.to:
+            await _require_ready(known, hosts)
+        part = release.first_part(state.target, releases()[state.release]) if state.release else state.target
         moves = upgrade.moves(known, seen, state.canary)
-        todo = upgrade.todo(moves, known, looks, state.target, reboot=state.reboot)
+        todo = upgrade.todo(moves, known, looks, part, reboot=state.reboot)
         first = [m for m in todo if not state.canary or m.zone == state.canary]
         upgrade.require_possible(known, todo, seen)
-        prepared = await _prepared(known, hosts, todo, looks, state.target)
+        prepared = await _prepared(known, hosts, todo, looks, part)
     later = tuple(m for m in todo if m not in first)
     names = frozenset(name for host in looks for name in declared(wanted[host]))
     return Upgrading(known, begins, tuple(first), later, prepared, tolerated, looks, names)
+
+
+def _meant(cloud: Cloud, asked: Asked) -> Asked:
+    """What has begun is gone on with, whether or not its release is named again."""
+    state = cloud.versions.upgrade
+    return replace(asked, to=state.release) if state and not asked.to else asked
+
+
+async def _looked(cloud: Cloud, hosts: Connected, wanted: Desired, asked: Asked) -> tuple[str, dict[str, Packages]]:
+    """The suite that they are to have, "" for the one that they have, and what there is. Raises HostError."""
+    state = cloud.versions.upgrade
+    if state:
+        return state.suite, await looked(hosts, wanted, refresh=False, suite=state.suite)
+    if not asked.to:
+        return "", await looked(hosts, wanted, refresh=True)
+    target = releases()[asked.to]
+    wrong: list[str] = []
+    for suite in target.debian:
+        looks = await looked(hosts, wanted, refresh=True, suite=suite)
+        wrong = list(release.strangers(looks, target))
+        if not wrong or any(seen.problems for seen in looks.values()):
+            return suite, looks
+    release.require_sources(target, target.debian, wrong)
+    raise AssertionError(target)  # no suite at all is refused as a step
+
+
+async def _require_ready(cloud: Cloud, hosts: Connected) -> None:
+    """What services say of themselves before another release of theirs. Raises HostError."""
+    services = registry()
+    names = [host.name for host in cloud.hosts if host.name in hosts]
+    asked = [
+        (name, check)
+        for name in names
+        for service in services.values()
+        if isinstance(service, ChecksUpgrade) and service.name in cloud.host_by_name[name].services
+        for check in service.upgrade_checks(cloud, cloud.host_by_name[name])
+    ]
+    done = await together(hosts[name].run(check.script, timeout=check.within) for name, check in asked)
+    wrong = [
+        f"{name}: {check.name}: {(said.stderr.strip() or said.stdout.strip())[-400:]}"
+        for (name, check), said in zip(asked, done, strict=True)
+        if said.status
+    ]
+    release.require_ready(wrong)
 
 
 def _left_out(cloud: Cloud, hosts: Connected, how: How) -> set[str]:
@@ -139,23 +209,27 @@ async def upgrade_all(upgrading: Upgrading, how: How) -> None:
         names = " ".join(h.name for h in move.hosts)
         how.say(f"{names} (zone {move.zone}, {number} of {len(upgrading.moves)})")
         if move.drained:
-            await _move(cloud, move.hosts[0], upgrading, how)
+            cloud = await _move(cloud, move.hosts[0], upgrading, how)
         else:
-            await _install(cloud, move.hosts, upgrading.target, how)
+            await _install(cloud, move.hosts, upgrading.part, how)
+            cloud = _renewed(cloud, move.hosts)
             await _apply(cloud, _as_it_is, move.hosts, how)
             await until_whole(cloud, move.hosts[0], upgrading.known, how.ssh)
     if not upgrading.later:
+        for last in upgrading.lasts:
+            await _together(cloud, last, upgrading, how)
         await _close(cloud, upgrading, how)
     elif not upgrading.moves:
         await _locked(cloud, how)
 
 
-async def _move(cloud: Cloud, host: Host, upgrading: Upgrading, how: How) -> None:
-    """One host of the control plane: it carries nothing while its packages change."""
+async def _move(cloud: Cloud, host: Host, upgrading: Upgrading, how: How) -> Cloud:
+    """One host of the control plane: it carries nothing while its packages change. `cloud`, as it is then."""
     how.say(f"{host.name}: drains")
     await _apply(cloud, to_drain(host, upgrade.REASON, now()), (host,), how)
     how.say(f"{host.name}: installs")
-    await _install(cloud, (host,), upgrading.target, how)
+    await _install(cloud, (host,), upgrading.part, how)
+    cloud = _renewed(cloud, (host,))
     if cloud.versions.upgrade and cloud.versions.upgrade.reboot:
         await _boot(cloud, host, how)
     how.say(f"{host.name}: restarts what has changed")
@@ -163,6 +237,27 @@ async def _move(cloud: Cloud, host: Host, upgrading: Upgrading, how: How) -> Non
     how.say(f"{host.name}: waits until the cloud is fully redundant")
     await until_whole(cloud, host, upgrading.known, how.ssh)
     await _apply(cloud, to_undrain(host, now()), (host,), how)
+    return cloud
+
+
+def _renewed(cloud: Cloud, hosts: Sequence[Host]) -> Cloud:
+    """Noted here first: the hosts have it with what is applied next."""
+    if not cloud.versions.changing:
+        return cloud
+    cloud = release.renewed(cloud, [h.name for h in hosts], now())
+    _save(cloud)
+    return cloud
+
+
+async def _together(cloud: Cloud, last: Last, upgrading: Upgrading, how: How) -> None:
+    """What cannot run beside its older self, on all of its hosts at once. Where none has anything left of it, that has
+    been done."""
+    assert upgrading.release
+    part = release.last_part(upgrading.target, upgrading.release)
+    if await _install(cloud, last.hosts, part, how, last):
+        how.say(f"{last.service}, on all of its hosts")
+    await _apply(cloud, _as_it_is, last.hosts, how)
+    await until_whole(cloud, last.hosts[0], upgrading.known, how.ssh)
 
 
 def _as_it_is(cloud: Cloud, _: object) -> Cloud:
@@ -178,20 +273,31 @@ async def _apply(cloud: Cloud, change: Change, hosts: Sequence[Host], how: How) 
 async def _download(cloud: Cloud, hosts: Sequence[Host], target: dict[str, str], how: How) -> None:
     async with connect(hosts, how.ssh) as connected:
         connected.require_all()
-        looks = await looked(connected, desired(cloud, registry(), connected), refresh=False)
+        looks = await looked(connected, desired(cloud, registry(), connected), refresh=False, suite=_suite(cloud))
         asked = ((connected[n], upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target)) for n in connected)
         await together(packages.download(host, mine) for host, mine in asked)
 
 
-async def _install(cloud: Cloud, hosts: Sequence[Host], target: dict[str, str], how: How) -> None:
+async def _install(
+    cloud: Cloud, hosts: Sequence[Host], target: dict[str, str], how: How, last: Last | None = None
+) -> bool:
+    """Whether there was anything to do. last: what is changed on all of `hosts` at once."""
     async with connect(hosts, how.ssh) as connected:
         connected.require_all()
         async with hold(connected):
-            looks = await looked(connected, desired(cloud, registry(), connected), refresh=False)
-            asked = (
-                (connected[n], upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target)) for n in connected
-            )
-            await together(packages.install(host, mine) for host, mine in asked if mine.versions or target)
+            looks = await looked(connected, desired(cloud, registry(), connected), refresh=False, suite=_suite(cloud))
+            asked = {n: upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target) for n in connected}
+            if last:
+                chosen = {n: replace(mine, aside=last.how.aside) for n, mine in asked.items()}
+                chosen = {n: mine for n, mine in chosen.items() if mine.versions or looks[n].begun}
+            else:
+                chosen = {n: mine for n, mine in asked.items() if mine.versions or target}
+            await together(packages.install(connected[n], mine) for n, mine in chosen.items())
+    return bool(chosen)
+
+
+def _suite(cloud: Cloud) -> str:
+    return cloud.versions.upgrade.suite if cloud.versions.upgrade else ""
 
 
 async def _boot(cloud: Cloud, host: Host, how: How) -> None:
@@ -234,7 +340,11 @@ def held(upgrading: Upgrading) -> str:
 
 def document(upgrading: Upgrading) -> dict[str, Any]:
     """For `--json`, and for the API."""
+    state = upgrading.cloud.versions.upgrade
     return {
+        "release": state.release if state else "",
+        "suite": state.suite if state else "",
+        "renewed": list(state.renewed) if state else [],
         "target": upgrading.target,
         "hosts": {
             host: {

@@ -40,9 +40,10 @@ async def seen(cloud: Cloud, ssh: SshOptions, say: Say, *, refresh: bool) -> See
         )
 
 
-async def looked(hosts: Connected, wanted: Desired, *, refresh: bool) -> dict[str, Packages]:
-    """Raises HostError."""
-    found = await together(packages.look(hosts[name], declared(wanted[name]), refresh=refresh) for name in hosts)
+async def looked(hosts: Connected, wanted: Desired, *, refresh: bool, suite: str = "") -> dict[str, Packages]:
+    """suite: as if their sources were of that one. Raises HostError."""
+    asked = (packages.look(hosts[name], declared(wanted[name]), refresh=refresh, suite=suite) for name in hosts)
+    found = await together(asked)
     return dict(zip(hosts, found, strict=True))
 
 
@@ -54,7 +55,13 @@ def document(seen: Seen) -> dict[str, Any]:
         "cloud": seen.cloud.name,
         "locked": dict(lock.locked),
         "since": lock.since,
-        "upgrade": {"target": dict(running.target), "begun": running.begun, "canary": running.canary}
+        "release": lock.release,
+        "upgrade": {
+            "target": dict(running.target),
+            "begun": running.begun,
+            "canary": running.canary,
+            "release": running.release,
+        }
         if running
         else None,
         "hosts": {name: _of_host(seen, name, look) for name, look in seen.looks.items()},
@@ -76,6 +83,8 @@ def _of_host(seen: Seen, host: str, look: Packages) -> dict[str, Any]:
             }
             for name, state in look.packages.items()
         },
+        "release": seen.cloud.versions.release_of(host),
+        "debian": look.codename,
         "lists": look.lists,
         "problems": list(look.problems),
         "kernel": {"running": look.kernel.running, "newest": look.kernel.newest, "reboot": look.kernel.reboot},

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path as FilePath
 
 from fournines import services
-from fournines.cloud import inspect
+from fournines.cloud import inspect, versions
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.cloud.source import dotted
@@ -20,6 +21,7 @@ from fournines.design import (
     options,
     placement,
     quorum,
+    release,
     repeats,
     targets,
     timers,
@@ -48,10 +50,12 @@ FILE_RULES = (
     Rule("unknown-option", "options that the service does not know", options.unknown_option, acceptable=False),
     Rule("option-value", "values that an option does not take", options.option_value, acceptable=False),
     Rule("timers", "timers that contradict one another", timers.contradiction, acceptable=False),
+    Rule("release-step", "releases that the cloud cannot go to", release.step, acceptable=False),
     Rule("unknown-function", "targets of functions that nothing provides", targets.unknown_function, acceptable=False),
     Rule("unknown-rule", "`accept:` of what is no rule, or cannot be accepted", _unknown_rule, acceptable=False),
 )
 DESIGN_RULES = (
+    Rule("untried-release", "releases of which nobody has seen the whole way there", release.untried),
     Rule("undone-pattern", "options that the cloud does not work with", undone.broken, acceptable=False),
     Rule("weakened-pattern", "options that take away what the design rests on", undone.weakened),
     Rule("missing-service", "services that no host of a region carries", placement.missing_service, acceptable=False),
@@ -104,6 +108,7 @@ def check_file(path: str | FilePath) -> tuple[Cloud | None, tuple[Finding, ...]]
     wrong = tuple(_from_problem(p) for p in problems)
     if cloud is None:
         return None, wrong
+    cloud = replace(cloud, versions=versions.load(versions.beside(cloud.source, cloud.name)))
     wrong += tuple(_from_problem(p) for p in resolve(cloud)[1])
     return cloud, _sorted([*wrong, *_findings(cloud, FILE_RULES if wrong else RULES)])
 

@@ -13,7 +13,7 @@ from fournines.cloud.source import Path, dotted
 from fournines.design.finding import Flaw, listed
 from fournines.services import registry
 from fournines.services.capabilities import AliasesSections, NamesSections
-from fournines.services.options import Known, known, match, misfit
+from fournines.services.options import Known, instead, known, match, misfit
 from fournines.timing.resolve import resolve
 
 _WHY = "nothing would read it: the setting would be written and have no effect"
@@ -26,7 +26,7 @@ def unknown_option(cloud: Cloud) -> Iterator[Flaw]:
         path: Path = ("services", service, "options")
         if not config.options:
             continue
-        catalogue = known(service)
+        catalogue = known(service, cloud.release)
         if catalogue is None:
             why = "whether anything would read them cannot be told"
             yield Flaw(path, "error", f"fournines does not know the options of {service}", why, "remove them", key=True)
@@ -44,7 +44,7 @@ def option_value(cloud: Cloud) -> Iterator[Flaw]:
     """Of options that are known: those that are not are no value's problem."""
     for service, config in cloud.services.items():
         for file, sections in config.options.items():
-            catalogue = (known(service) or {}).get(file, {})
+            catalogue = (known(service, cloud.release) or {}).get(file, {})
             for section, options in sections.items():
                 named = match(section, catalogue)
                 kinds: Mapping[str, str] = catalogue[named] if named is not None else {}
@@ -90,6 +90,7 @@ class _File:
     def __init__(self, cloud: Cloud, service: str, file: str, catalogue: Known) -> None:
         self.file = file
         self.service = service
+        self.release = cloud.release
         self.known = catalogue[file]
         kind = registry().get(service)
         # With timers that cannot be used, what is written cannot be told.
@@ -118,8 +119,11 @@ class _File:
             for option in options:
                 if match(option, self.known[name]) is None or any(c in _ENDS for c in option):
                     where = f"[{section}] of {self.file}" if section else self.file
-                    what = f"unknown option {option} in {where}"
-                    yield _flaw((*inside, option), what, self._instead(option, name))
+                    gone, change = instead(self.service, self.file, section, option, self.release)
+                    what = (
+                        f"{option} in {where} is no more in {gone}" if gone else f"unknown option {option} in {where}"
+                    )
+                    yield _flaw((*inside, option), what, change or self._instead(option, name))
 
     def _names(self) -> str:
         return suggest("", self.known).removeprefix("known here: ")
@@ -138,7 +142,7 @@ class _File:
             (len(set(options) & set(sections[section])), other, file)
             for other in registry()
             if family(other) == family(self.service)
-            for file, sections in (known(other) or {}).items()
+            for file, sections in (known(other, self.release) or {}).items()
             if section in sections
         ]
         best = max(found, default=(0, "", ""), key=lambda f: f[0])

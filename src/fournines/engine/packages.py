@@ -15,9 +15,20 @@ from fournines.engine.transport import Transport
 from fournines.errors import HostError
 from fournines.plan.actions import PENDING
 
-_PROGRAM = resources.files("fournines.engine").joinpath("scripts/packages.py").read_text()
+_SCRIPTS = resources.files("fournines.engine").joinpath("scripts")
+#: A module that the program imports: there is no fournines on a host.
+_MODULE = """\
+import sys, types
+for name in ("fournines", "fournines.engine", "fournines.engine.scripts", "fournines.engine.scripts.suites"):
+    module = sys.modules[name] = types.ModuleType(name)
+sys.modules["fournines.engine.scripts"].suites = module
+exec({text!r}, module.__dict__)
+"""
+_PROGRAM = _MODULE.format(text=_SCRIPTS.joinpath("suites.py").read_text()) + (
+    _SCRIPTS.joinpath("packages.py").read_text()
+)
 #: Seconds: a look also waits for a transaction that an interrupted run has left running; sources may be slow.
-_LOOK, _PREPARE, _DOWNLOAD, _INSTALL = 900.0, 120.0, 1800.0, 1800.0
+_LOOK, _PREPARE, _DOWNLOAD, _INSTALL = 900.0, 120.0, 1800.0, 3600.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,8 @@ class Kernel:
 class Packages:
     """packages: those that were asked for, and all others of which apt would install another version. versions: of all
     that is installed. problems: what keeps the host from being upgraded, a line each. lists: when its sources were
-    asked last, seconds since the epoch; 0: never. begun: a transaction of ours has not come to its end."""
+    asked last, seconds since the epoch; 0: never. begun: a transaction of ours has not come to its end. codename: of
+    the Debian that is installed."""
 
     packages: Mapping[str, State]
     versions: Mapping[str, str]
@@ -54,30 +66,35 @@ class Packages:
     lists: float = 0.0
     kernel: Kernel = Kernel()
     begun: bool = False
+    codename: str = ""
 
 
 @dataclass(frozen=True)
 class Wanted:
     """What a host is to have. versions: of packages that are installed there. units: its daemons, and the packages
-    whose change restarts each. managed: all of its units that fournines starts, stops or masks."""
+    whose change restarts each. managed: all of its units that fournines starts, stops or masks. suite: of Debian, where
+    that is to become another one. aside: paths that the new versions must not find."""
 
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     units: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     managed: Collection[str] = ()
+    suite: str = ""
+    aside: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `install` would do. changes: (name, version before or "", version after), what these depend on too.
-    restarts: units."""
+    """What `install` would do. changes: (name, version before or "", version after; "" for one that is removed), what
+    these depend on too. restarts: units."""
 
     changes: tuple[tuple[str, str, str], ...]
     restarts: tuple[str, ...]
 
 
-async def look(host: Transport, declared: Collection[str], *, refresh: bool = False) -> Packages:
-    """refresh: asks the sources first. Raises HostError."""
-    said = await _ask(host, {"do": "look", "declared": sorted(declared), "refresh": refresh}, _LOOK)
+async def look(host: Transport, declared: Collection[str], *, refresh: bool = False, suite: str = "") -> Packages:
+    """refresh: asks the sources first. suite: as if they were of that one. Raises HostError."""
+    asked = {"do": "look", "declared": sorted(declared), "refresh": refresh, "suite": suite}
+    said = await _ask(host, asked, _LOOK)
     packages = {
         name: State(
             of["installed"], of["candidate"], tuple(of["available"]), frozenset(of["security"]), held=of["held"]
@@ -85,26 +102,31 @@ async def look(host: Transport, declared: Collection[str], *, refresh: bool = Fa
         for name, of in said["packages"].items()
     }
     kernel = Kernel(**said["kernel"])
-    return Packages(packages, said["versions"], tuple(said["problems"]), said["lists"], kernel, said["begun"])
+    problems = tuple(said["problems"])
+    return Packages(packages, said["versions"], problems, said["lists"], kernel, said["begun"], said["codename"])
 
 
 async def prepare(host: Transport, wanted: Wanted) -> Prepared:
     """Raises HostError where apt finds no way to do it, or only one that removes something."""
-    said = await _ask(host, {"do": "prepare", "wanted": wanted.versions, "units": wanted.units}, _PREPARE)
+    said = await _ask(host, {"do": "prepare", **_wanted(wanted), "units": wanted.units}, _PREPARE)
     return Prepared(tuple((name, old, new) for name, old, new in said["changes"]), tuple(said["restarts"]))
 
 
 async def download(host: Transport, wanted: Wanted) -> None:
     """Raises HostError."""
-    await _ask(host, {"do": "download", "wanted": wanted.versions}, _DOWNLOAD)
+    await _ask(host, {"do": "download", **_wanted(wanted)}, _DOWNLOAD)
 
 
 async def install(host: Transport, wanted: Wanted) -> tuple[str, ...]:
     """The units that must restart: each is left with a pending marker, so that the next plan restarts it. It goes to
     its end also when the connection ends. Raises HostError."""
-    request = {"do": "install", "wanted": wanted.versions, "units": wanted.units, "managed": sorted(wanted.managed)}
-    said = await _ask(host, {**request, "pending": PENDING}, _INSTALL)
+    request = {"do": "install", **_wanted(wanted), "units": wanted.units, "managed": sorted(wanted.managed)}
+    said = await _ask(host, {**request, "aside": list(wanted.aside), "pending": PENDING}, _INSTALL)
     return tuple(said["restarts"])
+
+
+def _wanted(wanted: Wanted) -> dict[str, Any]:
+    return {"wanted": wanted.versions, "suite": wanted.suite}
 
 
 async def _ask(host: Transport, request: Mapping[str, Any], timeout: float) -> dict[str, Any]:

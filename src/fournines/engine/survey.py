@@ -47,6 +47,7 @@ async def survey(cloud: Cloud, services: Registry, hosts: Mapping[str, ManagedHo
     require_accounted(cloud, recorded)
     _require_secrets(cloud, recorded)
     known, lock = _maintenance(cloud, seen), _versions(cloud, seen)
+    require_release(cloud, lock)
     if known != cloud.maintenance or lock != cloud.versions:
         cloud = replace(cloud, maintenance=known, versions=lock)
         wanted = desired(cloud, services, seen.replies)
@@ -84,6 +85,20 @@ def require_accounted(cloud: Cloud, known: record.Entries) -> None:
             next=f"the same command again continues: fournines scale {cloud.source} --remove {name}, "
             f"fournines replace {cloud.source} {name}, or fournines recover {cloud.source}",
         )
+
+
+def require_release(cloud: Cloud, lock: versions.Versions) -> None:
+    """Raises PlanError where the file wants another release than the hosts have, or are on their way to. A cloud
+    without one is taken as its hosts are."""
+    coming = lock.upgrade.release if lock.upgrade else ""
+    if cloud.release in ("", lock.release, coming):
+        return
+    raise PlanError(
+        f"the cloud has release {lock.release}, and its file wants {cloud.release}",
+        where=str(cloud.source),
+        why="another release comes with another Debian, host after host, and not by `apply`",
+        next=f'fournines upgrade {cloud.source} --to {cloud.release}; or write release: "{coming or lock.release}"',
+    )
 
 
 def _require_secrets(cloud: Cloud, known: record.Entries) -> None:

@@ -1,4 +1,5 @@
-"""Packages of the same release, host after host: what would change, in which order, and what speaks against it.
+"""Packages, host after host: what would change, in which order, and what speaks against it. What a change of release
+adds to that is in `operate.release`.
 
 What is still to do is told by the hosts: by what they have installed. The target, who began and where it is held are in
 the lock (`cloud.versions`), of which they have a copy: whoever runs the command again continues.
@@ -31,13 +32,14 @@ Looks = Mapping[str, Packages]
 @dataclass(frozen=True)
 class Asked:
     """canary: a zone after which it is held. onward: goes on from there. security: only security updates. reboot: hosts
-    of the control plane boot into a new kernel. abandon: forgets the one that has begun."""
+    of the control plane boot into a new kernel. abandon: forgets the one that has begun. to: another release."""
 
     canary: str = ""
     onward: bool = False
     security: bool = False
     reboot: bool = False
     abandon: bool = False
+    to: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,17 @@ def missing(seen: Packages, wanted: Mapping[str, str]) -> Iterator[str]:
 def wanted_on(cloud: Cloud, host: Host, seen: Packages, versions: Mapping[str, str]) -> Wanted:
     services = desired(cloud, registry(), [host.name])[host.name]
     managed = [r.name for mine in services.values() for r in mine if isinstance(r, Unit)]
-    return Wanted(left(seen, versions), daemons(cloud, host, registry()), managed)
+    suite = cloud.versions.upgrade.suite if cloud.versions.upgrade else ""
+    return Wanted(left(seen, versions), daemons(cloud, host, registry()), managed, suite)
 
 
 # The lock
 
 
-def begun(cloud: Cloud, wanted: Mapping[str, str], asked: Asked, who: str, now: float) -> Cloud:
-    """`cloud` with an upgrade to `wanted` that `who` begins."""
-    upgrade = Upgrade(wanted, who, asked.canary, asked.reboot)
+def begun(cloud: Cloud, wanted: Mapping[str, str], asked: Asked, who: str, now: float, *, suite: str = "") -> Cloud:
+    """`cloud` with an upgrade to `wanted` that `who` begins. suite: of Debian, which has the release that is asked
+    for."""
+    upgrade = Upgrade(wanted, who, asked.canary, asked.reboot, asked.to, suite)
     return _with(cloud, replace(cloud.versions, upgrade=upgrade), now)
 
 
@@ -120,10 +124,23 @@ def ended(cloud: Cloud, looks: Looks, declared: Collection[str], now: float) -> 
     for name in (*locked, *declared):
         if versions := sorted({seen.versions[name] for seen in looks.values() if name in seen.versions}, key=order):
             locked[name] = versions[0 if name in held else -1]
-    return _with(cloud, Versions(dict(sorted(locked.items()))), now)
+    release = upgrade.release if upgrade and upgrade.release else cloud.versions.release
+    if release != cloud.versions.release:  # what a suite no longer has would be looked for in vain
+        there = {name for seen in looks.values() for name in seen.versions}
+        locked = {name: version for name, version in locked.items() if name in there}
+    return _with(cloud, Versions(dict(sorted(locked.items())), release=release), now)
 
 
 def abandoned(cloud: Cloud, now: float) -> Cloud:
+    """Raises PlanError where hosts have come to another release: there is no way back."""
+    upgrade = cloud.versions.upgrade
+    if upgrade and upgrade.renewed:
+        raise PlanError(
+            f"hosts have {upgrade.release} already: that cannot be forgotten",
+            where=folded(upgrade.renewed),
+            why=f"the others have {cloud.versions.release}, and two releases are not meant to stay side by side",
+            next=f"fournines upgrade {cloud.source} --to {upgrade.release} goes on with it",
+        )
     return _with(cloud, replace(cloud.versions, upgrade=None), now)
 
 
@@ -170,9 +187,12 @@ def moves(cloud: Cloud, seen: Cluster, canary: str) -> list[Move]:
 
 def todo(found: Sequence[Move], cloud: Cloud, looks: Looks, wanted: Mapping[str, str], *, reboot: bool) -> list[Move]:
     """Of `found`, what is still to do on the hosts that answered."""
+    state = cloud.versions.upgrade
 
     def waits(host: Host) -> bool:
         seen = looks.get(host.name)
+        if seen and state and state.release and host.name not in state.renewed:
+            return True
         entry = cloud.maintenance.get(host.name)
         begun = bool(entry and entry.drained and entry.reason == REASON)
         return seen is not None and (begun or seen.begun or bool(left(seen, wanted)))

@@ -29,7 +29,7 @@ from fournines.plan.actions import (
 )
 from fournines.plan.desired import Registry, facts, ordered
 from fournines.plan.model import Change, Desired, Observed, Plan, Stage
-from fournines.plan.pins import beyond
+from fournines.plan.pins import beyond, unfinished
 from fournines.plan.waves import at_most, strictest, waves
 from fournines.services.capabilities import Leaves
 from fournines.services.resource import Fact, Resource
@@ -86,7 +86,7 @@ class _Maker:
         stages = (*self._remember(), *early, *late, *self._remove())
         asked = facts(self.wanted) if any(self.observed.values()) else {}
         world = digest(self.observed, asked) if asked else ""
-        notes = beyond(self.cloud, self.wanted, self.observed)
+        notes = (*unfinished(self.cloud), *beyond(self.cloud, self.wanted, self.observed))
         return Plan(self.cloud.name, stages, world, str(self.cloud.source), asked, notes)
 
     # What the hosts say

@@ -60,11 +60,18 @@ def pinned(
     return {name: tuple(pin(name, r) for r in mine) for name, mine in wanted.items()}
 
 
+def unfinished(cloud: Cloud) -> tuple[str, ...]:
+    """A line on the way to another release: `apply` goes on with none, and keeps each host as its own has it."""
+    state = cloud.versions.upgrade
+    return (f"{state}; fournines upgrade {cloud.source} {state.again} continues it",) if state and state.release else ()
+
+
 def beyond(cloud: Cloud, wanted: Desired, observed: Observed) -> tuple[str, ...]:
     """A line for each package that hosts have in a newer version than the lock's, or the running upgrade's."""
     if not cloud.versions.locked:
         return ()
-    coming = cloud.versions.upgrade.target if cloud.versions.upgrade else dict[str, str]()
+    state = cloud.versions.upgrade
+    coming = state.target if state else dict[str, str]()
     found: dict[tuple[str, str, str], list[str]] = {}
     for host, services in wanted.items():
         for package in (r for mine in services.values() for r in mine if isinstance(r, Package) and r.version):

@@ -13,7 +13,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.source import Path
 from fournines.services.cib import Managed
 from fournines.services.resource import Resource
-from fournines.services.service import HaPattern, Service
+from fournines.services.service import Check, HaPattern, Service
 
 
 @runtime_checkable
@@ -36,6 +36,13 @@ class UsesMessaging(Protocol):
     """RabbitMQ makes each of these a vhost and an account of that name; the password is secret `NAME.messaging`."""
 
     vhosts: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class ChecksUpgrade(Protocol):
+    """What must hold on a host before it goes to another release, as the service itself says."""
+
+    def upgrade_checks(self, cloud: Cloud, host: Host) -> Iterable[Check]: ...
 
 
 @runtime_checkable

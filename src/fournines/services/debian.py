@@ -31,3 +31,9 @@ def _part(text: str) -> _Part:
 def _letters(text: str) -> tuple[int, ...]:
     """Letters before other characters, `~` before the end, which is 0."""
     return (*(-1 if c == "~" else ord(c) if c.isalpha() else ord(c) + 0x110000 for c in text), 0)
+
+
+def upstream(version: str) -> str:
+    """Without epoch and Debian's revision."""
+    rest = version.partition(":")[2] or version
+    return rest.rpartition("-")[0] or rest

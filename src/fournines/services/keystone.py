@@ -27,7 +27,7 @@ from fournines.services.render import Sections, template
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.rotation import AtOnce, Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, unless, when
-from fournines.services.schema import schema
+from fournines.services.schema import holder, mixed, schema
 from fournines.services.service import Check, HaPattern, Rolling, Service
 from fournines.services.timed import Timed
 from fournines.services.tls import system_trusts
@@ -176,7 +176,13 @@ class Keystone(Service):
             yield Package(package)
         region, api = cloud.region_of(host), _api(cloud)
         yield openstack.config_file(
-            cloud, self.name, CONFIG, _config(cloud, region), group="keystone", units=self.units
+            cloud,
+            self.name,
+            CONFIG,
+            _config(cloud, region),
+            group="keystone",
+            units=self.units,
+            release=cloud.versions.release_of(host.name),
         )
         yield File(
             CACHE_KEY,
@@ -192,7 +198,11 @@ class Keystone(Service):
         yield File(AUTH_REQUEST, _auth_request(cloud), mode=0o600, secret=True)
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
-            yield from _state(cloud, region)
+            yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
+        if host == holder(cloud, self.name, region):
+            yield from _tables(cloud, region)
+        if first:
+            yield _bootstrap(cloud, region)
         yield from units.wsgi(cloud, host, api)
         if first:
             yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
@@ -215,6 +225,13 @@ class Keystone(Service):
                 within=120,
                 unit=UNIT,
             )
+
+    def upgrade_checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
+        """It ends with 1 for what it only warns of."""
+        if host == cloud.hosts_of(self.name, host.region)[0]:
+            ask = "runuser -u keystone -- keystone-status upgrade check 2>&1"
+            script = f'said=$({ask}) || [ $? -le 1 ] || {{ echo "$said"; false; }}'
+            yield Check("keystone-status upgrade check", host.name, script, within=120)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
@@ -306,19 +323,26 @@ def _auth_request(cloud: Cloud) -> str:
     return json.dumps(request) + "\n"
 
 
-def _state(cloud: Cloud, region: Region) -> Iterable[Resource]:
-    """Tables, and the first region, endpoints and administrator: once, from one host, before any API answers."""
-    yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
+def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
+    """While hosts of the release before still serve: only what adds, once the new code has looked at what is there
+    (`keystone-status` ends with 1 for what it only warns of)."""
+    look = "sh -c 'keystone-status upgrade check || [ $? -le 1 ]' && runuser -u keystone --"
+    both = mixed(cloud, "keystone", region)
     yield from schema(
         "keystone",
         config=CONFIG,
         versions="keystone/common/sql/migrations/versions",
         user="keystone",
-        sync="keystone-manage db_sync",
+        sync=f"{look} keystone-manage db_sync --expand" if both else "keystone-manage db_sync",
+        branch="expand" if both else "",
     )
+
+
+def _bootstrap(cloud: Cloud, region: Region) -> Task:
+    """The first region, endpoints and administrator: once, from one host, before any API answers."""
     internal, public = endpoints.keystone_internal(cloud, region), endpoints.keystone_public(region)
     mark = cloud.secrets.mark("keystone.admin")
-    yield Task(
+    return Task(
         name="keystone bootstrap",
         check=f"{STATE_SCRIPT} bootstrap {region.name} {internal} {public} {mark}",
         python=True,

@@ -54,6 +54,7 @@ LEAST_CONNECTIONS = 250
 #: 0 bytes of margin would be lost on a busy disk; 512 MiB of write sets let a node that was away for hours return by
 #: incremental transfer.
 GCACHE = "512M"
+DATA = "/var/lib/mysql"
 
 
 class Mariadb(Service):
@@ -283,6 +284,7 @@ def group_options(cloud: Cloud, host: Host, certificates: str) -> str:
 def _config(cloud: Cloud, host: Host) -> str:
     region = cloud.region_of(host)
     server: dict[str, Any] = {
+        "datadir": DATA,  # packages have another default from 11.8.6-5 on, and make an empty database there
         "bind_address": host.address,
         "port": PORT,
         "skip_name_resolve": "ON",
@@ -393,7 +395,7 @@ def _iso(seconds: float) -> str:
 #: The package makes the system tables, but not again on a disk that was replaced or an image that was stripped.
 INSTALLED = Task(
     name="mariadb data directory",
-    check="test -d /var/lib/mysql/mysql && echo ok",
+    check=f"test -d {DATA}/mysql && echo ok",
     script=(
         "mariadb-install-db --user=mysql --auth-root-authentication-method=socket --skip-test-db --skip-log-bin"
         " > /run/fournines/mariadb-install-db.log 2>&1 || { cat /run/fournines/mariadb-install-db.log >&2; exit 1; }"

@@ -11,10 +11,11 @@ from functools import reduce
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
+from fournines.cloud.versions import FIRST
 from fournines.services import broker, bus, endpoints, memcached, quoting, tls
 from fournines.services.accounts import Login, in_use
 from fournines.services.database_access import database_url
-from fournines.services.options import operators
+from fournines.services.options import operators, renamed
 from fournines.services.render import Sections, ini, overlay
 from fournines.services.resource import File, Resource
 from fournines.services.safeguard import Safeguard, below, both, is_set, per_host, unless, when
@@ -194,14 +195,16 @@ def config_file(
     group: str,
     units: Iterable[str],
     options: Sections | None = None,
+    release: str = FIRST,
 ) -> Resource:
     """A file of secrets that its group may read, the operator's options on top (`options`, or those of the file of that
-    name); every unit of `units` reads it."""
+    name); every unit of `units` reads it. release: whose names the options have."""
     name = path.rpartition("/")[2]
     theirs = operators(cloud, service, name) if options is None else options
+    ours, theirs = (renamed(service, name, release, part) for part in (sections, theirs))
     return File(
         path,
-        ini(sections, theirs, encode=quoting.oslo),
+        ini(ours, theirs, encode=quoting.oslo),
         mode=0o640,
         group=group,
         secret=True,

@@ -18,6 +18,8 @@ from ipaddress import ip_address
 from typing import Any, cast
 
 from fournines.cloud.model import Cloud
+from fournines.cloud.releases import up_to
+from fournines.cloud.versions import FIRST
 
 #: file -> section ("" where the file has none) -> option -> kind. Names may be patterns with `*`.
 Known = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -28,14 +30,51 @@ _UNITS = {unit: 1024**power for power, unit in enumerate(("", "K", "M", "G", "T"
 
 
 @cache
-def known(service: str) -> Known | None:
-    """The options of `service`, from its package data; None: fournines does not know them."""
+def known(service: str, release: str = FIRST) -> Known | None:
+    """The options of `service` in `release`, from its package data; None: fournines does not know them."""
+    if release == FIRST:
+        return _known(service)
+    found = known(service)
+    return None if found is None else {file: _of(release, service, file, of) for file, of in found.items()}
+
+
+def _of(release: str, service: str, file: str, sections: Mapping[str, Mapping[str, str]]) -> Any:
+    made = {name: dict(options) for name, options in sections.items()}
+    for step in up_to(release):
+        for section, added in step.differences("added", service, file).items():
+            made.setdefault(section, {}).update(added)
+        for section, removed in step.differences("removed", service, file).items():
+            made[section] = {name: kind for name, kind in made.get(section, {}).items() if name not in removed}
+    return made
+
+
+def instead(service: str, file: str, section: str, option: str, release: str) -> tuple[str, str]:
+    """The release, up to `release`, in which an option is no more, and what to do; ("", "") for one that never was."""
+    for step in up_to(release):
+        if said := step.differences("removed", service, file).get(section, {}).get(option):
+            return step.name, said
+    return "", ""
+
+
+def renamed(service: str, file: str, release: str, sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """`sections`, whose options have the names that `release` gives them."""
+    names: dict[str, dict[str, str]] = {}
+    for step in up_to(release):
+        for section, said in step.differences("renamed", service, file).items():
+            names.setdefault(section, {}).update(said)
+    return {
+        section: {names.get(section, {}).get(name, name): value for name, value in options.items()}
+        for section, options in sections.items()
+    }
+
+
+def _known(service: str) -> Known | None:
     source = files("fournines.services") / "known" / f"{service}.json"
     if not source.is_file():
         return None
     catalogue = cast(dict[str, Any], json.loads(source.read_text(encoding="utf-8")))
     # A name in place of sections: that catalogue's only file has them, such as uWSGI's.
-    shared = {file: known(name) for file, name in catalogue.items() if isinstance(name, str)}
+    shared = {file: _known(name) for file, name in catalogue.items() if isinstance(name, str)}
     return cast(Known, {**catalogue, **{file: next(iter(of.values())) for file, of in shared.items() if of}})
 
 
@@ -45,9 +84,9 @@ def match(name: str, patterns: Iterable[str]) -> str | None:
     return name if name in names else next((p for p in names if "*" in p and fnmatchcase(name, p)), None)
 
 
-def kind(service: str, file: str, section: str, option: str) -> str:
+def kind(service: str, file: str, section: str, option: str, release: str = FIRST) -> str:
     """ "" too for what is not known."""
-    sections = (known(service) or {}).get(file, {})
+    sections = (known(service, release) or {}).get(file, {})
     options = sections.get(match(section, sections) or "", {})
     return options.get(match(option, options) or "", "")
 
@@ -55,7 +94,9 @@ def kind(service: str, file: str, section: str, option: str) -> str:
 def operators(cloud: Cloud, service: str, file: str) -> dict[str, dict[str, Any]]:
     """The operator's options for one file, each list as the option's kind has it: one line, or several."""
     return {
-        section: {name: _lined(kind(service, file, section, name), value) for name, value in options.items()}
+        section: {
+            name: _lined(kind(service, file, section, name, cloud.release), value) for name, value in options.items()
+        }
         for section, options in cloud.options(service, file).items()
     }
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fournines.cloud.model import Cloud, Host, Region
 from fournines.services.render import template
 from fournines.services.resource import Directory, Fact, File, Resource, Run, Step
 
@@ -47,6 +48,19 @@ class Schema:
         return [Run(self.script, timeout=self.timeout)]
 
 
+def holder(cloud: Cloud, service: str, region: Region) -> Host | None:
+    """Whose packages say which tables `service` has: its first host; in the middle of a change of release the first
+    that has come there, and nobody else, for an older host takes newer tables for strange ones."""
+    hosts = cloud.hosts_of(service, region.name)
+    new = [host for host in hosts if cloud.versions.release_of(host.name) != cloud.versions.release]
+    return new[0] if new and len(new) < len(hosts) else hosts[0] if hosts else None
+
+
+def mixed(cloud: Cloud, service: str, region: Region) -> bool:
+    """Hosts of two releases use the tables: what the older one needs has to stay."""
+    return len({cloud.versions.release_of(host.name) for host in cloud.hosts_of(service, region.name)}) > 1
+
+
 def schema(
     name: str,
     *,
@@ -56,10 +70,14 @@ def schema(
     sync: str,
     section: str = "database",
     option: str = "connection",
+    branch: str = "",
 ) -> Iterable[Resource]:
-    """For the first host of a service. The database's address is `option` of `[section]` in `config`; `versions` is
-    the folder of alembic's migrations below Python's packages; `sync` is a command line, run as `user`."""
+    """For the `holder` of a service. The database's address is `option` of `[section]` in `config`; `versions` is
+    the folder of alembic's migrations below Python's packages; `sync` is a command line, run as `user`, that brings
+    the tables to the heads of `branch`, a folder's name; "": of all."""
     where = {"config": config, "section": section, "option": option, "versions": versions}
+    if branch:
+        where["branch"] = branch
     yield Directory(DIRECTORY)
     yield File(SCRIPT, template("units/schema-state.py.j2", directory=DIRECTORY), mode=0o755)
     yield File(f"{DIRECTORY}/{name}.json", json.dumps(where, indent=2) + "\n")

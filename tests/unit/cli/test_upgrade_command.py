@@ -71,6 +71,7 @@ def test_three_hundred_hosts_that_agree_are_one_line(cloud: Cloud) -> None:
         "",
         "[ctl[1-300]] 1 other packages can be upgraded, 1 of them for security",
         "[ctl[1-300]] its package sources were asked on 2026-11-28",
+        "[ctl[1-300]] OpenStack 2025.1, Debian unknown",
         "no lock: a host that is added gets what its package sources have; fournines upgrade writes one",
     ]
 

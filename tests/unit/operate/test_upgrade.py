@@ -274,7 +274,9 @@ class World:
         self.cloud = replace(self.cloud, maintenance=after.maintenance, versions=after.versions)
         self.pending.clear()
 
-    async def look(self, host: FakeHost, declared: Iterable[str], *, refresh: bool = False) -> Packages:
+    async def look(
+        self, host: FakeHost, declared: Iterable[str], *, refresh: bool = False, suite: str = ""
+    ) -> Packages:
         kernel = self.kernels.get(host.host, Kernel())
         return of(self.installed[host.host], self.candidates, self.also, kernel=kernel)
 
@@ -291,6 +293,8 @@ class World:
         for name, version in wanted.versions.items():
             self.does(f"install {host.host} {name}")
             self.installed[host.host][name] = version
+        for path in wanted.aside:
+            self.does(f"aside {host.host} {path}")
         return ()
 
     async def until_whole(self, cloud: Cloud, host: Host, *_: object) -> None:

@@ -68,7 +68,7 @@ class Machine:
         return directory
 
     def ask(self, do: str, **asked: Any) -> dict[str, Any]:
-        return self.program.DOES[do](asked)
+        return self.program.DOES[do]({"suite": "", "aside": [], **asked})
 
     def look(self, *declared: str, refresh: bool = True) -> dict[str, Any]:
         return self.ask("look", declared=list(declared), refresh=refresh)
@@ -317,7 +317,7 @@ def test_who_may_start(machine: Machine, unit: str, action: str, status: int) ->
 
 def test_the_answer_is_the_last_line(machine: Machine) -> None:
     words = [sys.executable, str(Path(str(machine.program.__file__)))]
-    asked = json.dumps({"do": "prepare", "wanted": {"unheard-of-package": "1"}, "units": {}})
+    asked = json.dumps({"do": "prepare", "wanted": {"unheard-of-package": "1"}, "units": {}, "suite": ""})
     done = subprocess.run(words, input=asked, capture_output=True, text=True, check=True)
     assert "unheard-of-package" in json.loads(done.stdout.rstrip().rpartition("\n")[2])["error"]
 
@@ -333,3 +333,64 @@ def test_the_lock_is_held_as_long_as_the_transaction_lives(machine: Machine) -> 
 )
 def test_kernels_are_compared_by_their_numbers(machine: Machine, older: str, newer: str) -> None:
     assert machine.program.natural(older) < machine.program.natural(newer)
+
+
+# Another suite
+
+
+@pytest.fixture
+def older(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A host of trixie, whose sources have forky too."""
+    suites = importlib.import_module("fournines.engine.scripts.suites")
+    monkeypatch.setattr(suites, "SOURCES", machine.root / "etc/apt")
+    monkeypatch.setattr(suites, "OS_RELEASE", machine.root / "os-release")
+    monkeypatch.setattr(suites, "COMING", machine.root / "release")
+    monkeypatch.setattr(suites, "CONFIGURATION", machine.root / "release/apt.conf")
+    (machine.root / "os-release").write_text('NAME="Debian"\nVERSION_CODENAME=trixie\n')
+    monkeypatch.setattr(machine.program, "ROOM", 0)
+    return machine
+
+
+def moved(text: str, suite: str = "forky") -> str:
+    return importlib.import_module("fournines.engine.scripts.suites").moved(text, "trixie", suite)
+
+
+def test_sources_of_a_suite_become_those_of_another() -> None:
+    main = "deb [signed-by=/k arch=amd64] http://mirror/debian trixie main # ours\n"
+    one = main + "deb http://mirror/security trixie-security main\n"
+    assert moved(one) == one.replace("trixie", "forky")
+    assert moved(one, "sid") == "deb [signed-by=/k arch=amd64] http://mirror/debian sid main # ours\n"
+    stanza = "Types: deb\nURIs: http://mirror/debian\nSuites: trixie trixie-updates\nComponents: main\n"
+    assert "Suites: forky forky-updates\n" in moved(stanza)
+    assert "Suites: sid\n" in moved(stanza, "sid")
+    security = "Types: deb\nURIs: http://mirror/security\nSuites: trixie-security\nComponents: main\n"
+    assert "Enabled: no\nSuites: trixie-security\n" in moved(security, "sid")
+
+
+def test_strangers_sources_stay_as_they_are() -> None:
+    for line in (
+        "deb http://stranger/deb stable main\n",
+        "# deb http://mirror/debian trixie main\n",
+        "deb file:/x ./\n",
+    ):
+        assert moved(line) == line
+
+
+def test_a_host_without_a_source_of_its_suite_says_so(older: Machine) -> None:
+    older.has("cache", "1.0-1")
+    older.source("main", DEBIAN, package("cache", "1.0-1"))
+    said = older.program.DOES["look"]({"declared": [], "refresh": False, "suite": "forky"})
+    assert said["problems"] == ["it has no package source of trixie that could become forky"]
+    assert said["codename"] == "trixie"
+
+
+def test_what_the_new_version_must_not_find_is_kept_beside_it_once(machine: Machine) -> None:
+    data = machine.root / "mnesia"
+    data.mkdir()
+    (data / "old").touch()
+    machine.program.set_aside(data, "forky")
+    data.mkdir()
+    (data / "new").touch()
+    machine.program.set_aside(data, "forky")
+    assert (machine.root / "mnesia.before-forky/old").exists()
+    assert (data / "new").exists()

@@ -6,6 +6,10 @@ look       declared: names. refresh: ask the sources first.
 prepare    wanted: name -> version. units: unit -> the packages whose change restarts it. What would be done.
 download   wanted.
 install    wanted, units; managed: units that packages may stop, and not start. pending: the directory of markers.
+           aside: paths that the new versions must not find. Each is kept beside itself.
+
+suite: of Debian; "" for the one that the host has. With it the host's own sources are read as if they said that suite,
+without touching them; `install` writes them so. Packages may be removed then, as a new suite replaces some by others.
 """
 
 import contextlib
@@ -13,12 +17,15 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from fournines.engine.scripts import suites
 
 RUN = Path("/run/fournines")
 #: Says that a transaction of ours has begun: dpkg may be finished without asking anybody.
@@ -29,6 +36,11 @@ OWN_POLICY = Path("/var/lib/fournines/policy-rc.d")
 DPKG = Path("/var/lib/dpkg")
 UPDATES = DPKG / "updates"
 LISTS = Path("/var/lib/apt/lists")
+#: Bytes that a change of the suite needs beside the archives: measured 0.3 GB for a controller of the core, and dpkg
+#: keeps old and new files side by side.
+ROOM = 2 << 30
+#: What APT_CONFIG was before another suite is read.
+BEFORE = "FOURNINES_APT_CONFIG"
 BATCH = 400  # names on one command line
 ENVIRONMENT = {
     **os.environ,
@@ -39,7 +51,7 @@ ENVIRONMENT = {
     "APT_LISTCHANGES_FRONTEND": "none",
 }
 APT = [
-    *("apt-get", "-q", "-y", "--no-install-recommends", "--no-remove"),
+    *("apt-get", "-q", "-y", "--no-install-recommends"),
     *("-o", "DPkg::Lock::Timeout=300"),
     *("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"),
 ]
@@ -122,8 +134,33 @@ def tables(policy: str, security: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def reading(suite: str) -> list[str]:
+    """apt reads the host's sources as of `suite` from here on. What speaks against it."""
+    before = ENVIRONMENT.setdefault(BEFORE, ENVIRONMENT.get("APT_CONFIG", ""))
+    ENVIRONMENT["APT_CONFIG"] = str(suites.CONFIGURATION)
+    return suites.as_of(suite, before)
+
+
+def settled(suite: str) -> None:
+    """The sources themselves say `suite` now."""
+    suites.settle(suite)
+    if before := ENVIRONMENT.pop(BEFORE):
+        ENVIRONMENT["APT_CONFIG"] = before
+    else:
+        del ENVIRONMENT["APT_CONFIG"]
+    with contextlib.suppress(FailedError):  # the next call that needs them asks again
+        said("apt-get", "update", "-q", "-o", "DPkg::Lock::Timeout=60")
+
+
 def look(asked: dict[str, Any]) -> dict[str, Any]:
     problems = blocked()
+    if suite := asked["suite"]:
+        problems += reading(suite)
+        problems += [
+            f"{path} has {free >> 20} MiB free, and a new suite needs {ROOM >> 20}"
+            for path in ("/usr", "/var")
+            if (free := shutil.disk_usage(path).free) < ROOM and suites.codename() != suite
+        ]
     if asked["refresh"] and not problems:
         try:
             said("apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", "-o", "DPkg::Lock::Timeout=60")
@@ -150,6 +187,7 @@ def look(asked: dict[str, Any]) -> dict[str, Any]:
         "lists": max(lists, default=0.0),
         "kernel": kernel(),
         "begun": BEGUN.exists(),
+        "codename": suites.codename(),
     }
 
 
@@ -207,16 +245,29 @@ def words(wanted: dict[str, str]) -> list[str]:
     return [f"{name}={version}" for name, version in sorted(wanted.items())]
 
 
+def apt(suite: str) -> list[str]:
+    """Within a suite nothing is removed."""
+    return APT if suite else [*APT, "--no-remove"]
+
+
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
-    changes = simulated(asked["wanted"])
+    if asked["suite"]:
+        reading(asked["suite"])
+    changes = simulated(asked)
     return {"changes": changes, "restarts": affected(asked["units"], {name for name, _, _ in changes})}
 
 
-def simulated(wanted: dict[str, str]) -> list[tuple[str, str, str]]:
-    """(name, version before or "", version after) of all that would be installed. Raises FailedError."""
-    lines = said(*APT, "-s", "install", *words(wanted)).splitlines() if wanted else []
+def simulated(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(name, version before or "", version after or "") of all that would be installed or removed. Raises
+    FailedError."""
+    wanted = asked["wanted"]
+    lines = said(*apt(asked["suite"]), "-s", "install", *words(wanted)).splitlines() if wanted else []
     found = (re.match(r"Inst (\S+)(?: \[(\S+)\])? \((\S+)", line) for line in lines)
-    return [(match[1].partition(":")[0], match[2] or "", match[3]) for match in found if match]
+    gone = (re.match(r"Remv (\S+)(?: \[(\S+)\])?", line) for line in lines)
+    return [
+        *((match[1].partition(":")[0], match[2] or "", match[3]) for match in found if match),
+        *((match[1].partition(":")[0], match[2] or "", "") for match in gone if match),
+    ]
 
 
 def affected(units: dict[str, list[str]], changed: set[str]) -> list[str]:
@@ -263,7 +314,9 @@ def closure(needs: dict[str, set[str]], names: list[str]) -> set[str]:
 
 def download(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["wanted"]:
-        said(*APT, "--download-only", "install", *words(asked["wanted"]))
+        if asked["suite"]:
+            reading(asked["suite"])
+        said(*apt(asked["suite"]), "--download-only", "install", *words(asked["wanted"]))
     return {}
 
 
@@ -283,7 +336,10 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
     BEGUN.parent.mkdir(parents=True, exist_ok=True)
     BEGUN.touch()
     placed = hold_services(set(asked["managed"]))
+    suite = asked["suite"]
     try:
+        if suite:
+            reading(suite)
         if ours:
             carried_out("dpkg", "--configure", "-a", lock=lock)
         restarts = prepare(asked)["restarts"]
@@ -293,14 +349,25 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
             (pending / f"{unit}.restart").touch(mode=0o600)
         automatic = set(said("apt-mark", "showauto").split()) & set(asked["wanted"])
         if asked["wanted"]:
-            carried_out(*APT, "install", *words(asked["wanted"]), lock=lock)
+            carried_out(*apt(suite), "install", *words(asked["wanted"]), lock=lock)
         if automatic:
             said("apt-mark", "auto", *sorted(automatic))
+        for path in map(Path, asked["aside"]):
+            set_aside(path, suite)
+        if suite:
+            settled(suite)
         BEGUN.unlink()
     finally:
         if placed:
             POLICY.unlink(missing_ok=True)
     return {"restarts": restarts}
+
+
+def set_aside(path: Path, suite: str) -> None:
+    """Once: what the new version has made there since stays."""
+    kept = path.with_name(f"{path.name}.before-{suite}")
+    if path.exists() and not kept.exists():
+        path.rename(kept)
 
 
 def carried_out(*words: str, lock: int) -> None:
