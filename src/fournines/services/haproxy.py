@@ -361,8 +361,8 @@ def _binds(cloud: Cloud, region: Region, frontend: Frontend) -> Iterator[str]:
         yield f"{public} ssl crt {CERTIFICATE} alpn h2,http/1.1"
 
 
-#: Seconds over which an API that is up again gets its full share of the requests: its processes have loaded, and nothing
-#: of what they answer with; after a boot they share the host with everything else that starts.
+#: Seconds over which an API that is up again gets its full share of the requests: it has nothing in its caches yet, and
+#: after a boot it shares the host with everything else that starts.
 SLOW_START = 10.0
 
 #: A request that cannot connect is as good as a failed check: the next one comes at once, and if that fails as well the
