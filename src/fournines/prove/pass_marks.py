@@ -143,8 +143,14 @@ def _limits(result: FaultResult, f: FunctionFigures, how: Severity) -> Limits:
     fenced = allowance(result.moved, roles, database=f.on_writer, bus=f.on_bus)
     if not fenced:
         return usual
-    spans = (usual.read, usual.write, usual.degraded, usual.gap, usual.gap_writer)
-    return Limits(*(max(span, fenced) for span in spans), none_failed=usual.none_failed)
+    return replace(
+        usual,
+        read=max(usual.read, fenced),
+        write=max(usual.write, fenced),
+        degraded=max(usual.degraded, fenced),
+        gap=max(usual.gap, fenced),
+        gap_writer=max(usual.gap_writer, fenced),
+    )
 
 
 def _waits(

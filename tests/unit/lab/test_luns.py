@@ -40,13 +40,16 @@ def test_only_hosts_of_the_file_see_it(lab: state.Lab) -> None:
 
 def test_two_hosts_reach_one_file_each_by_a_name_of_its_own(lab: state.Lab) -> None:
     words = [luns.of_host(lab, lab.host(name)) for name in ("ctl1", "ctl2")]
-    first, second = (Path(file) for file, _ in words)
-    assert first != second and first.samefile(second)
-    assert first.stat().st_size == luns.SIZE and first.stat().st_blocks == 0
-    assert {device for _, device in words} == {lab.host("ctl1").luns[0].device}
-    first.unlink()
-    assert luns.of_host(lab, lab.host("ctl1")) == words[0], "a host with an empty disk sees it again"
-    assert first.samefile(second)
+    disks = lab.host("ctl1").luns
+    assert [own[1::2] for own in words] == [[disk.device for disk in disks]] * 2 and len(disks) == 2
+    for first, second in zip(*(map(Path, own[::2]) for own in words), strict=True):
+        assert first != second and first.samefile(second)
+        assert first.stat().st_size == luns.SIZE and first.stat().st_blocks == 0
+        first.unlink()
+        assert luns.of_host(lab, lab.host("ctl1")) == words[0], "a host with an empty disk sees it again"
+        assert first.samefile(second)
+    one, other = (Path(file) for file in words[0][::2])
+    assert not one.samefile(other)
 
 
 def test_a_host_is_not_off_while_its_disk_is_held(lab: state.Lab, tmp_path: Path) -> None:

@@ -48,7 +48,11 @@ def test_before_a_mount_the_disk_is_read_anew_and_must_be_the_clouds_own(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(lun.fcntl, "ioctl", lambda _file, request, _argument: asked.append(request))
+
+    def ioctl(_disk: object, request: int, _argument: int) -> None:
+        asked.append(request)
+
+    monkeypatch.setattr("fcntl.ioctl", ioctl)
     with pytest.raises(SystemExit, match="empty"):
         lun.ready("database")
     lun.prepare("database")
