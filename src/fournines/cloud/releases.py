@@ -1,12 +1,11 @@
 """Releases of OpenStack as Debian has them: `releases.json` says all that differs between them.
 
 slurp: the releases between which upstream supports to leave others out. debian: the suites that have it, the one to
-take first. versions: package -> how its upstream version begins. tried: an older release -> `services` that
-have been brought from there in a lab, though upstream would have it in two steps; `open`: what has not been seen of
-that. together: service -> what is changed last,
-on all of its hosts at once. options: service -> file -> what differs from the release before it that Debian had:
-removed: section -> option -> what to do instead; renamed: section -> old name -> new name, the old one being understood
-still; added: section -> option -> kind, as `services/known` has it.
+take first. versions: package -> how its upstream version begins. tried: an older release -> `services` that have been
+brought from there in a lab, though upstream would have it in two steps; `open`: what has not been seen of that.
+together: service -> what is changed last, on all of its hosts at once. options: service -> file -> what differs from
+the release before it that Debian had: removed: section -> option -> what to do instead; renamed: section -> old name ->
+new name, the old one being understood still; added: section -> option -> kind, as `services/known` has it.
 """
 
 from __future__ import annotations
@@ -90,6 +89,8 @@ def refusal(old: str, new: str, services: Collection[str]) -> tuple[str, str]:
     known = releases()
     if old == new:
         return "", ""
+    if old not in known:
+        return f"the cloud has {old}, which this fournines does not know", "use the fournines that brought it there"
     order = list(known)
     if order.index(new) < order.index(old):
         return f"the cloud has {old}, and no release goes back to an older one", f"release: {old}"

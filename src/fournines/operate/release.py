@@ -154,4 +154,4 @@ def sentences(cloud: Cloud, begins: bool, lasts: Sequence[Last]) -> Iterator[str
         yield f"last, on {folded(tuple(h.name for h in of.hosts))} at once: {of.service}. {of.how.why}"
     yield "then Keystone's tables lose what only the older release needs"
     if begins:
-        yield f"a backup is not looked for: fournines backup {cloud.source} makes one"
+        yield f"a backup is not looked for: fournines backup {cloud.source} --to DIRECTORY makes one"

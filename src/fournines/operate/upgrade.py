@@ -132,12 +132,13 @@ def ended(cloud: Cloud, looks: Looks, declared: Collection[str], now: float) -> 
 
 
 def abandoned(cloud: Cloud, now: float) -> Cloud:
-    """Raises PlanError where hosts have come to another release: there is no way back."""
+    """Raises PlanError where hosts have come to another release, or are being brought there: there is no way back."""
     upgrade = cloud.versions.upgrade
-    if upgrade and upgrade.renewed:
+    on_their_way = sorted(name for name in cloud.drained if cloud.maintenance[name].reason == REASON)
+    if upgrade and upgrade.release and (changed := tuple(dict.fromkeys((*upgrade.renewed, *on_their_way)))):
         raise PlanError(
-            f"hosts have {upgrade.release} already: that cannot be forgotten",
-            where=folded(upgrade.renewed),
+            f"hosts have {upgrade.release}, or are on their way there: that cannot be forgotten",
+            where=folded(changed),
             why=f"the others have {cloud.versions.release}, and two releases are not meant to stay side by side",
             next=f"fournines upgrade {cloud.source} --to {upgrade.release} goes on with it",
         )

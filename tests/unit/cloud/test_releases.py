@@ -45,6 +45,10 @@ def test_a_step_over_a_slurp_release_is_refused_where_nobody_has_tried_it() -> N
     assert change == "stay with 2025.1 until a suite of Debian has one"
 
 
+def test_a_cloud_of_a_release_that_is_not_known_here() -> None:
+    assert "which this fournines does not know" in releases.refusal("2031.1", "2026.2", CORE)[0]
+
+
 def test_back_and_to_where_debian_does_not_go() -> None:
     assert "no release goes back" in releases.refusal("2026.2", "2025.1", CORE)[0]
     why, change = releases.refusal("2025.1", "2026.1", CORE)

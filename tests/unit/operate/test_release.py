@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fournines.cloud import versions
+from fournines.cloud.maintenance import Maintenance
 from fournines.cloud.model import Cloud
 from fournines.cloud.releases import releases
 from fournines.cloud.versions import Upgrade, Versions
@@ -114,6 +115,9 @@ def test_once_a_host_has_changed_nothing_is_forgotten(wanting: Cloud) -> None:
     with pytest.raises(PlanError, match="cannot be forgotten") as error:
         upgrade.abandoned(changing(wanting, "ctl3"), WHEN)
     assert error.value.where == "ctl3"
+    drained = {"ctl1": Maintenance(True, upgrade.REASON, "2026-11-28T15:00:00Z")}
+    with pytest.raises(PlanError, match="on their way"):
+        upgrade.abandoned(replace(changing(wanting), maintenance=drained), WHEN)
 
 
 # What goes first, and what last
