@@ -30,7 +30,7 @@ class Broker:
     """One connection to the management API: of a new one the handshake would be most of the work."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        where = urlsplit(settings["url"])
+        where = urlsplit(str(settings["url"]))
         trust = ssl.create_default_context(cafile=settings["cafile"]) if settings["cafile"] else None
         host, port = str(where.hostname), where.port
         self._link = (

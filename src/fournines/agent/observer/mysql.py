@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pymysql
 from pymysql.cursors import Cursor
@@ -157,8 +157,9 @@ class Poller(threading.Thread):
 
 def _pid(connection: pymysql.Connection[Cursor]) -> int:
     """Of the process that listens at the other end: SO_PEERCRED, unix(7)."""
-    sock: socket.socket = connection._sock  # type: ignore[attr-defined]
-    return int(struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+    sock = cast(socket.socket, connection._sock)  # type: ignore[attr-defined]
+    pid, _user, _group = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
 
 
 _WANTED = (
