@@ -14,6 +14,7 @@ import http.client
 import json
 import ssl
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,9 @@ class Broker:
         self._headers = {"Authorization": f"Basic {login}", "Content-Type": "application/json"}
         self._user = settings["user"]
 
+    def close(self) -> None:
+        self._link.close()
+
     def call(self, method: str, path: str, body: object = None) -> Any:
         """Raises OSError."""
         content = None if body is None else json.dumps(body)
@@ -71,16 +75,16 @@ class Broker:
 
 
 def main(words: list[str]) -> None:
-    broker = Broker(json.loads(SETTINGS.read_text()))
     try:
-        match words:
-            case ["make"]:
-                broker.make()
-            case ["ask"]:
-                if wrong := broker.ask():
-                    sys.exit(wrong)
-            case _:
-                sys.exit(__doc__)
+        with closing(Broker(json.loads(SETTINGS.read_text()))) as broker:
+            match words:
+                case ["make"]:
+                    broker.make()
+                case ["ask"]:
+                    if wrong := broker.ask():
+                        sys.exit(wrong)
+                case _:
+                    sys.exit(__doc__)
     except (OSError, http.client.HTTPException, ValueError) as error:
         sys.exit(f"its management API: {error or type(error).__name__}")
 

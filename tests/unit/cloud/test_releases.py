@@ -71,7 +71,7 @@ def test_a_step_that_upstream_supports_needs_no_try_of_ours() -> None:
 
 def test_the_file_names_one_that_exists(tmp_path: Path) -> None:
     path = tmp_path / "cloud.yaml"
-    path.write_text(clouds.tiered(1, 6, 1).replace('"2025.1"', '"2024.9"'))
+    path.write_text(clouds.tiered(1, 6, 6).replace('"2025.1"', '"2024.9"'))
     with pytest.raises(CloudFileError) as error:
         load(path)
     [problem] = error.value.problems

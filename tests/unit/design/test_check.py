@@ -54,7 +54,7 @@ def test_only_rules_that_bend_can_be_accepted(check: Check) -> None:
         (
             "vip-taken cannot be accepted",
             "known here: bmc-network, bmc-unverified, local-volumes, lun-device, no-firewall, not-encrypted, "
-            "partly-attached, quorum-size, repeated-requests, shared-power, shared-switch, shared-zone, and 5 more",
+            "partly-attached, quorum-size, repeated-requests, shared-power, shared-switch, shared-zone, and 6 more",
         ),
     ]
     assert {f.severity for f in found} == {"error"}

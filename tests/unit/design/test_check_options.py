@@ -16,7 +16,7 @@ def catalogue(monkeypatch: pytest.MonkeyPatch) -> None:
         "rabbitmq": {"rabbitmq.conf": {"": {"channel_max": "int", "listeners.tcp.*": ""}}},
         "haproxy": {"haproxy.cfg": {"global": {"maxconn": "multi"}, "listen *": {"balance": "multi"}}},
     }
-    monkeypatch.setattr(option_rule, "known", files.get)
+    monkeypatch.setattr(option_rule, "known", lambda service, _release="": files.get(service))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from fournines.design.finding import Finding
 from samples import clouds
 
 CORE = (
-    clouds.tiered(1, 6, 1, {"controller": 3})
+    clouds.tiered(1, 6, 6, {"controller": 3})
     .replace("components: full", "components: core")
     .replace('release: "2025.1"', 'release: "2026.2"')
 )

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from fournines.cloud.model import Pattern
 from fournines.errors import HostError, ProveError
 from fournines.prove import measure as measuring
 from fournines.prove.history import OPERATIONS, ROUTED, Event, Log
@@ -72,7 +73,7 @@ class World:
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
         reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
         return Site(
-            cloud=cast(Any, SimpleNamespace(state_dir=self._directory, hosts_of=lambda *_: ())),
+            cloud=cast(Any, SimpleNamespace(state_dir=self._directory, hosts_of=lambda *_: (), pattern=Pattern())),
             region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
             profile="lan",
             powers=cast(Any, None),

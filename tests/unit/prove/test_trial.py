@@ -53,7 +53,11 @@ class Trial:
         self._patch.setattr(outside, "standing", seen)
         parts = SimpleNamespace(
             cloud=SimpleNamespace(
-                state_dir=self._state, hosts_of=cloud.hosts_of, regions=cloud.regions, hosts=cloud.hosts
+                state_dir=self._state,
+                hosts_of=cloud.hosts_of,
+                regions=cloud.regions,
+                hosts=cloud.hosts,
+                pattern=cloud.pattern,
             ),
             region=cloud.regions["phx"],
             profile="lan",
