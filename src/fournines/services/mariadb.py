@@ -251,9 +251,18 @@ class Mariadb(Service):
                     "timeout client": idle,
                     "timeout server": idle,
                     "maxconn": max(front_door.MAX_PER_FRONTEND, _connections(cloud, region.name)),
+                    **(_soon_again(t) if agent else {}),
                 },
             ),
         )
+
+
+def _soon_again(t: Timers) -> dict[str, Any]:
+    """There is one server that a new session may go to, the writer; one that is refused waits for the next writer.
+    HAProxy tries the same server again after a second, or after `timeout connect` where that is less: each session that
+    came while the writer moved waited for that second. In all they may take as long as they took before."""
+    often = 5
+    return {"timeout connect": ms(t.connect_timeout / often), "retries": often * t.retries}
 
 
 def group_name(cloud: Cloud, region: Region) -> str:
