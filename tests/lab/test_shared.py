@@ -290,8 +290,8 @@ def test_a_person_moves_it(path: Path, cloud: Cloud, rows: Rows, fournines: Run)
     print(f"moved by hand: longest gap {rows.gap():.1f} s, {len(rows.acknowledged)} rows")
     assert rows.lost() == set()
     assert mounts.together() == []
-    assert active(path, fournines) != before
     whole(path, cloud, fournines)
+    assert active(path, fournines) != before
 
 
 def test_the_active_host_loses_power(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
