@@ -290,8 +290,9 @@ def test_a_person_moves_it(path: Path, cloud: Cloud, rows: Rows, fournines: Run)
     print(f"moved by hand: longest gap {rows.gap():.1f} s, {len(rows.acknowledged)} rows")
     assert rows.lost() == set()
     assert mounts.together() == []
-    whole(path, cloud, fournines)
+    healthy(path, fournines, within=60.0)  # the observers have seen where it is now
     assert active(path, fournines) != before
+    whole(path, cloud, fournines)
 
 
 def test_the_active_host_loses_power(path: Path, cloud: Cloud, rows: Rows, fournines: Run) -> None:
