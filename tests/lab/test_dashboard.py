@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from fournines.cloud.model import Cloud
 from lab.conftest import Run, healthy
 from lab.test_engine import empty, on
 from samples.browser import chromium, emulate
-from samples.served import begin, break_glass, served
+from samples.served import begin, break_glass, end, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(1500)]
 LISTEN = "127.0.0.1:18447"
@@ -133,14 +134,12 @@ def test_a_server_that_is_killed_while_it_applies(
         page.click("[data-do=apply]")
         page.click("dialog [type=submit]")
         page.says(".applying .outcome", "running")
-        process.kill()
-        process.wait()
+        end(process, signal.SIGKILL)
         page.until(lambda: "stale" in (page.chrome.find_element(By.TAG_NAME, "body").get_attribute("class") or ""))
         page.says("#stale", "The server does not answer")
         process, _ = begin(cloud, LISTEN)
         page.until(lambda: "live" in page.text("#age"))
         page.says(".applying .outcome", "done", within=240)
     finally:
-        process.terminate()
-        process.wait(20)
+        end(process, signal.SIGTERM)
     empty(fournines, cloud_file)

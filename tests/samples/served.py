@@ -37,8 +37,15 @@ def served(cloud: Cloud, listen: str = "127.0.0.1:18449", *words: str) -> Genera
     try:
         yield url
     finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) in (0, -signal.SIGTERM)
+        assert end(process, signal.SIGTERM) in (0, -signal.SIGTERM)
+
+
+def end(process: subprocess.Popen[str], sign: signal.Signals) -> int:
+    """How it ended."""
+    process.send_signal(sign)
+    if process.stdout:
+        process.stdout.close()
+    return process.wait(20)
 
 
 def token(cloud: Cloud) -> str:
@@ -46,10 +53,12 @@ def token(cloud: Cloud) -> str:
 
 
 def break_glass(chrome: Chrome, url: str, cloud: Cloud) -> None:
-    """Signs in; returns when the page says how the cloud is."""
+    """Signs in anew; returns when the page says how the cloud is."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
+    chrome.get(f"{url}/")
+    chrome.delete_all_cookies()  # of a test before: a session survives the server
     chrome.get(f"{url}/")
     deadline = time.monotonic() + 30
     while not chrome.find_elements(By.CSS_SELECTOR, "form.sign-in details summary"):
