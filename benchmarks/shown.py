@@ -109,9 +109,7 @@ def _shown(chrome: Chrome) -> float | None:
 def _well(chrome: Chrome) -> bool | None:
     """Healthy, with every host heard: for three seconds, for the first look after a boot may be too early."""
     for _ in range(3):
-        if chrome.execute_script(
-            "return !document.querySelector('.sentence.ok') || !!document.querySelector('.stale')"
-        ):
+        if chrome.execute_script(_UNWELL):
             return None
         time.sleep(1)
     return True

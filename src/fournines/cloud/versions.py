@@ -66,6 +66,11 @@ class Versions:
         """An upgrade to another release has begun and not ended."""
         return bool(self.upgrade and self.upgrade.release)
 
+    @property
+    def suite(self) -> str:
+        """Of Debian, that hosts are being brought to; "": they stay with the one that they have."""
+        return self.upgrade.suite if self.upgrade else ""
+
     def release_of(self, host: str) -> str:
         return self.upgrade.release if self.upgrade and host in self.upgrade.renewed else self.release
 

@@ -273,7 +273,9 @@ async def _apply(cloud: Cloud, change: Change, hosts: Sequence[Host], how: How) 
 async def _download(cloud: Cloud, hosts: Sequence[Host], target: dict[str, str], how: How) -> None:
     async with connect(hosts, how.ssh) as connected:
         connected.require_all()
-        looks = await looked(connected, desired(cloud, registry(), connected), refresh=False, suite=_suite(cloud))
+        looks = await looked(
+            connected, desired(cloud, registry(), connected), refresh=False, suite=cloud.versions.suite
+        )
         asked = ((connected[n], upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target)) for n in connected)
         await together(packages.download(host, mine) for host, mine in asked)
 
@@ -285,7 +287,9 @@ async def _install(
     async with connect(hosts, how.ssh) as connected:
         connected.require_all()
         async with hold(connected):
-            looks = await looked(connected, desired(cloud, registry(), connected), refresh=False, suite=_suite(cloud))
+            looks = await looked(
+                connected, desired(cloud, registry(), connected), refresh=False, suite=cloud.versions.suite
+            )
             asked = {n: upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target) for n in connected}
             if last:
                 chosen = {n: replace(mine, aside=last.how.aside) for n, mine in asked.items()}
@@ -294,10 +298,6 @@ async def _install(
                 chosen = {n: mine for n, mine in asked.items() if mine.versions or target}
             await together(packages.install(connected[n], mine) for n, mine in chosen.items())
     return bool(chosen)
-
-
-def _suite(cloud: Cloud) -> str:
-    return cloud.versions.upgrade.suite if cloud.versions.upgrade else ""
 
 
 async def _boot(cloud: Cloud, host: Host, how: How) -> None:

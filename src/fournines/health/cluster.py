@@ -11,7 +11,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
 
-#: The LUN of a database that moves between hosts.
+#: The LUNs of a database and of a broker that move between hosts.
 DATABASE, MESSAGING = "database", "messaging"
 
 

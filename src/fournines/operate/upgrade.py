@@ -101,8 +101,7 @@ def missing(seen: Packages, wanted: Mapping[str, str]) -> Iterator[str]:
 def wanted_on(cloud: Cloud, host: Host, seen: Packages, versions: Mapping[str, str]) -> Wanted:
     services = desired(cloud, registry(), [host.name])[host.name]
     managed = [r.name for mine in services.values() for r in mine if isinstance(r, Unit)]
-    suite = cloud.versions.upgrade.suite if cloud.versions.upgrade else ""
-    return Wanted(left(seen, versions), daemons(cloud, host, registry()), managed, suite)
+    return Wanted(left(seen, versions), daemons(cloud, host, registry()), managed, cloud.versions.suite)
 
 
 # The lock

@@ -260,7 +260,8 @@ class Mariadb(Service):
 def _soon_again(t: Timers) -> dict[str, Any]:
     """There is one server that a new session may go to, the writer; one that is refused waits for the next writer.
     HAProxy tries the same server again after a second, or after `timeout connect` where that is less: each session that
-    came while the writer moved waited for that second. In all they may take as long as they took before."""
+    came while the writer moved waited for that second. More tries make up for the shorter ones: with `lan` a session
+    waits up to 4.5 s where it is refused and 4.8 s where nothing answers, in place of 3 and 6 s."""
     often = 5
     return {"timeout connect": ms(t.connect_timeout / often), "retries": often * t.retries}
 

@@ -1,10 +1,10 @@
 """One server on a disk that several hosts see, on one of them at a time: which one, Pacemaker decides.
 
 A LUN that is read anew, its mount, an address and the server are one group, started in this order on one host and
-stopped in the other. Before it starts
-anywhere else, the host that had it is known to be off (fencing) or has stopped it: two that mount one file system
-destroy it. The server is a systemd unit that nobody but the cluster starts, by an OCF agent of ours whose monitor is a
-write that the server acknowledges: what it answers from memory says nothing of its disk.
+stopped in the opposite one. Before it starts anywhere else, the host that had it is known to be off (fencing) or has
+stopped it: two that mount one file system destroy it. The server is a systemd unit that nobody but the cluster starts,
+by an OCF agent of ours whose monitor is a write that the server acknowledges: what it answers from memory says nothing
+of its disk.
 
 A service module declares a `SharedGroup`; what is the same for all of them is here and in `scripts/clustered_unit.sh`.
 """
