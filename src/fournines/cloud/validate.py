@@ -18,10 +18,10 @@ from fournines.cloud.schema import CloudFile
 from fournines.cloud.source import Path, Places
 from fournines.errors import Problem
 
-#: What a missing part is taken for while the rest of the file is looked at.
-_STAND_INS: dict[str | int, Any] = {
-    "cloud": "unnamed",
-    "regions": {},
+#: What a missing part of the file, or of a region, is taken for while the rest of the file is looked at. By its whole
+#: place: a LUN's `hosts` is a list, and a stand-in that does not fit would be taken out and put back for ever.
+_STAND_INS: dict[str, Any] = {"cloud": "unnamed", "regions": {}}
+_STAND_INS_OF_A_REGION: dict[str, Any] = {
     "vips": {"internal": "0.0.0.0", "public": "0.0.0.0"},  # noqa: S104 - an address, not a binding
     "networks": {},
     "zones": {},
@@ -44,7 +44,7 @@ def validate(data: Any, places: Places) -> tuple[CloudFile | None, list[Problem]
                 if path not in taken_out:
                     problems.append(_problem(detail, path, places))
                 taken_out.update(path[:n] for n in range(1, len(path) + 1))
-                data = without(data, path)
+                data = without(data, path, _stand_in(path))
 
 
 def _steps(detail: ErrorDetails) -> Path:
@@ -52,22 +52,32 @@ def _steps(detail: ErrorDetails) -> Path:
     return tuple(s for s in detail["loc"] if s != "[key]")
 
 
-def without(data: Any, path: Path) -> Any:
-    """`data` without the entry at `path`; a missing one gets its stand-in, or takes what requires it along (None)."""
+def _stand_in(path: Path) -> Any:
+    match path:
+        case (str(name),):
+            return _STAND_INS.get(name)
+        case ("regions", _, str(name)):
+            return _STAND_INS_OF_A_REGION.get(name)
+        case _:
+            return None
+
+
+def without(data: Any, path: Path, stand_in: Any = None) -> Any:
+    """`data` without the entry at `path`; a missing one gets `stand_in`, or takes what requires it along (None)."""
     head, rest = path[0], path[1:]
     if not isinstance(data, dict):
         return None  # a list with a hole means something else, and a short form has no entries
     copy = cast(dict[str | int, Any], data).copy()
     if head in copy:
-        child = without(copy[head], rest) if rest else None
+        child = without(copy[head], rest, stand_in) if rest else None
         if child is None:
             del copy[head]
         else:
             copy[head] = child
     elif not rest:
-        if head not in _STAND_INS:
+        if stand_in is None:
             return None
-        copy[head] = _STAND_INS[head]
+        copy[head] = stand_in
     return copy
 
 

@@ -425,3 +425,9 @@ def test_any_text_loads_or_is_refused_with_places(tmp_path: Path, text: str) -> 
     path = tmp_path / "cloud.yaml"
     path.write_text(text, encoding="utf-8")
     refused_or_loaded(path)
+
+
+def test_a_lun_with_a_wrong_host_is_refused(write: Write) -> None:
+    text = (EXAMPLES / "mariadb-shared.yaml").read_text()
+    found = problems(write(text.replace("hosts: [ctl1, ctl2]", "hosts: [null, ctl2]", 1)))
+    assert len(found) == 1 and "hosts[0]: expected text, found nothing" in found[0], found
