@@ -55,6 +55,21 @@ class Cgroup:
             (self._path / "cgroup.freeze").write_text("0")
 
 
+class Idleness:
+    """For how long a unit neither used nor wanted CPU: what is slow works, what hangs does not. Exact only if asked
+    more often than the unit works at all."""
+
+    def __init__(self, cgroup: Cgroup) -> None:
+        self._cgroup = cgroup
+        self._used: tuple[float | None, float] = (None, 0.0)  # CPU; when it was seen to change
+
+    def seconds(self, now: float) -> float:
+        used = self._cgroup.cpu()
+        if used != self._used[0] or self._cgroup.wants_cpu():
+            self._used = (used, now)
+        return now - self._used[1]
+
+
 def _state(pid: str) -> str:
     """proc_pid_stat(5); "" when it has ended."""
     try:

@@ -239,6 +239,7 @@ def _guard(cloud: Cloud, host: Host) -> dict[str, Any]:
             "unit": "" if balancer_cluster.moved(cloud) else keepalived.UNIT,
             "track_file": keepalived.TRACK_FILE,
             "alive_file": keepalived.ALIVE_FILE,
+            "balancer": haproxy.UNIT,
             "monitor_port": haproxy.MONITOR_PORT,
         }
     return settings

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fournines.agent.clock import now
-from fournines.agent.guard.balancer import EVERY, PATIENCE, Balancer
+from fournines.agent.guard.balancer import BUSY_PATIENCE, EVERY, IDLE, PATIENCE, Balancer
 from fournines.agent.observer import watch
 from fournines.agent.observer.server import FROM_ONE, IN_ALL, Crowd, serve_http, serve_start, server_side
 from fournines.services import pki
@@ -203,6 +203,14 @@ async def test_galera_start_speaks_through_a_socket_of_roots_own(tmp_path: Path)
         assert path.exists()
 
 
+class Idle:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    def seconds(self, now: float) -> float:
+        return self._seconds
+
+
 class TestBalancer:
     async def watched(self, balancer: Balancer, seconds: float) -> None:
         """As the guard's loop does it."""
@@ -218,7 +226,7 @@ class TestBalancer:
 
     async def test_one_that_answers_is_alive(self) -> None:
         server = await serve_http("127.0.0.1", 0, {"/alive": lambda: (200, {})}, {}, "")
-        balancer = Balancer("127.0.0.1", await port_of(server), now() - 100)
+        balancer = Balancer("127.0.0.1", await port_of(server), Idle(IDLE), now() - 100)
         assert not balancer.alive(now())
         async with server:
             await self.watched(balancer, 0.1)
@@ -230,7 +238,7 @@ class TestBalancer:
         port = await port_of(server)
         server.close()
         await server.wait_closed()
-        balancer = Balancer("127.0.0.1", port, now())
+        balancer = Balancer("127.0.0.1", port, Idle(), now())
         balancer.ask(now())
         assert balancer.alive(now())
         balancer.ask(now())
@@ -239,7 +247,7 @@ class TestBalancer:
     async def test_one_that_says_something_else_twice_is_dead_and_back_with_its_first_good_answer(self) -> None:
         said = [503]
         server = await serve_http("127.0.0.1", 0, {"/alive": lambda: (said[0], {})}, {}, "")
-        balancer = Balancer("127.0.0.1", await port_of(server), now())
+        balancer = Balancer("127.0.0.1", await port_of(server), Idle(), now())
         async with server:
             await self.watched(balancer, 0.15)
             assert not balancer.alive(now())
@@ -249,14 +257,23 @@ class TestBalancer:
 
     async def test_one_that_accepts_and_never_answers_is_asked_again_and_dead_in_the_end(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as frozen:
-            balancer = Balancer("127.0.0.1", frozen.getsockname()[1], 100.0)
+            balancer = Balancer("127.0.0.1", frozen.getsockname()[1], Idle(IDLE), 100.0)
             first = balancer.ask(100.0)
             assert first is not None
             assert balancer.ask(100.0 + EVERY) is None  # one question at a time
             assert balancer.alive(99.9 + PATIENCE)
-            again = balancer.ask(100.1 + PATIENCE)
-            assert again is not None and first.fileno() == -1
             assert not balancer.alive(100.1 + PATIENCE)
+            again = balancer.ask(100.1 + BUSY_PATIENCE)
+            assert again is not None and first.fileno() == -1
+            assert not balancer.alive(100.1 + BUSY_PATIENCE)
+            balancer.close()
+
+    async def test_a_silent_one_that_works_is_slow_for_longer(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as slow:
+            balancer = Balancer("127.0.0.1", slow.getsockname()[1], Idle(IDLE - 0.1), 100.0)
+            assert balancer.ask(100.0) is not None
+            assert balancer.alive(99.9 + BUSY_PATIENCE)
+            assert not balancer.alive(100.1 + BUSY_PATIENCE)
             balancer.close()
 
 

@@ -16,7 +16,8 @@
       "vip": {"addresses": [{"address": "198.18.0.100", "prefix": 32, "interface": "management"}, …],
               "unit": "keepalived.service", "track_file": "/run/fournines/vip",
               "alive_file": "/run/fournines/keepalived.alive",      touched by keepalived's track_script each second
-              "monitor_port": 9300}        the local HAProxy answers GET /alive there; unit "": Pacemaker moves the VIP
+                                           unit "": Pacemaker moves the VIP
+              "balancer": "haproxy.service", "monitor_port": 9300}    where it answers GET /alive
     }
 
 Unknown keys are ignored: a file of the next release must not stop the guard of this one.
@@ -54,6 +55,7 @@ class Vip:
     unit: str = "keepalived.service"  # "": Pacemaker moves the VIP, and this guard only sees where it is
     track_file: str = "/run/fournines/vip"
     alive_file: str = "/run/fournines/keepalived.alive"
+    balancer: str = "haproxy.service"
     monitor_port: int = 9300
 
 

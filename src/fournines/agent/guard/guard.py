@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import process
+from ..cgroup import Cgroup, Idleness
 from ..clock import now
 from . import channel, vip
 from .balancer import EVERY, Balancer
@@ -77,7 +78,10 @@ class Guard:
         self._room = self.links.room(busiest)
         self._own = (NEVER, False, False)  # when the observer said whether this host is starting, and is drained
         self._delay = Delay(at)
-        self._balancer = Balancer(config.address, config.vip.monitor_port, at) if config.vip else None
+        self._balancer: Balancer | None = None
+        if config.vip:
+            idle = Idleness(Cgroup(config.vip.balancer))
+            self._balancer = Balancer(config.address, config.vip.monitor_port, idle, at)
         self._selector = selectors.DefaultSelector()
         self._alert = True
         self._beats = 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import netlink
-from ..cgroup import Cgroup
+from ..cgroup import Cgroup, Idleness
 from .config import Vip
 
 #: keepalived touches its file each second; a second second is a stall's.
@@ -94,7 +94,7 @@ class Keepalived:
         self._cgroup = Cgroup(vip.unit)
         self._touched = (0.0, 0.0)  # file's mtime; when this agent saw it change, or keepalived start
         self._was_running = False
-        self._used: tuple[float | None, float] = (None, 0.0)  # CPU; when this agent saw it change
+        self._idleness = Idleness(self._cgroup)
 
     def track(self, value: int) -> None:
         """FORBIDDEN, STANDBY or GRANTED, through the file that keepalived watches; `fallback` may have written it."""
@@ -110,11 +110,8 @@ class Keepalived:
         return self._cgroup.running()
 
     def idle_for(self, now: float) -> float:
-        """Exact only if asked more often than keepalived sends adverts."""
-        used = self._cgroup.cpu()
-        if used != self._used[0] or self._cgroup.wants_cpu():
-            self._used = (used, now)
-        return now - self._used[1]
+        """A holder works each time that it sends an advert."""
+        return self._idleness.seconds(now)
 
     def silent_for(self, now: float) -> float:
         running = self.running()
