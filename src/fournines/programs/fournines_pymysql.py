@@ -4,14 +4,15 @@ PyMySQL before 1.2 takes `ssl` as a preference: a server whose greeting says tha
 clear. Whoever stands in the path can say so in the database's place, then ask for the password as it is
 (`mysql_clear_password`), and give any answer to any query. Here such a server is refused before it is sent a byte.
 
-`connect` is in place of `pymysql.connect`; `at` for what has a URL as SQLAlchemy takes it; `Plugin` for SQLAlchemy
-itself, which finds it by `plugin=fournines_pymysql` in the URL and the entry point of that name.
+`connect` is in place of `pymysql.connect`; `at` for what has a URL as SQLAlchemy takes it; `rows` for what only asks
+there, and must not wait; `Plugin` for SQLAlchemy itself, which finds it by `plugin=fournines_pymysql` in the URL and
+the entry point of that name.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pymysql
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
         server_capabilities: int
 
         def __init__(self, **arguments: Any) -> None: ...
+        def __enter__(self) -> Self: ...
+        def __exit__(self, *exc_info: object) -> None: ...
+        def cursor(self) -> Any: ...
         def _request_authentication(self) -> None: ...
 
 else:
@@ -70,6 +74,16 @@ def at(url: str, **arguments: Any) -> Connection:
         ssl={"ca": trust[0], "required": NAME in query.get("plugin", ())} if trust else None,
         **arguments,
     )
+
+
+def rows(url: str, *queries: str) -> list[list[tuple[Any, ...]]]:
+    """What each of `queries` gives, over one connection. Raises OSError or pymysql.Error, within seconds.""" ""
+    found: list[list[tuple[Any, ...]]] = []
+    with at(url, connect_timeout=3, read_timeout=5) as connection, connection.cursor() as cursor:
+        for query in queries:
+            cursor.execute(query)
+            found.append(list(cursor.fetchall()))
+    return found
 
 
 if "_request_authentication" not in vars(_Connection):

@@ -1,5 +1,4 @@
-#!/usr/bin/python3
-"""Nova's console proxy, which knows the compute that it hands a user to. Managed by fournines.
+"""Nova's console proxy, which knows the compute that it hands a user to.
 
 Nova calls `ssl.wrap_socket`, which Python no longer has. eventlet's, in its place, mistakes the demand for a
 certificate for another option, and takes any (2025.1 on Python 3.12 and newer). Here the certificate must be of one of

@@ -1,9 +1,7 @@
-#!/usr/bin/python3
 """rabbitmq-maintenance drain | revive | boot: the local node in or out of RabbitMQ's maintenance mode.
 
 In it a node takes no clients and leads no queue; its replicas go on. A node forgets the mode when it stops: `boot`,
 which its unit runs at every start, drains it again where /etc/fournines/maintenance.json says that its host is drained.
-Managed by fournines.
 """
 
 from __future__ import annotations

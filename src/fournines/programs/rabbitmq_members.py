@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """rabbitmq-members COMMAND NODE: which brokers are members of the cluster, and hold copies of queues and streams.
 
     grow       NODE gets a copy of every quorum queue and stream that it has none of
@@ -8,7 +7,7 @@
     forget     leave, then the cluster forgets NODE, which must be stopped
 
 Asks the management API of this host's broker, for up to 150 s while that starts. Streams are changed by
-rabbitmq-streams, for the API changes quorum queues only. Managed by fournines.
+rabbitmq-streams, for the API changes quorum queues only.
 """
 
 from __future__ import annotations

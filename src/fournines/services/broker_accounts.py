@@ -16,7 +16,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.services import broker, bus
 from fournines.services.accounts import GENERATIONS
 from fournines.services.capabilities import UsesMessaging, present
-from fournines.services.render import template
+from fournines.services.render import program
 from fournines.services.resource import File, Resource, Task
 from fournines.services.rotation import Rotation, TwoValid
 
@@ -85,7 +85,7 @@ def wanted(cloud: Cloud, region: str, address: IPv4Address) -> Wanted:
     document = json.dumps(body, indent=2) + "\n"
     return Wanted(
         files=(
-            File(SCRIPT, template("rabbitmq/definitions.py.j2", of_host=OF_HOST), mode=0o755),
+            File(SCRIPT, program("rabbitmq_definitions.py"), mode=0o755),
             File(DEFINITIONS, document, mode=0o600, secret=True),
         ),
         # What lies on the host while it is probed may be an older document.

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any, cast
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import tls
-from fournines.services.render import Sections, flat
+from fournines.services.render import Sections, flat, program
 from fournines.services.resource import Directory, File, Resource
 
 GROUP = "nova"
@@ -46,8 +45,7 @@ def compute(cloud: Cloud, host: Host, libvirt: str) -> Iterable[Resource]:
 
 def proxy(cloud: Cloud, region: Region, host: Host, unit: str) -> Iterable[Resource]:
     """For the console proxy on `host`, which reads certificates anew for each console."""
-    program = files("fournines.programs").joinpath("novncproxy.py").read_text()
-    yield File(PROXY, program, mode=0o755, triggers=(f"restart:{unit}",))
+    yield File(PROXY, program("novncproxy.py"), mode=0o755, triggers=(f"restart:{unit}",))
     if tls.encrypted(cloud):
         pem = tls.member_pem(cloud, host, GROUP)
         yield File(CERTIFICATE, pem, mode=0o640, group="nova", secret=True)

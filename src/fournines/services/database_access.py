@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from importlib.resources import files
 from ipaddress import IPv4Address
 from typing import Any
 
 from fournines.cloud.model import Cloud, Region
 from fournines.services import quoting, tls
+from fournines.services.render import module
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.timing import timers
 
@@ -29,9 +29,8 @@ _ENTRY_POINTS = f"[sqlalchemy.plugins]\n{NAME} = {NAME}:Plugin\n"
 
 def resources() -> Iterable[Resource]:
     """No triggers: what connects through it restarts when its own file first names it."""
-    program = files("fournines.programs").joinpath(f"{NAME}.py").read_text()
     yield Package("python3-pymysql")
-    yield File(f"{PACKAGES}/{NAME}.py", f"# Managed by fournines.\n{program}")
+    yield File(f"{PACKAGES}/{NAME}.py", module(f"{NAME}.py"))
     yield Directory(_DISTRIBUTION)
     yield File(f"{_DISTRIBUTION}/METADATA", _METADATA)
     yield File(f"{_DISTRIBUTION}/entry_points.txt", _ENTRY_POINTS)

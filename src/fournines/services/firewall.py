@@ -14,8 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib.resources import files
+from functools import lru_cache
 from ipaddress import IPv4Address
 from typing import Any, ClassVar, cast
 
@@ -23,7 +22,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.cloud.roles import EVERY_HOST, Component
 from fournines.services.capabilities import Source
 from fournines.services.openings import Opening, address, openings, reached, sources
-from fournines.services.render import HEADER, template
+from fournines.services.render import HEADER, program, template
 from fournines.services.resource import File, Package, Resource, Task, Unit
 from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check, HaPattern, Service
@@ -59,7 +58,7 @@ class Firewall(Service):
         text, digest = rules(cloud, host)
         yield Package("nftables")
         yield Package("python3")
-        yield File(PROGRAM, _program(), mode=0o755)
+        yield File(PROGRAM, program("firewall.py"), mode=0o755)
         yield File("/etc/fournines/firewall.json", json.dumps(settings) + "\n")
         yield File(RULES, text)
         yield File(
@@ -182,11 +181,3 @@ def _numbers(opened: Iterable[Opening]) -> str:
 
 def _source(written: str) -> str:
     return f"ip6 saddr {written}" if ":" in written else f"ip saddr {written}"
-
-
-@cache
-def _program() -> str:
-    return (
-        "#!/usr/bin/python3\n# Managed by fournines.\n"
-        + files("fournines.programs").joinpath("firewall.py").read_text()
-    )

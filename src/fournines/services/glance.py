@@ -6,6 +6,7 @@ alone, in its own files. With files of their own, nodes would answer for one ano
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -25,7 +26,7 @@ from fournines.services.capabilities import (
     Single,
 )
 from fournines.services.options import operators
-from fournines.services.render import Sections, ini, template
+from fournines.services.render import Sections, ini, program
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.safeguard import Safeguard, Setting, both, having, several, when, words_of
 from fournines.services.schema import schema
@@ -36,6 +37,7 @@ SWIFT_ACCOUNT = "/etc/glance/glance-swift.conf"
 SWIFT_REFERENCE = "internal"
 CONTAINER = "glance"
 MAKE_CONTAINER = "/usr/lib/fournines/glance-container"
+WANTED_CONTAINER = "/etc/fournines/glance-container.json"
 MADE = "/var/lib/fournines/glance-container"  # in a directory that root alone writes to
 IMAGES = "/var/lib/glance/images"
 MOUNT = "var-lib-glance-images.mount"
@@ -213,8 +215,9 @@ def _config(cloud: Cloud, host: Host) -> Sections:
 def _container(host: Host) -> Iterable[Resource]:
     """For the first host. Left to the first image, it may be made while a host is down; some of Swift's proxies then go
     on denying it for seconds, and that image was seen to fail with 500."""
-    values = {"account": SWIFT_ACCOUNT, "reference": SWIFT_REFERENCE, "container": CONTAINER, "region": host.region}
-    yield File(MAKE_CONTAINER, template("glance/container.py.j2", **values), mode=0o755)
+    wanted = {"account": SWIFT_ACCOUNT, "reference": SWIFT_REFERENCE, "container": CONTAINER, "region": host.region}
+    yield File(MAKE_CONTAINER, program("glance_container.py"), mode=0o755)
+    yield File(WANTED_CONTAINER, json.dumps(wanted, indent=2) + "\n")
     yield Task(
         "glance container",
         check=f"cat {MADE} 2>/dev/null || echo missing",

@@ -16,7 +16,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import database_access, endpoints, sandbox, tls, units
 from fournines.services.capabilities import Frontend, Function
-from fournines.services.render import HEADER, template
+from fournines.services.render import HEADER, module, program, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.safeguard import Safeguard, having, is_set, unless, when
 from fournines.services.service import Check, HaPattern, Service
@@ -98,9 +98,9 @@ class Horizon(Service):
             yield Package("python3-heat-dashboard")
         yield File(SETTINGS, template("horizon/local_settings.py.j2"), triggers=restart)
         yield File(OURS, _settings(cloud, host), mode=0o640, group="horizon", secret=True, triggers=restart)
-        yield File(APPLICATION, template("horizon/application.py.j2"), triggers=restart)
+        yield File(APPLICATION, module("horizon_application.py"), triggers=restart)
         if host == cloud.hosts_of(self.name, host.region)[0]:
-            yield File(TABLES, template("horizon/tables.py.j2", settings=OURS), mode=0o755)
+            yield File(TABLES, program("horizon_tables.py"), mode=0o755)
             yield Task(
                 name="horizon tables",
                 check=TABLES,

@@ -13,8 +13,6 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
@@ -23,7 +21,7 @@ from fournines.cloud.secrets import new_password
 from fournines.services import endpoints, fernet, memcached, openstack, quoting, tls, units
 from fournines.services.capabilities import UWSGI, Frontend, Function
 from fournines.services.registration import accounts, password_of, registration
-from fournines.services.render import Sections, template
+from fournines.services.render import Sections, module, program
 from fournines.services.resource import Directory, File, Package, Resource, Task
 from fournines.services.rotation import AtOnce, Rotation, TwoValid
 from fournines.services.safeguard import Safeguard, below, is_set, unless, when
@@ -192,13 +190,13 @@ class Keystone(Service):
             secret=True,
             triggers=(f"restart:{UNIT}",),
         )
-        yield File(CACHE_PROXY, _cache_proxy(), triggers=(f"restart:{UNIT}",))
+        yield File(CACHE_PROXY, module("fournines_cache.py"), triggers=(f"restart:{UNIT}",))
         yield from key_files(cloud, KEYS, fernet.keys(cloud).files)
         yield from key_files(cloud, CREDENTIAL_KEYS, fernet.credential_keys(cloud))
         yield File(AUTH_REQUEST, _auth_request(cloud), mode=0o600, secret=True)
         first = host == cloud.hosts_of(self.name, host.region)[0]
         if first:
-            yield File(STATE_SCRIPT, template("keystone/state.py.j2", mark=ADMIN_MARK), mode=0o755)
+            yield File(STATE_SCRIPT, program("keystone_state.py"), mode=0o755)
         if host == holder(cloud, self.name, region):
             yield from _tables(cloud, region)
         if first:
@@ -237,11 +235,6 @@ class Keystone(Service):
         # A fernet token is stored nowhere: issuing one twice leaves nothing behind.
         frontend = units.frontend(cloud, _api(cloud), repeatable="{ method POST } { path /v3/auth/tokens }")
         return (replace(frontend, body=LARGEST_REQUEST, issues_tokens=True),)
-
-
-@cache
-def _cache_proxy() -> str:
-    return "# Managed by fournines.\n" + files("fournines.programs").joinpath("fournines_cache.py").read_text()
 
 
 def key_files(cloud: Cloud, directory: str, keys: dict[int, str]) -> Iterable[Resource]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from fournines.cloud.model import Cloud, Host
 from fournines.services import database_access, units
-from fournines.services.render import template
+from fournines.services.render import program
 from fournines.services.resource import Directory, File, Package, Resource
 from fournines.services.service import Check
 from fournines.timing import timers
@@ -38,9 +38,7 @@ def leased(cloud: Cloud, host: Host, made: units.Daemon, name: str) -> Iterable[
         },
     }
     yield Package("python3-pymysql")
-    yield File(
-        SCRIPT, template("units/lease.py.j2", directory=DIRECTORY), mode=0o755, triggers=(f"restart:{made.unit}",)
-    )
+    yield File(SCRIPT, program("lease.py"), mode=0o755, triggers=(f"restart:{made.unit}",))
     yield Directory(DIRECTORY)
     yield File(
         f"{DIRECTORY}/{name}.json",

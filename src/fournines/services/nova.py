@@ -19,7 +19,7 @@ from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, consoles, endpoints, openstack, tls, units
 from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
-from fournines.services.render import Sections, template
+from fournines.services.render import Sections, program
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.safeguard import Safeguard, Setting, both, is_set, when, without
 from fournines.services.schema import schema
@@ -285,7 +285,7 @@ def _tables(cloud: Cloud, region: Region) -> Iterable[Resource]:
         user="nova",
         sync="nova-manage api_db sync",
     )
-    yield File(CELLS, template("nova/cells.py.j2", config=CONFIG), mode=0o755)
+    yield File(CELLS, program("nova_cells.py"), mode=0o755)
     transport = shlex.quote(_transport_template(len(broker.addresses(cloud, region))))
     yield Task(
         name="nova cells",

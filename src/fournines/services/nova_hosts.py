@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, nova
-from fournines.services.render import template
+from fournines.services.render import program
 from fournines.services.resource import File, Resource, Task
 from fournines.services.service import Check, HaPattern, Service
 
@@ -35,7 +35,7 @@ class NovaHosts(Service):
         if host != _where(cloud, host.region):
             return
         text = json.dumps(document(cloud, cloud.region_of(host)), indent=2) + "\n"
-        yield File(SCRIPT, template("nova_hosts/hosts.py.j2", config=nova.CONFIG, wanted=WANTED), mode=0o755)
+        yield File(SCRIPT, program("nova_hosts.py"), mode=0o755)
         yield File(WANTED, text)
         yield Task("nova hosts", check=_check(text), script=f"{SCRIPT} apply", timeout=600, python=True)
 

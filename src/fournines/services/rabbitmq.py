@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, ClassVar
 
@@ -38,7 +37,7 @@ from fournines.services.broker import (
 from fournines.services.capabilities import Port
 from fournines.services.drop_in import drop_in
 from fournines.services.options import operators
-from fournines.services.render import flat, template
+from fournines.services.render import flat, program, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.rotation import Rotation
 from fournines.services.safeguard import Safeguard, below, is_set, per_host, unless, when
@@ -232,8 +231,8 @@ class Rabbitmq(Service):
         )
         yield Directory(str(PurePosixPath(FORMATION).parent))
         yield File(FORMATION, _formation(cloud, host))
-        yield File(MAINTENANCE, _program("rabbitmq_maintenance.py"), mode=0o755)
-        yield File(MEMBERS, _program("rabbitmq_members.py"), mode=0o755)
+        yield File(MAINTENANCE, program("rabbitmq_maintenance.py"), mode=0o755)
+        yield File(MEMBERS, program("rabbitmq_members.py"), mode=0o755)
         yield broker_accounts.login(cloud, host.address)
         yield from drop_in(UNIT, "rabbitmq/unit.conf.j2", triggers=restart, maintenance=MAINTENANCE)
         yield from drop_in("epmd.socket", "rabbitmq/epmd.conf.j2", triggers=restart, addresses=[LOCAL, host.address])
@@ -254,10 +253,6 @@ class Rabbitmq(Service):
             unit=UNIT,
             alone="rabbitmq-diagnostics -q --timeout 10 check_running",
         )
-
-
-def _program(name: str) -> str:
-    return files("fournines.programs").joinpath(name).read_text()
 
 
 def node(host: Host) -> str:

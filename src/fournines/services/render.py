@@ -152,10 +152,14 @@ def template(path: str, /, **values: Any) -> str:
 
 
 @cache
+def module(name: str) -> str:
+    """`fournines/programs/NAME`, to be imported on a host by what its own Python runs."""
+    return f"# {MARK}.\n" + files("fournines.programs").joinpath(name).read_text(encoding="utf-8")
+
+
 def program(name: str) -> str:
-    """`fournines/programs/NAME`, to be run on a host by its own Python."""
-    text = files("fournines.programs").joinpath(name).read_text(encoding="utf-8")
-    return f"#!/usr/bin/python3\n# Managed by fournines.\n{text}"
+    """The same, to be run."""
+    return f"#!/usr/bin/python3\n{module(name)}"
 
 
 def shell(text: object) -> str:

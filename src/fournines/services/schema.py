@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud, Host, Region
-from fournines.services.render import template
+from fournines.services.render import program
 from fournines.services.resource import Directory, Fact, File, Resource, Run, Step
 
 SCRIPT = "/usr/lib/fournines/schema-state"
@@ -79,6 +79,6 @@ def schema(
     if branch:
         where["branch"] = branch
     yield Directory(DIRECTORY)
-    yield File(SCRIPT, template("units/schema-state.py.j2", directory=DIRECTORY), mode=0o755)
+    yield File(SCRIPT, program("schema_state.py"), mode=0o755)
     yield File(f"{DIRECTORY}/{name}.json", json.dumps(where, indent=2) + "\n")
     yield Schema(name, f"runuser -u {user} -- {sync}")

@@ -15,7 +15,7 @@ from typing import Any
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import quoting
 from fournines.services.options import operators
-from fournines.services.render import ini, template
+from fournines.services.render import ini, program
 from fournines.services.resource import Directory, File, Resource, Task
 
 NETWORK = "storage"
@@ -61,7 +61,7 @@ def common(cloud: Cloud, region: Region) -> Iterable[Resource]:
         secret=True,
     )
     wanted = json.dumps(_document(cloud, region), indent=1) + "\n"
-    yield File(SCRIPT, template("swift/rings.py.j2", directory=DIRECTORY, wanted=WANTED, made=MADE), mode=0o755)
+    yield File(SCRIPT, program("swift_rings.py"), mode=0o755)
     yield File(WANTED, wanted)
     yield Task(
         name="swift rings",

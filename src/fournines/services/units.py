@@ -18,7 +18,7 @@ from fournines.cloud.model import Cloud, Host
 from fournines.services import endpoints, sandbox, tls
 from fournines.services.capabilities import Frontend
 from fournines.services.options import operators
-from fournines.services.render import ini, template
+from fournines.services.render import ini, program, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.sandbox import Sandbox
 from fournines.services.service import Check
@@ -300,7 +300,7 @@ def scripts() -> Iterable[Resource]:
     """What units and checks call."""
     yield File(WORKERS, template("units/workers.sh.j2"), mode=0o755)
     yield File(LOADED, template("units/loaded.sh.j2"), mode=0o755)
-    yield File(GET, template("units/openstack-get.py.j2"), mode=0o755)
+    yield File(GET, program("openstack_get.py"), mode=0o755)
 
 
 def _inter(cloud: Cloud, api: Wsgi) -> float:
