@@ -71,9 +71,6 @@ PROGRAMS = {
     "/alertmanager.yml": "amtool check-config PATH",
     "/monitoring/web.yml": "promtool check web-config PATH",
     "/monitoring/mysqld.cnf": "my_print_defaults --defaults-file=PATH client",
-    "/nova-hosts": "python3 -m py_compile PATH",
-    "/rabbitmq-definitions": "python3 -m py_compile PATH",
-    "/broker-health": "python3 -m py_compile PATH",
     "/clustered-unit.sh": "sh -n PATH",
     "/resource.d/fournines/lun": "sh -n PATH",
     "/resource.d/fournines/mariadb": "sh -n PATH",
@@ -84,6 +81,8 @@ PROGRAMS = {
         for one in ("guard", "observer")
     },
 }
+#: What reads a program of ours: the host's own Python.
+_PYTHON = "python3 -m py_compile PATH"
 #: A host of its own: its network, and a layer over the image that goes away with the namespace.
 _INSIDE = """\
 set -e
@@ -103,7 +102,8 @@ chroot "$2/root" bash -c "$4"
 """
 
 
-def _program(case: cases.Case, path: str) -> str | None:
+def _program(case: cases.Case, file: File) -> str | None:
+    path = file.path
     name = path.rpartition("/")[2]
     service = registry()[case.service]
     own = service.namespaces.get(name) if isinstance(service, ReadsOsloConfig) else None
@@ -111,7 +111,9 @@ def _program(case: cases.Case, path: str) -> str | None:
         namespaces = " ".join(f"--namespace {n}" for n in (*own, *openstack.NAMESPACES))
         named = " ".join(f"--exclude-group {group}" for group in _NAMED.get(case.service, ()))
         return f"oslo-config-validator --exclude-options '{_AUTH}' {named} --input-file {path} {namespaces}"
-    return next((p.replace("PATH", path) for ending, p in PROGRAMS.items() if path.endswith(ending)), None)
+    ours = _PYTHON if file.content.startswith("#!/usr/bin/python3\n") else ""
+    found = ours or next((program for ending, program in PROGRAMS.items() if path.endswith(ending)), None)
+    return found and found.replace("PATH", path)
 
 
 #: Of services that the whole cloud's image does not have.
@@ -147,7 +149,7 @@ def _read(case: cases.Case, directory: Path, spoil: str = "") -> dict[str, subpr
     for file in _files(case, directory):
         target = tree / file.path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        program = _program(case, file.path)
+        program = _program(case, file)
         target.write_text(file.content + (spoil if program else ""))
         target.chmod(file.mode | 0o444)
         if program:
@@ -175,5 +177,6 @@ def test_read_by_its_program(path: Path, tmp_path: Path) -> None:
 def test_a_program_refuses_what_it_does_not_know(name: str, tmp_path: Path) -> None:
     """Else the test above could not fail."""
     said = _read(cases.read(cases.ROOT / f"tests/services/{name}.yaml"), tmp_path, "\nno_such_option = 1\n")
-    own = next(done for path, done in said.items() if not path.endswith(".service") and "sysctl" not in path)
+    others = ("/usr/lib/fournines/", "/etc/systemd/", "/etc/sysctl.d/")
+    own = next(done for path, done in said.items() if not path.startswith(others))
     assert own.returncode != 0, own.stdout + own.stderr

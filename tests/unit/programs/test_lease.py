@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from fournines.services.render import template
+from fournines.services.render import program
 
 LEASE = 1.2  # seconds
 #: PyMySQL, as far as the program knows it. A file `away` stands for a database that does not answer.
@@ -41,6 +41,12 @@ class Cursor:
     def fetchone(self): return self.done.fetchone()
 def connect(database, **_): return Connection(database)
 """
+#: The program, with a host's own folder of settings, which comes first.
+_RUN = """\
+import pathlib, sys, lease
+lease.SETTINGS = pathlib.Path(sys.argv[1])
+lease.main(sys.argv[2:])
+"""
 #: What must never run twice: says when it lives, ten times a second.
 _WORK = """\
 import sys, time
@@ -60,6 +66,7 @@ class Hosts:
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         (root / "pymysql.py").write_text(_PYMYSQL)
         (root / "fournines_pymysql.py").write_text("from pymysql import connect\n")
+        (root / "lease.py").write_text(program("lease.py"))
         (root / "work.py").write_text(_WORK)
 
     def start(self, name: str) -> None:
@@ -67,11 +74,20 @@ class Hosts:
         directory.mkdir(exist_ok=True)
         wanted = {"host": name, "lease": LEASE, "database": {"database": str(self.root / "db")}}
         (directory / "work.json").write_text(json.dumps(wanted))
-        program = directory / "lease.py"
-        program.write_text(template("units/lease.py.j2", directory=directory))
-        argv = [sys.executable, program, "work", "--", sys.executable, self.root / "work.py", self.log, name]
+        work = [sys.executable, self.root / "work.py", self.log, name]
+        argv = [*self.program(name), "work", "--", *work]
         self.running[name] = subprocess.Popen(
             argv, env={**os.environ, "PYTHONPATH": str(self.root)}, stderr=subprocess.DEVNULL
+        )
+
+    def program(self, name: str) -> list[str | Path]:
+        return [sys.executable, "-c", _RUN, self.root / name]
+
+    def holder(self, name: str) -> subprocess.CompletedProcess[str]:
+        """Who that host says has the lease."""
+        argv = [*self.program(name), "work", "--holder"]
+        return subprocess.run(
+            argv, env={**os.environ, "PYTHONPATH": str(self.root)}, capture_output=True, text=True, check=False
         )
 
     def lived(self) -> list[tuple[str, float]]:
@@ -158,3 +174,15 @@ def test_work_that_ends_by_itself_gives_the_lease_up(hosts: Hosts) -> None:
     waited = until(lambda: hosts.working() == "ctl2", 10)
     assert hosts.running["ctl1"].wait(10) != 0
     assert waited < 5
+
+
+def test_who_has_it_is_whose_count_goes_up(hosts: Hosts) -> None:
+    hosts.start("ctl1")
+    until(lambda: hosts.working() == "ctl1", 10)
+    assert hosts.holder("ctl1").stdout == "ctl1\n"
+    hosts.lose_power("ctl1")
+    said = hosts.holder("ctl1")
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == "work: nobody has the lease\n", "its row is there, and its count stands still"
+    hosts.away.touch()
+    assert "work: the database does not answer" in hosts.holder("ctl1").stderr
