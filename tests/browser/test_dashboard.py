@@ -279,6 +279,31 @@ def test_what_follows_from_a_lost_host_stands_below_it(chrome: webdriver.Chrome,
     assert all(li.get_attribute("title") == "follows from ctl3" and "ctl3" in li.text for li in lost)
 
 
+def test_a_hosts_colour_is_of_its_own_health(chrome: webdriver.Chrome, site: Site) -> None:
+    """ctl1 and ctl2 report that they miss ctl3: they are well all the same. ctl2's own daemon has failed."""
+    for host in ("ctl1", "ctl2"):
+        word = site.words[host]
+        assert word
+        word["rabbitmq"]["nodes"][2]["running"] = False
+        word["galera"]["members"] = ["ctl1", "ctl2"]
+    failed = site.words["ctl2"]
+    assert failed
+    failed["units"]["units"]["memcached.service"] = {"ActiveState": "failed", "Result": "signal"}
+    site.power_off("ctl3")
+    until(chrome, lambda: "memcached.service" in text(chrome, ".hosts"))
+    script = "return [...document.querySelectorAll(arguments[0])].map((x) => [...x.classList].at(-1))"
+    assert chrome.execute_script(script, ".hosts .dot") == ["ok", "down", "unknown"]
+    assert "no answer" in text(chrome, "[data-key='phx Galera'] [data-key='ctl3 1']")
+    go(chrome, "map")
+    until(chrome, lambda: chrome.execute_script(script, ".tile .dot") == ["ok", "down", "unknown"])
+    go(chrome, "map/ctl1")
+    until(chrome, lambda: "mariadb.service" in text(chrome, "#panel"))
+    assert not one(chrome, "#panel .findings")
+    go(chrome, "map/ctl2")
+    until(chrome, lambda: "memcached.service is failed" in text(chrome, "#panel .findings"))
+    assert errors(chrome) == []
+
+
 def test_a_finding_says_since_when_it_is_there(chrome: webdriver.Chrome, site: Site) -> None:
     site.power_off("ctl3")
     until(chrome, lambda: text(chrome, ".findings time").startswith("since "))
