@@ -86,9 +86,7 @@ def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
             )
 
 
-def _problem(
-    region: RegionState, what: str, where: str, next: str, hosts: Collection[str] | None = None
-) -> Problem:
+def _problem(region: RegionState, what: str, where: str, next: str, hosts: Collection[str] | None = None) -> Problem:
     """hosts: those that are not well by it, when these are not those that say it."""
     own = [name for name in where.split(", ") if name]
     return Problem(what, where, next, region.region.name, tuple(own if hosts is None else hosts))

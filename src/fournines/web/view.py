@@ -71,7 +71,9 @@ def _of_each(found: Iterable[Found]) -> Mapping[str, str]:
     said: dict[str, list[str]] = {}
     for p in found:
         for name in p.hosts:
-            said.setdefault(name, []).append(p.what if name in p.where.split(", ") or not p.where else f"{p.where}: {p.what}")
+            said.setdefault(name, []).append(
+                p.what if name in p.where.split(", ") or not p.where else f"{p.where}: {p.what}"
+            )
     return {name: f"{first}{f' (and {len(more)} more)' if more else ''}" for name, (first, *more) in said.items()}
 
 

@@ -1,7 +1,7 @@
 // Before anything fails: what stops each function, which limits are near, and what would be if.
 
 import { h, dot, plural } from "./dom.js";
-import { fetched, refusal } from "./asking.js";
+import { fetched, may, refusal } from "./asking.js";
 import { YEAR, loading } from "./expected.js";
 import { capacity, whatIf } from "./whatif.js";
 
@@ -23,5 +23,15 @@ export function design(state) {
     made ? h("section", null, h("h2", null, "Cut sets: what stops a function together"), pairs.length ? cut(pairs) : h("p", null, dot("ok"), ` None that costs ${WORTH} minutes a year.`), rare.length ? h("details", null, h("summary", null, `${rare.length} more, each below ${WORTH} minutes a year`), cut(rare)) : null) : null,
     made?.degraded.length ? h("section", null, h("h2", null, "After the first failure"), h("ul.cuts", null, made.degraded.slice(0, 20).map((d) => h("li", null, dot("warning"), h("div", null, d.what))))) : null,
     capacity(state),
+    h("section", null, h("h2", null, "Documents"), h("ul", null, DOCUMENTS.filter(([, , , role]) => may(state, role)).map(([path, title, what]) =>
+      h("li", null, h("a", { href: `/v1/documents/${path}`, target: "_blank", rel: "noopener" }, title), h("span.soft", null, ` ${what}`))))),
   ];
 }
+
+const DOCUMENTS = [
+  ["architecture", "Architecture", "what this cloud is and what it is worth, for a review; prints well", "reader"],
+  ["architecture.md", "The same as Markdown", "", "reader"],
+  ["inventory", "Ansible inventory", "a group for each region, zone, role and service", "operator"],
+  ["grafana", "Dashboard for Grafana", "to import; it asks a Prometheus that reads this cloud", "reader"],
+  ["schema", "JSON Schema of the cloud file", "for editors", "reader"],
+];

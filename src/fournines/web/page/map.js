@@ -70,7 +70,7 @@ export function panel(state) {
     log && log.host === name ? [h("h3", null, log.unit), log.error ? refusal(log.error) : h("pre.log", { tabindex: 0 }, log.lines ? log.lines.join("\n") || "nothing" : "Asking.")] : null,
     doing(state, name),
     may(state, "admin") ? [h("h3", null, "Operations"), h("div.buttons", null, OPERATIONS.map(([kind, title]) => h("a.button", { href: `#operations/new/${kind}/${encodeURIComponent(name)}` }, title)))] : null,
-    may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Lab power"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)))] : null,
+    may(state, "admin") && fetched(state, "cloud", "/v1/cloud").value?.lab ? [h("h3", null, "Lab"), h("div.buttons", null, ["on", "off", "reset"].map((action) => h(`button${action === "on" ? "" : ".danger"}`, { "data-do": "power", "data-arg": `${name} ${action}` }, action)), h("a.button", { href: `#operations/new/wipe/${encodeURIComponent(name)}` }, "Another machine"))] : null,
     said ? h("details", null, h("summary", null, "All that its agent says"), h("pre.log", null, JSON.stringify(host.said, null, 1))) : null,
   ]);
 }
