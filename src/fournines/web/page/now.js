@@ -23,7 +23,7 @@ export function now({ status }) {
           [b.host, h(`span${b.ok ? "" : ".bad"}`, null, b.ok ? "yes" : "no"), b.running === null ? "–" : `${b.running} of ${b.of}`, b.leads, b.alarms.join(", ") || "none"])),
         h("p.soft", null, `${plural(region.queues.all, "replicated queue")}, ${region.queues["without quorum"]} without quorum, ${region.queues["with missing members"]} with missing members`)]) : null,
       region.backends.length ? section(status, region, "Backends, as the VIP's load balancer sees them", table(["service", "up", "not up"], region.backends.map((b) =>
-        [b.name, `${b.up} of ${b.of}`, b.down.length ? h("span.bad", null, b.down.join(", ")) : h("span.soft", null, b.up < b.of ? "the others, on purpose: one takes the writes" : "")]))) : null,
+        [b.name, `${b.up}\u00a0of\u00a0${b.of}`, b.down.length ? h("span.bad", null, b.down.join(", ")) : h("span.soft", null, b.up < b.of ? "the others, on purpose: one takes the writes" : "")]))) : null,
       section(status, region, "VIPs", h("dl.pairs", null, Object.entries(region.vips).map(([name, address]) => [h("dt", null, name), h("dd", null, address)]),
         h("dt", null, "voters"), h("dd", null, region.voters.join(", ") || "none"))),
     ])),

@@ -161,7 +161,7 @@ function detail(state, { job, events, result, error }, offered) {
     h("div.line", null, h("h2", null, titleOf(offered, job.kind)), of(job), outcome(job), h("span.soft", null, `by ${job.by}, ${moment(job.began)}${job.ended ? `, took ${ago(job.ended - job.began)}` : ""}`), h("span.grow"),
       job.state === "running" ? h("button.danger", { "data-do": "cancel-job", "data-arg": job.id }, "Cancel …") : null,
       STOPPED.includes(job.state) && kind?.again && !job.arguments.dry_run && may(state, kind.role) ? h("button.main", { "data-do": "continue-job", "data-arg": job.id }, "Continue …") : null,
-      job.state === "done" && job.arguments.dry_run && may(state, kind?.role) ? h("button.danger", { "data-do": "carry-out", "data-arg": job.id }, `${kind.title} …`) : null,
+      job.state === "done" && job.arguments.dry_run && result?.decided !== false && may(state, kind?.role) ? h("button.danger", { "data-do": "carry-out", "data-arg": job.id }, `${kind.title} …`) : null,
       h("a.button", { href: "#operations" }, "Close")),
     job.error ? refusal(job.error) : null,
     STOPPED.includes(job.state) && kind?.again ? h("p.next", null, "→ Begun again with the same arguments, it continues where this one stopped.") : null,
@@ -173,14 +173,14 @@ function detail(state, { job, events, result, error }, offered) {
 
 // What came of it: plans as plans, the rest as pairs.
 function resulted(result) {
-  const { plan, first, phases, order, steps, counts, waits, findings, switches, packages, on, observed, done: _done, host: _host, ...rest } = result;
+  const { plan, first, phases, order, steps, counts, waits, findings, switches, packages, on, observed, decided, done: _done, host: _host, ...rest } = result;
   const pairs = Object.entries(rest).filter(([, v]) => ["string", "number", "boolean"].includes(typeof v) && v !== "");
   return [
     pairs.length ? h("dl.pairs", null, pairs.map(([k, v]) => [h("dt", null, k.replaceAll("_", " ")), h("dd", null, v === true ? "yes" : v === false ? "no" : typeof v === "number" ? v.toLocaleString("en") : v)])) : null,
     order ? h("p", null, h("b", null, "Order: "), order.join(", ")) : null,
     Array.isArray(steps) && typeof steps[0] === "string" ? h("ul.lines", null, steps.map((s) => h("li", null, h("span", null, s)))) : null,
     Array.isArray(counts) ? table(["what must not happen", "times", "counted by"], counts.map((c) => [c.what, c.count === null ? "unknown" : c.count, c.source])) : null,
-    findings ? recovery(findings, switches) : null,
+    findings ? recovery(findings, switches, decided) : null,
     packages ? versions(packages, on) : null,
     observed ? table(["of", "limit", "seen", "predicted", "holds", "formula"], observed.map((o) => [o.where, o.what, span(o.seen, o.peak), number(o.predicted), h(`span${o.holds ? "" : ".bad"}`, null, o.holds ? "yes" : "no"), h("span.soft", null, o.formula)])) : null,
     plan && !(findings && plan.empty) ? stages(plan) : null,
@@ -190,7 +190,8 @@ function resulted(result) {
 }
 
 // What a look at a cloud that does not come back by itself found: evidence, what the way out loses, what is kept.
-const recovery = (findings, switches) => [
+const recovery = (findings, switches, decided) => [
+  decided ? null : h("p", null, dot("warning"), h("b", null, " A decision is missing; nothing was changed.")),
   findings.length ? null : h("p", null, dot("ok"), " Nothing has to be recovered."),
   findings.map((f) => h("div.phase", null, h("h3", null, `${f.what} (${[f.region, f.hosts.join(", ")].filter(Boolean).join(": ")})`),
     h("dl.pairs", null, [["seen", f.evidence], ["loses", f.loses], ["keeps", f.keeps], ["choose", [f.choose]], ["next", [f.next]]].map(([word, lines]) => lines.filter(Boolean).map((line, i) => [h("dt", null, i ? "" : word), h("dd", null, line)]))))),
