@@ -338,6 +338,41 @@ def test_what_may_be_lost_is_typed(chrome: webdriver.Chrome, site: Site) -> None
     assert errors(chrome) == []
 
 
+def test_a_recovery_is_looked_at_before_it_is_done(chrome: webdriver.Chrome, site: Site) -> None:
+    go(chrome, "operations/new/recover")
+    click(chrome, ".operation [value=dry]")
+    until(chrome, lambda: "A decision is missing" in text(chrome, ".job"))
+    assert "--gone ctl2,ctl3" in text(chrome, ".job")
+    assert not one(chrome, "[data-do=carry-out]")
+    go(chrome, "operations/new/recover")
+    gone = until(chrome, lambda: one(chrome, ".operation [name=gone]"))
+    assert gone
+    gone.send_keys("ctl2, ctl3")
+    click(chrome, ".operation [value=dry]")
+    until(chrome, lambda: "Switched off first: ctl2, by lab" in text(chrome, ".job"))
+    click(chrome, "[data-do=carry-out]")
+    typed = until(chrome, lambda: one(chrome, "dialog [name=typed]"))
+    assert typed and one(chrome, "dialog [type=submit]:disabled")
+    typed.send_keys("acme")
+    click(chrome, "dialog [type=submit]:not(:disabled)")
+    until(chrome, lambda: "plan only" not in text(chrome, ".job") and "done" in text(chrome, ".job .outcome"))
+    with site.client("token-ada") as client:
+        newest = client.ask("GET", "/v1/jobs").json()["jobs"][0]["arguments"]
+    assert (newest["gone"], newest["confirm"], newest["dry_run"]) == (["ctl2", "ctl3"], "acme", False)
+    assert errors(chrome) == []
+
+
+def test_what_the_hosts_have_and_take_is_a_table(chrome: webdriver.Chrome) -> None:
+    for kind, said in (("versions", "3.0.11-1+deb13u2"), ("observe", "2.71")):
+        go(chrome, f"operations/new/{kind}")
+        click(chrome, ".operation [value=go]")
+        until(chrome, lambda said=said: said in text(chrome, ".job table + table, .job .scroll:last-of-type"))
+    go(chrome, "design")
+    paths = "return [...document.querySelectorAll('a[href^=\"/v1/documents/\"]')].map((a) => a.getAttribute('href'))"
+    assert len(chrome.execute_script(paths)) == 5
+    assert errors(chrome) == []
+
+
 def test_an_incident_has_its_time_line_and_what_the_agents_knew(chrome: webdriver.Chrome, site: Site) -> None:
     id = fill(site.state)
     go(chrome, "availability")
