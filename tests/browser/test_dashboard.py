@@ -279,6 +279,31 @@ def test_what_follows_from_a_lost_host_stands_below_it(chrome: webdriver.Chrome,
     assert all(li.get_attribute("title") == "follows from ctl3" and "ctl3" in li.text for li in lost)
 
 
+def test_a_hosts_colour_is_of_its_own_health(chrome: webdriver.Chrome, site: Site) -> None:
+    """ctl1 and ctl2 report that they miss ctl3: they are well all the same. ctl2's own daemon has failed."""
+    for host in ("ctl1", "ctl2"):
+        word = site.words[host]
+        assert word
+        word["rabbitmq"]["nodes"][2]["running"] = False
+        word["galera"]["members"] = ["ctl1", "ctl2"]
+    failed = site.words["ctl2"]
+    assert failed
+    failed["units"]["units"]["memcached.service"] = {"ActiveState": "failed", "Result": "signal"}
+    site.power_off("ctl3")
+    until(chrome, lambda: "memcached.service" in text(chrome, ".hosts"))
+    script = "return [...document.querySelectorAll(arguments[0])].map((x) => [...x.classList].at(-1))"
+    assert chrome.execute_script(script, ".hosts .dot") == ["ok", "down", "unknown"]
+    assert "no answer" in text(chrome, "[data-key='phx Galera'] [data-key='ctl3 1']")
+    go(chrome, "map")
+    until(chrome, lambda: chrome.execute_script(script, ".tile .dot") == ["ok", "down", "unknown"])
+    go(chrome, "map/ctl1")
+    until(chrome, lambda: "mariadb.service" in text(chrome, "#panel"))
+    assert not one(chrome, "#panel .findings")
+    go(chrome, "map/ctl2")
+    until(chrome, lambda: "memcached.service is failed" in text(chrome, "#panel .findings"))
+    assert errors(chrome) == []
+
+
 def test_a_finding_says_since_when_it_is_there(chrome: webdriver.Chrome, site: Site) -> None:
     site.power_off("ctl3")
     until(chrome, lambda: text(chrome, ".findings time").startswith("since "))
@@ -310,6 +335,41 @@ def test_what_may_be_lost_is_typed(chrome: webdriver.Chrome, site: Site) -> None
         newest = client.ask("GET", "/v1/jobs").json()["jobs"][0]
     assert newest["arguments"]["backup"] == "acme-20261127T020000Z"
     assert newest["arguments"]["confirm"] == "acme"
+    assert errors(chrome) == []
+
+
+def test_a_recovery_is_looked_at_before_it_is_done(chrome: webdriver.Chrome, site: Site) -> None:
+    go(chrome, "operations/new/recover")
+    click(chrome, ".operation [value=dry]")
+    until(chrome, lambda: "A decision is missing" in text(chrome, ".job"))
+    assert "--gone ctl2,ctl3" in text(chrome, ".job")
+    assert not one(chrome, "[data-do=carry-out]")
+    go(chrome, "operations/new/recover")
+    gone = until(chrome, lambda: one(chrome, ".operation [name=gone]"))
+    assert gone
+    gone.send_keys("ctl2, ctl3")
+    click(chrome, ".operation [value=dry]")
+    until(chrome, lambda: "Switched off first: ctl2, by lab" in text(chrome, ".job"))
+    click(chrome, "[data-do=carry-out]")
+    typed = until(chrome, lambda: one(chrome, "dialog [name=typed]"))
+    assert typed and one(chrome, "dialog [type=submit]:disabled")
+    typed.send_keys("acme")
+    click(chrome, "dialog [type=submit]:not(:disabled)")
+    until(chrome, lambda: "plan only" not in text(chrome, ".job") and "done" in text(chrome, ".job .outcome"))
+    with site.client("token-ada") as client:
+        newest = client.ask("GET", "/v1/jobs").json()["jobs"][0]["arguments"]
+    assert (newest["gone"], newest["confirm"], newest["dry_run"]) == (["ctl2", "ctl3"], "acme", False)
+    assert errors(chrome) == []
+
+
+def test_what_the_hosts_have_and_take_is_a_table(chrome: webdriver.Chrome) -> None:
+    for kind, said in (("versions", "3.0.11-1+deb13u2"), ("observe", "2.71")):
+        go(chrome, f"operations/new/{kind}")
+        click(chrome, ".operation [value=go]")
+        until(chrome, lambda said=said: said in text(chrome, ".job table + table, .job .scroll:last-of-type"))
+    go(chrome, "design")
+    paths = "return [...document.querySelectorAll('a[href^=\"/v1/documents/\"]')].map((a) => a.getAttribute('href'))"
+    assert len(chrome.execute_script(paths)) == 5
     assert errors(chrome) == []
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 
 from lab.alert_clients import clients, hook
-from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, with_a_queue, without_it
+from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, Struck, with_queues, without_them
 
 POLL = 2.0
 #: Seconds that all may take to be well: before the first fault, and after a heal.
@@ -45,41 +45,62 @@ class Watch:
         return lambda: not self.now - {*HOURLY, *but}
 
 
-def exercise(site: Site, *, quick: bool = False) -> Iterator[tuple[str, float | None, bool]]:
+def exercise(
+    site: Site, *, quick: bool = False, only: Collection[str] = ()
+) -> Iterator[tuple[str, float | None, bool]]:
     """Each alert's name, the seconds in which its fault raised it (None: it did not), whether it resolved. quick: but
-    for what takes longer than six minutes. Raises RuntimeError when something fires before any fault."""
+    for what takes longer than six minutes. only: the faults of these alerts, or all. Raises RuntimeError when something
+    fires before any fault."""
     watch = Watch(site)
+    at_once, alone = (
+        [struck for struck in faults if not only or set(only) & set(struck.alerts)] for faults in (TOGETHER, ALONE)
+    )
     with hook(str(site.gateway)):
         if not watch.until(watch.well(), CALM):
             raise RuntimeError(f"before any fault fire {', '.join(sorted(watch.now))}")
     watch.fired.clear()
     took: dict[str, float | None] = {}
-    with_a_queue(site)
+    with_queues(site)
     try:
-        together = {name for struck in TOGETHER for name in struck.alerts} - (SLOW if quick else set())
+        together = {name for struck in at_once for name in struck.alerts} - (SLOW if quick else set())
         with clients(site.cloud), ExitStack() as healing:
             began = time.monotonic()
-            for struck in TOGETHER:
+            for struck in at_once:
                 healing.callback(struck.heal, site)
                 struck.strike(site)
             watch.until(lambda: together <= set(watch.fired), 400.0 if quick else 780.0)
             took |= {n: watch.fired[n] - began if n in watch.fired else None for n in together}
         with hook(str(site.gateway)):
             watch.until(watch.well(COUNTED), HEALED)
-            for struck in ALONE:
-                for name in struck.alerts:
-                    watch.fired.pop(name, None)
-                began = time.monotonic()
-                try:
-                    with clients(site.cloud):
-                        struck.strike(site)
-                        watch.until(lambda wanted=set(struck.alerts): wanted <= set(watch.fired), 240.0)
-                finally:
-                    struck.heal(site)
-                took |= {n: watch.fired[n] - began if n in watch.fired else None for n in struck.alerts}
-                watch.until(watch.well(COUNTED), HEALED)
+            for struck in alone:
+                took |= _one(watch, site, struck)
             watch.until(watch.well(), 900.0)
     finally:
-        without_it(site)
+        without_them(site)
     for name, seconds in took.items():
         yield name, seconds, name in HOURLY or name not in watch.now
+
+
+def each(site: Site, faults: Iterable[Struck]) -> Iterator[tuple[str, float | None, bool]]:
+    """As `exercise`, of faults of a cloud with other services: one after another, each healed before the next."""
+    watch = Watch(site)
+    if not watch.until(watch.well(), CALM):
+        raise RuntimeError(f"before any fault fire {', '.join(sorted(watch.now))}")
+    for struck in faults:
+        for name, seconds in _one(watch, site, struck).items():
+            yield name, seconds, name not in watch.now
+
+
+def _one(watch: Watch, site: Site, struck: Struck) -> dict[str, float | None]:
+    """By itself; until all is well again. Alert -> seconds in which it fired."""
+    for name in struck.alerts:
+        watch.fired.pop(name, None)
+    began = time.monotonic()
+    try:
+        with clients(site.cloud):
+            struck.strike(site)
+            watch.until(lambda: set(struck.alerts) <= set(watch.fired), 240.0)
+    finally:
+        struck.heal(site)
+    watch.until(watch.well(COUNTED), HEALED)
+    return {n: watch.fired[n] - began if n in watch.fired else None for n in struck.alerts}

@@ -47,6 +47,7 @@ regions:
 #: where it is named. Every run of all of them would take longer than CI has.
 TURNS = (
     "test_alerts",
+    "test_compute_agent",
     "test_dashboard",
     "test_drain",
     "test_monitoring",

@@ -34,6 +34,46 @@ PLAN: dict[str, Any] = {
         {"name": "haproxy", "rolling": "one", "waves": [["ctl1"], ["ctl2"]], "gate": [], "changes": CHANGES},
     ],
 }
+VERSIONS: dict[str, Any] = {
+    "upgrade": "",
+    "on": {
+        "ctl1": {"release": "2025.1", "debian": "trixie", "reboot": "6.12.48 → 6.12.57", "problems": []},
+        "ctl2": {"release": "2025.1", "debian": "trixie", "reboot": "", "problems": ["haproxy is held"]},
+    },
+    "packages": [
+        {
+            "package": "haproxy",
+            "installed": "3.0.11-1+deb13u1",
+            "candidate": "3.0.11-1+deb13u2",
+            "remark": "security",
+            "hosts": ["ctl1", "ctl2"],
+        },
+        {"package": "keystone", "installed": "2:27.0.0-3", "candidate": "=", "remark": "", "hosts": ["ctl1", "ctl2"]},
+    ],
+}
+OBSERVED: dict[str, Any] = {
+    "holds": False,
+    "observed": [
+        {
+            "where": "phx",
+            "what": "connections to the database, every pool full",
+            "formula": "processes × (max_pool_size + max_overflow)",
+            "predicted": 600,
+            "seen": 41,
+            "peak": 88,
+            "holds": True,
+        },
+        {
+            "where": "ctl1",
+            "what": "memory, GiB",
+            "formula": "processes × 130 MiB",
+            "predicted": 2.5,
+            "seen": 2.71,
+            "peak": 2.71,
+            "holds": False,
+        },
+    ],
+}
 FUNCTIONS = ("authenticate", "list_projects", "write_row")
 
 
@@ -63,6 +103,9 @@ def main(directory: Path) -> None:
         "prove": lambda: prove(tell),
         "drain": lambda: operated(tell, arguments),
         "reboot": lambda: operated(tell, arguments),
+        "recover": lambda: recovered(arguments),
+        "versions": lambda: VERSIONS,
+        "observe": lambda: OBSERVED,
         "scale-remove": lambda: removed(tell, arguments),
         "restore": lambda: {"done": not arguments.get("dry_run"), "steps": ["  replace   the databases"]},
     }
@@ -83,6 +126,25 @@ def operated(tell: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     if not arguments["dry_run"]:
         apply(tell)
     return {"done": not arguments["dry_run"], "plan": PLAN}
+
+
+def recovered(arguments: dict[str, Any]) -> dict[str, Any]:
+    lost = {
+        "kind": "majority",
+        "region": "phx",
+        "what": "no majority is left",
+        "hosts": ["ctl1"],
+        "evidence": ["mariadb: 1 of 3 members answer (ctl1)", "rabbitmq: 1 of 3 members answer (ctl1)"],
+        "loses": ["what ctl2 and ctl3 acknowledged and ctl1 does not have: nothing, by its last view"],
+        "keeps": ["/var/lib/mysql.before-20261128T020000Z on ctl1"],
+        "choose": "" if arguments["gone"] else "--gone ctl2,ctl3, if they are lost for good and off",
+        "next": "",
+    }
+    switches = [{"host": name, "by": "lab"} for name in arguments["gone"]]
+    phases = [{"phase": "leave", **PLAN}] if switches else []
+    done = bool(switches) and not arguments["dry_run"]
+    found = {"findings": [lost], "decided": bool(switches), "switches": switches}
+    return {"done": done, **found, "plan": {**PLAN, "empty": True, "stages": []}, "phases": phases}
 
 
 def removed(tell: Any, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from fournines.cli.design_common import CLOUD, JSON, print_json
-from fournines.cli.reach import Reach, reach_of, reach_options
-from fournines.cloud.model import Cloud, Host
+from fournines.cli.reach import reach_of, reach_options
 from fournines.commands.clouds import load_cloud
+from fournines.commands.design import observed
 from fournines.services import load
-
-if TYPE_CHECKING:
-    from fournines.design.usage import Usage
 
 
 @click.command(
@@ -76,23 +71,11 @@ Examples:
 @reach_options
 def observe(cloud: Path, as_json: bool, **options: Any) -> None:
     from fournines.cli.design_show import show_observed
-    from fournines.design.usage import compared
-    from fournines.services.capabilities import control_plane
 
     made, reach = load_cloud(cloud), reach_of(options)
-    carriers = {h.name for region in made.regions for h in control_plane(made, region)}
-    found = compared(made, asyncio.run(_usage(made, [h for h in reach.hosts(made) if h.name in carriers], reach)))
+    found = observed(made, reach.ssh(), [h.name for h in reach.hosts(made)])
     if as_json:
         print_json({"cloud": made.name, "rows": [{**dataclasses.asdict(c), "holds": c.holds} for c in found]})
     else:
         show_observed(found)
     sys.exit(0 if all(c.holds for c in found) else 1)
-
-
-async def _usage(cloud: Cloud, hosts: Sequence[Host], reach: Reach) -> tuple[Usage, ...]:
-    from fournines.engine import connect
-    from fournines.health.usage import usage
-
-    async with connect(hosts, reach.ssh()) as connected:
-        connected.require_all()  # most figures are sums over hosts
-        return await usage(cloud, connected)

@@ -16,10 +16,9 @@ from fournines.cli.show import show
 from fournines.cloud.model import Cloud
 from fournines.commands import recover as recovering
 from fournines.commands.clouds import load_cloud
-from fournines.commands.recover_file import without
 from fournines.design import require_valid
 from fournines.engine import local_lock
-from fournines.errors import CloudFileError, UsageError
+from fournines.errors import UsageError
 from fournines.operate.recover import evidence
 from fournines.operate.recover.finding import Finding
 from fournines.plan import render
@@ -71,7 +70,7 @@ def command(cloud: Path, gone: tuple[str, ...], switched_off: bool, history: str
     with local_lock(made.state_dir):
         way = asyncio.run(recovering.planned(made, what, ssh))
         if asked.as_json:
-            click.echo(json.dumps(_document(way), indent=2))
+            click.echo(json.dumps(recovering.document(way), indent=2))
         else:
             _show(way)
         if way.looked.undecided:
@@ -80,7 +79,7 @@ def command(cloud: Path, gone: tuple[str, ...], switched_off: bool, history: str
             sys.exit(1 if way.looked.findings else 0)
         if asked.dry_run or (asked.as_json and not asked.yes):
             return
-        _require_off(way, switched_off)
+        recovering.require_off(way, switched_off=switched_off)
         asked.require_answer()
         question = "Write the secrets that the hosts have?" if way.looked.rebuilt else "Recover?"
         if not asked.yes and not click.confirm(question, err=True):
@@ -99,7 +98,7 @@ def _carry_out(made: Cloud, way: recovering.Way, asked: Asked, ssh: Any, *, swit
         ssh,
         reporting=progress,
         say=warn,
-        ending=lambda: _without(made, way),
+        ending=lambda: recovering.leave_file(made, way, warn),
         confirmed=not asked.yes,
         switched_off=switched_off,
     )
@@ -114,32 +113,6 @@ def _carry_out(made: Cloud, way: recovering.Way, asked: Asked, ssh: Any, *, swit
             f"--add {entry.name}:{entry.zone}:{entry.address}:{roles}"
         )
     warn(f"next: fournines status {made.source}")
-
-
-def _require_off(way: recovering.Way, switched_off: bool) -> None:
-    """Hosts that nobody here can switch off may come back; two of them may be a majority of what there was."""
-    by_hand = [switch.host for switch in way.switches if switch.by == "person"]
-    if by_hand and not switched_off:
-        raise UsageError(
-            f"nothing here can switch {' and '.join(by_hand)} off",
-            why="hosts that come back with their old disks may serve beside those that are left: two databases, two "
-            "VIPs",
-            next="see that they are off and stay so; then add --switched-off",
-        )
-
-
-def _without(made: Cloud, way: recovering.Way) -> None:
-    """The lost hosts go from the cloud file; a copy of it stays beside it. Where it cannot be edited, the operator is
-    told what to change."""
-    names = [e.name for e in way.looked.leavers if e.name in made.host_by_name]
-    if not names:
-        return
-    try:
-        copy = without(made, names, way.looked.asked.stamp)
-    except CloudFileError as error:
-        warn(f"{error}\n  take {', '.join(names)} out of {made.source} before the next apply")
-        return
-    warn(f"kept: {copy}: the cloud file as it was")
 
 
 # What is shown
@@ -169,27 +142,3 @@ def _show_finding(finding: Finding) -> None:
     for word, line in (("choose", finding.choose), ("next", finding.next)):
         if line:
             click.echo(f"  {word:<7} {line}")
-
-
-def _document(way: recovering.Way) -> dict[str, Any]:
-    findings = [
-        {
-            "kind": f.kind,
-            "region": f.region,
-            "what": f.what,
-            "hosts": f.where,
-            "evidence": f.evidence,
-            "loses": f.loses,
-            "keeps": f.keeps,
-            "choose": f.choose,
-            "next": f.next,
-        }
-        for f in way.looked.findings
-    ]
-    phases = [{"phase": p.step.phase, **render.document(p.plan)} for p in way.phases]
-    return {
-        "findings": findings,
-        "switches": [{"host": s.host, "by": s.by} for s in way.switches],
-        "plan": render.document(way.looked.plan),
-        "phases": phases,
-    }

@@ -18,7 +18,6 @@ from fournines.cli.reach import reach_of, reach_options
 from fournines.commands import versions
 from fournines.commands.clouds import load_cloud
 from fournines.commands.versions import Seen
-from fournines.engine.packages import State
 from fournines.errors import UsageError
 from fournines.operate import upgrade
 from fournines.plan.render import folded
@@ -64,31 +63,14 @@ def command(cloud: Path, refresh: bool, everything: bool, as_json: bool, **optio
 def lines(seen: Seen, *, everything: bool) -> Iterator[str]:
     """Text, a line at a time."""
     own = {name for names in seen.declared.values() for name in names}
-    rows = [row for row in upgrade.rows(seen.looks) if everything or row[0] in own]
     cells = [
-        (name, state.installed or "absent", _candidate(state), _remark(seen, name, state), f"[{folded(hosts)}]")
-        for name, state, hosts in rows
+        (row.package, row.installed, row.candidate, row.remark, f"[{folded(row.hosts)}]")
+        for row in versions.rows(seen, everything=everything)
     ]
     yield from _table([("package", "installed", "candidate", "", "hosts"), *cells])
     yield ""
     yield from _others(seen, own)
     yield from _lock(seen)
-
-
-def _candidate(state: State) -> str:
-    if not state.candidate:
-        return "none"
-    return "=" if state.candidate == state.installed else state.candidate
-
-
-def _remark(seen: Seen, name: str, state: State) -> str:
-    locked = seen.cloud.versions.locked.get(name, "")
-    said = [
-        "held" if state.held else "",
-        "security" if upgrade.upgradable(state) and upgrade.is_security(state) else "",
-        f"locked {locked}" if locked and state.installed and locked != state.installed else "",
-    ]
-    return ", ".join(filter(None, said))
 
 
 def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -6,19 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.secrets import Secrets
 from fournines.commands import recover_fence as fencing
 from fournines.commands import scale as scaling
 from fournines.commands.operation import Reporting, Say, now
+from fournines.commands.recover_file import without
 from fournines.commands.recover_look import Looked, looked_at, secrets_file
 from fournines.engine import SshOptions, apply, connect, hold, require_confirmed
 from fournines.engine.connect import Connected
-from fournines.errors import FourninesError, PlanError
+from fournines.errors import CloudFileError, FourninesError, PlanError, UsageError
 from fournines.operate import scale
 from fournines.operate.recover.evidence import MARKER, Asked
 from fournines.operate.recover.finding import Shell, change, stage
+from fournines.plan import render
 from fournines.plan.desired import desired
 from fournines.plan.model import Plan
 from fournines.plan.preview import preview
@@ -50,6 +53,59 @@ async def planned(cloud: Cloud, asked: Asked, ssh: SshOptions) -> Way:
             return Way(looked, (), ())
         switches = fencing.switches(looked.cloud, looked.asked.gone)
         return Way(looked, switches, _phases(looked))
+
+
+def document(way: Way) -> dict[str, Any]:
+    """As JSON: what was found, who switches lost hosts off, and the plans. "decided": nothing is left for a person to
+    choose."""
+    findings = [
+        {
+            "kind": f.kind,
+            "region": f.region,
+            "what": f.what,
+            "hosts": f.where,
+            "evidence": f.evidence,
+            "loses": f.loses,
+            "keeps": f.keeps,
+            "choose": f.choose,
+            "next": f.next,
+        }
+        for f in way.looked.findings
+    ]
+    return {
+        "findings": findings,
+        "decided": not way.looked.undecided,
+        "switches": [{"host": s.host, "by": s.by} for s in way.switches],
+        "plan": render.document(way.looked.plan),
+        "phases": [{"phase": p.step.phase, **render.document(p.plan)} for p in way.phases],
+    }
+
+
+def require_off(way: Way, *, switched_off: bool) -> None:
+    """Hosts that nobody here can switch off may come back; two of them may be a majority of what there was. Raises
+    UsageError."""
+    by_hand = [switch.host for switch in way.switches if switch.by == "person"]
+    if by_hand and not switched_off:
+        raise UsageError(
+            f"nothing here can switch {' and '.join(by_hand)} off",
+            why="hosts that come back with their old disks may serve beside those that are left: two databases, two "
+            "VIPs",
+            next="see that they are off and stay so; then add --switched-off",
+        )
+
+
+def leave_file(cloud: Cloud, way: Way, say: Say) -> None:
+    """The lost hosts go from the cloud file; a copy of it stays beside it. Where it cannot be edited, the operator is
+    told what to change."""
+    names = [e.name for e in way.looked.leavers if e.name in cloud.host_by_name]
+    if not names:
+        return
+    try:
+        copy = without(cloud, names, way.looked.asked.stamp)
+    except CloudFileError as error:
+        say(f"{error}\n  take {', '.join(names)} out of {cloud.source} before the next apply")
+        return
+    say(f"kept: {copy}: the cloud file as it was")
 
 
 def write_secrets(looked: Looked) -> Path:

@@ -8,7 +8,7 @@ from typing import Any
 from fournines.cloud.model import Cloud
 from fournines.commands.operation import Say
 from fournines.engine import Connected, SshOptions, connect, packages, survey
-from fournines.engine.packages import Packages
+from fournines.engine.packages import Packages, State
 from fournines.engine.together import merged, together
 from fournines.operate import upgrade
 from fournines.plan.desired import desired
@@ -45,6 +45,44 @@ async def looked(hosts: Connected, wanted: Desired, *, refresh: bool, suite: str
     asked = (packages.look(hosts[name], declared(wanted[name]), refresh=refresh, suite=suite) for name in hosts)
     found = await together(asked)
     return dict(zip(hosts, found, strict=True))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One package on hosts that agree. candidate: "=" what is installed, "none" of no source. remark: held, security,
+    locked to another version."""
+
+    package: str
+    installed: str
+    candidate: str
+    remark: str
+    hosts: tuple[str, ...]
+
+
+def rows(seen: Seen, *, everything: bool) -> list[Row]:
+    """everything: also packages that no service declares, where newer ones exist."""
+    own = {name for names in seen.declared.values() for name in names}
+    return [
+        Row(name, state.installed or "absent", _candidate(state), _remark(seen, name, state), tuple(hosts))
+        for name, state, hosts in upgrade.rows(seen.looks)
+        if everything or name in own
+    ]
+
+
+def _candidate(state: State) -> str:
+    if not state.candidate:
+        return "none"
+    return "=" if state.candidate == state.installed else state.candidate
+
+
+def _remark(seen: Seen, name: str, state: State) -> str:
+    locked = seen.cloud.versions.locked.get(name, "")
+    said = [
+        "held" if state.held else "",
+        "security" if upgrade.upgradable(state) and upgrade.is_security(state) else "",
+        f"locked {locked}" if locked and state.installed and locked != state.installed else "",
+    ]
+    return ", ".join(filter(None, said))
 
 
 def document(seen: Seen) -> dict[str, Any]:

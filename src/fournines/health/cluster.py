@@ -27,12 +27,14 @@ class Unknown:
 
 @dataclass(frozen=True)
 class Problem:
-    """where: a host, "" for the region as a whole. next: what to type or to change."""
+    """where: the hosts that say it, separated by commas, "" for the region as a whole. next: what to type or to
+    change. hosts: those that are not well by it; not who says of another that it is gone."""
 
     what: str
     where: str
     next: str
     region: str
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

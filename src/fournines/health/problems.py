@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from statistics import median
 
 from fournines.health import pacemaker
@@ -23,6 +24,8 @@ MARGIN_OF_LEASE = 0.5
 #: Seconds between clocks at which what hosts say of one another still fits: a report counts for 20 s.
 CLOCK_OFF = 1.0
 DAY = 86_400.0
+#: States of a unit that is well, by systemd's word.
+RUNS = ("active", "reloading")
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
 SEQNO_SPREAD = 1000
@@ -52,11 +55,16 @@ def problems(region: RegionState) -> list[Problem]:
         _pacemaker,
         _luns,
     )
-    where: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str], Problem] = {}
     for rule in rules:
         for problem in rule(region):
-            where.setdefault((problem.what, problem.next), []).append(problem.where)
-    return [Problem(what, ", ".join(hosts), next, region.region.name) for (what, next), hosts in where.items()]
+            same = (problem.what, problem.next)
+            found[same] = _both(found[same], problem) if same in found else problem
+    return list(found.values())
+
+
+def _both(one: Problem, other: Problem) -> Problem:
+    return replace(one, where=f"{one.where}, {other.where}", hosts=tuple(dict.fromkeys((*one.hosts, *other.hosts))))
 
 
 def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
@@ -78,8 +86,23 @@ def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
             )
 
 
-def _problem(region: RegionState, what: str, where: str, next: str) -> Problem:
-    return Problem(what, where, next, region.region.name)
+def _problem(region: RegionState, what: str, where: str, next: str, hosts: Collection[str] | None = None) -> Problem:
+    """hosts: those that are not well by it, when these are not those that say it."""
+    own = [name for name in where.split(", ") if name]
+    return Problem(what, where, next, region.region.name, tuple(own if hosts is None else hosts))
+
+
+def _whose(missed: Mapping[str, Collection[str]], by: str, peer: str) -> tuple[str, ...]:
+    """Whose fault it is that `by` misses `peer`. missed: host -> the peers that it does not hear. Of two that miss each
+    other it is the one that more links are broken to, of equals both."""
+    if by not in missed.get(peer, ()):
+        return (peer,)
+
+    def broken(host: str) -> int:
+        return len({*missed[host], *(name for name, peers in missed.items() if host in peers)})
+
+    least, most = sorted((by, peer), key=broken)
+    return (most,) if broken(most) > broken(least) else (by, peer)
 
 
 def _hosts(r: RegionState) -> Iterator[Problem]:
@@ -88,6 +111,7 @@ def _hosts(r: RegionState) -> Iterator[Problem]:
 
 
 def _agents(r: RegionState) -> Iterator[Problem]:
+    missed = {name: [p for p in state.silent_peers if p in r.states] for name, state in r.states.items()}
     for name, state in r.states.items():
         if state.age > STALE:
             what = f"the observer has said nothing for {state.age:.0f} s; what follows of this host is that old"
@@ -95,12 +119,11 @@ def _agents(r: RegionState) -> Iterator[Problem]:
         if state.guard and (state.guard.answered is None or state.guard.answered > GUARD_SILENT):
             what = "its guard is silent: it neither votes nor can it serve the VIP"
             yield _problem(r, what, name, "journalctl -u fournines-guard -n 50")
-        silent = [peer for peer in state.silent_peers if peer in r.states]
-        if silent:
+        if silent := missed[name]:
             what = f"exchanges no heartbeats with {', '.join(silent)}"
-            yield _problem(
-                r, what, name, "let UDP port 9201 through between these hosts; see `ip route` and `nft list`"
-            )
+            fix = "let UDP port 9201 through between these hosts; see `ip route` and `nft list`"
+            at_fault = dict.fromkeys(host for peer in silent for host in _whose(missed, name, peer))
+            yield _problem(r, what, name, fix, list(at_fault))
 
 
 def _vip(r: RegionState) -> Iterator[Problem]:
@@ -119,7 +142,7 @@ def _vip(r: RegionState) -> Iterator[Problem]:
     if len(r.vip_holders) > 1:
         what = f"{' and '.join(r.vip_holders)} hold the VIPs at once"
         fix = "fence one of them" if r.pacemaker else "let VRRP (IP protocol 112) through between these hosts"
-        yield _problem(r, what, "", fix)
+        yield _problem(r, what, "", fix, r.vip_holders)
     wanted = {str(r.region.vips.internal), str(r.region.vips.public)}
     for name in r.vip_holders:
         if missing := wanted - set(able[name].held):
@@ -136,7 +159,8 @@ def _galera(r: RegionState) -> Iterator[Problem]:
         if node.good:
             missing = [m for m in r.galera if m not in node.members]
             if missing:
-                yield _problem(r, f"its Galera view lacks {', '.join(missing)}", name, "see these hosts' own entries")
+                what = f"its Galera view lacks {', '.join(missing)}"
+                yield _problem(r, what, name, "see these hosts' own entries", missing)
             continue
         lost = not any(g.primary for g in r.galera.values())
         choice = f"; {node.choice}" if lost else ""
@@ -167,18 +191,21 @@ def _writer(r: RegionState) -> Iterator[Problem]:
         return
     if len(r.writers) > 1:
         what = f"{' and '.join(r.writers)} take writes at once"
-        yield _problem(r, what, "", "journalctl -u fournines-guard on both; one yields within a second")
+        fix = "journalctl -u fournines-guard on both; one yields within a second"
+        yield _problem(r, what, "", fix, r.writers)
     elif not r.writers and any(g.good for g in r.galera.values()):
         yield _problem(r, "no node takes writes", "", "journalctl -u fournines-observer says why on each")
 
 
 def _rabbitmq(r: RegionState) -> Iterator[Problem]:
+    missed = {name: [_host(node) for node in broker.stopped] for name, broker in r.rabbitmq.items()}
     for name, broker in r.rabbitmq.items():
         if not broker.ok:
             fix = f"journalctl -u rabbitmq-server -n 50; {_DATA_LOST}"
             yield _problem(r, f"RabbitMQ does not answer: {broker.error}", name, fix)
         for node in broker.stopped:
-            yield _problem(r, f"its RabbitMQ does not see {node}", name, "rabbitmqctl cluster_status")
+            what = f"its RabbitMQ does not see {node}"
+            yield _problem(r, what, name, "rabbitmqctl cluster_status", _whose(missed, name, _host(node)))
     for alarm in sorted({a for broker in r.rabbitmq.values() if broker.ok for a in broker.alarms}):
         yield _problem(r, f"RabbitMQ blocks all publishers: {alarm}", "", "free memory or disk there")
     dead = [q for q in r.queues if not q.quorum]
@@ -190,6 +217,11 @@ def _rabbitmq(r: RegionState) -> Iterator[Problem]:
             more = " …" if len(queues) > 3 else ""
             text = f"{len(queues)} of {len(r.queues)} queues {what}: {some}{more}"
             yield _problem(r, text, "", f"members return with their hosts; {fix}")
+
+
+def _host(node: str) -> str:
+    """Of a broker's name."""
+    return node.rpartition("@")[2]
 
 
 def _probes(r: RegionState) -> Iterator[Problem]:
@@ -225,7 +257,7 @@ def _balancers(r: RegionState) -> Iterator[Problem]:
 def _units(r: RegionState) -> Iterator[Problem]:
     for name, state in r.states.items():
         for unit, active in state.units.items():
-            if active not in ("active", "reloading"):
+            if active not in RUNS:
                 yield _problem(r, f"{unit} is {active}", name, f"journalctl -u {unit} -n 50")
 
 
@@ -280,7 +312,7 @@ def _luns(r: RegionState) -> Iterator[Problem]:
             fix = (
                 "fournines fence CLOUD HOST off, of the one that Pacemaker does not run it on; then e2fsck, or a backup"
             )
-            yield _problem(r, what, "", fix)
+            yield _problem(r, what, "", fix, hosts)
         for host in hosts:
             if r.states[host].luns[name].read_only:
                 what = f"LUN {name} is mounted read-only: the kernel found an error on it"

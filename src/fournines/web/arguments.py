@@ -85,13 +85,48 @@ class OfRotate(Arguments):
 
 
 class OfUpgrade(Arguments):
+    to: Annotated[
+        str, Field(max_length=20, title="To release", description="As the cloud file names it; empty: the same.")
+    ] = ""
     canary: Annotated[
         str, Field(max_length=253, title="Canary", description="This zone first, and nothing after it until told.")
     ] = ""
     onward: Annotated[bool, Field(title="Continue", description="Go on after the canary.")] = False
     security: Annotated[bool, Field(title="Security", description="Only security updates.")] = False
     reboot: Annotated[bool, Field(title="Reboot", description="Into newer kernels, of the control plane.")] = False
+    abandon: Annotated[
+        bool, Field(title="Abandon", description="Forget the upgrade that has begun: hosts keep what they have.")
+    ] = False
     dry_run: Annotated[bool, Field(title="Show what would change only")] = False
+
+
+class OfRecover(Arguments):
+    gone: Annotated[
+        list[HostName], Field(max_length=20_000, title="Gone", description="Hosts that are lost for good, and off.")
+    ] = []
+    switched_off: Annotated[
+        bool, Field(title="They are off", description="Your word, where nothing here can switch them off.")
+    ] = False
+    history: Annotated[
+        str, Field(max_length=253, title="Right history", description="Whose database is right, where they differ.")
+    ] = ""
+    dry_run: Annotated[bool, Field(title="Look only")] = False
+    confirm: Annotated[
+        str, Field(max_length=200, title="Cloud's name", description="Typed: what each way out loses is lost.")
+    ] = ""
+
+
+class OfVersions(Arguments):
+    refresh: Annotated[bool, Field(title="Ask the package sources first")] = False
+    everything: Annotated[bool, Field(title="Also packages that no service declares, where newer ones exist")] = False
+
+
+class OfNothing(Arguments):
+    pass
+
+
+class OfWipe(Arguments):
+    host: HostName
 
 
 class OfPower(Arguments):

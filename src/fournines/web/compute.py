@@ -38,9 +38,20 @@ def design(path: Path, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
+def architecture(path: Path, _asked: Mapping[str, Any]) -> Mapping[str, Any]:
+    from fournines.design.document import compose, html, markdown
+    from fournines.prove.observed import stored
+    from fournines.services import load
+
+    cloud = load(path)
+    written = compose(cloud, stored(cloud.state_dir, cloud.timing.profile))
+    return {"html": html(written), "markdown": markdown(written)}
+
+
 WHAT: Mapping[str, Callable[[Path, Mapping[str, Any]], Mapping[str, Any]]] = {
     "check": check,
     "design": design,
+    "architecture": architecture,
     **LOOKUPS,
 }
 

@@ -18,21 +18,25 @@ from fournines.web.arguments import (
     OfHosts,
     OfLeaving,
     OfNewHost,
+    OfNothing,
     OfPlan,
     OfPower,
     OfProve,
     OfReboot,
+    OfRecover,
     OfReplaced,
     OfRestored,
     OfRotate,
     OfSmoke,
     OfUpgrade,
     OfVerified,
+    OfVersions,
+    OfWipe,
 )
 from fournines.web.roles import Role
 
 #: How the page groups what it offers.
-Group = Literal["", "Maintenance", "Size", "Secrets and data", "Power", "Checks"]
+Group = Literal["", "Maintenance", "Size", "Secrets and data", "Power", "Lab", "Checks"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ _ALL = (
     _operation(
         "upgrade",
         "Upgrade packages",
-        "Packages of the same release, zone after zone, each host drained before. Asked again, it continues.",
+        "Packages of the same release, or another release, zone after zone, each host drained before. Asked again, it"
+        " continues.",
         OfUpgrade,
         group="Maintenance",
         confirm="Upgrade the packages of this cloud's hosts?",
@@ -182,6 +187,16 @@ _ALL = (
         typed="cloud",
     ),
     _operation(
+        "recover",
+        "Recover",
+        "What does not come back by itself: hosts that are lost for good, databases with different histories, a file of"
+        " secrets that is lost. Every host is looked at, and what each way out loses is said.",
+        OfRecover,
+        group="Secrets and data",
+        confirm="Recover? What the way out loses, as the look says, is lost.",
+        typed="cloud",
+    ),
+    _operation(
         "fence",
         "Fence",
         "Switch a host's power by its own controller, through the cluster that it is a member of, or ask for it.",
@@ -196,8 +211,19 @@ _ALL = (
         "Lab power",
         "Press the power switch of a host of a lab. Off is the loss of power: nothing is shut down.",
         OfPower,
-        group="Power",
+        group="Lab",
         confirm="Press the power switch of this host?",
+        locks=False,
+        again=False,
+    ),
+    _operation(
+        "wipe",
+        "Another machine",
+        "Put a new machine in the place of a lab's host: power off, an empty disk, boot. What Replace is for.",
+        OfWipe,
+        group="Lab",
+        confirm="Put a new machine in its place? All that this host wrote is lost.",
+        typed="host",
         locks=False,
         again=False,
     ),
@@ -207,6 +233,26 @@ _ALL = (
         "Use every service once, as a user does, and clean up.",
         "operator",
         OfSmoke,
+        group="Checks",
+        again=True,
+    ),
+    Kind(
+        "versions",
+        "Versions of packages",
+        "What the services' packages are on each host, and could be: installed, candidate, security updates, the lock.",
+        "operator",
+        OfVersions,
+        locks=False,
+        group="Checks",
+        again=True,
+    ),
+    Kind(
+        "observe",
+        "Limits, measured",
+        "Hold the formulas of the design's limits against what the hosts take now: connections, sessions, memory.",
+        "operator",
+        OfNothing,
+        locks=False,
         group="Checks",
         again=True,
     ),

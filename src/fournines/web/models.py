@@ -47,6 +47,9 @@ class SignedIn(BaseModel):
 
 
 class Problem(BaseModel):
+    """`where`: the hosts that say it, "" for the region. `hosts`: those that are not well by it."""
+
+    hosts: list[str]
     what: str
     where: str
     next: str
@@ -78,20 +81,24 @@ class HostRow(BaseModel):
 
 
 class GaleraRow(BaseModel):
+    """`state`: a few words. None: it does not run, or its host does not answer."""
+
     host: str
     role: str
     state: str
     primary: bool
-    size: int
-    seqno: int
-    queue: int
+    size: int | None
+    seqno: int | None
+    queue: int | None
     ok: bool
 
 
 class BrokerRow(BaseModel):
+    """`running` of `of` brokers, as this one sees them; None: its host does not answer."""
+
     host: str
     ok: bool
-    running: int
+    running: int | None
     of: int
     alarms: list[str]
     leads: int

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from fournines.web import handlers, readings, watching
+from fournines.web import documents, handlers, readings, watching
 from fournines.web.kinds import KINDS, Kind
 from fournines.web.models import (
     AuditList,
@@ -173,6 +173,37 @@ READINGS: tuple[Route, ...] = (
         Document,
     ),
 )
+DOCUMENTS: tuple[Route, ...] = (
+    Route(
+        "GET",
+        "/v1/documents/architecture",
+        "reader",
+        "The architecture document: `design document`, with its drawings.",
+        documents.architecture,
+        Document,
+        media="text/html",
+    ),
+    Route(
+        "GET",
+        "/v1/documents/architecture.md",
+        "reader",
+        "The same as Markdown.",
+        documents.architecture_markdown,
+        Document,
+        media="text/markdown",
+    ),
+    Route(
+        "GET",
+        "/v1/documents/inventory",
+        "operator",
+        "The hosts as an Ansible inventory.",
+        documents.inventory,
+        Document,
+        media="application/yaml",
+    ),
+    Route("GET", "/v1/documents/grafana", "reader", "A dashboard for Grafana, to import.", documents.grafana, Document),
+    Route("GET", "/v1/documents/schema", "reader", "The JSON Schema of a cloud file.", documents.schema, Document),
+)
 ROUTES: tuple[Route, ...] = (
     Route("POST", "/v1/session", "public", "Sign in.", handlers.sign_in, SignedIn, SignIn),
     Route("GET", "/v1/session", "reader", "Who is signed in.", handlers.who, SignedIn),
@@ -240,5 +271,6 @@ ROUTES: tuple[Route, ...] = (
     ),
     *WATCH,
     *READINGS,
+    *DOCUMENTS,
     Route("GET", "/v1/audit", "admin", "Who did what, newest first.", handlers.audit, AuditList),
 )

@@ -12,7 +12,9 @@ from fournines.cloud.model import Cloud
 from fournines.commands import apply as applying
 from fournines.commands import plan as planning
 from fournines.commands import rotate as rotating
+from fournines.commands import versions as packages
 from fournines.commands.clouds import region_of
+from fournines.commands.design import observed
 from fournines.commands.private import write_private
 from fournines.design import require_valid
 from fournines.engine import SshOptions, local_lock
@@ -20,7 +22,7 @@ from fournines.errors import LabError, PlanError, SmokeError, UsageError
 from fournines.operate.rotate import chosen as chosen_secrets
 from fournines.plan import render, saved
 from fournines.services.rotation import PHASES
-from fournines.web.arguments import OfHosts, OfPlan, OfPower, OfRotate, OfSmoke
+from fournines.web.arguments import OfHosts, OfNothing, OfPlan, OfPower, OfRotate, OfSmoke, OfVersions, OfWipe
 from fournines.web.work import PLAN, Work
 
 SSH = SshOptions()
@@ -94,12 +96,47 @@ def rotate(cloud: Cloud, asked: OfRotate, work: Work) -> Mapping[str, Any]:
     return {"rotated": not asked.dry_run, "what": names, "phases": plans}
 
 
+def versions(cloud: Cloud, asked: OfVersions, work: Work) -> Mapping[str, Any]:
+    work.say(f"asking {len(cloud.hosts)} hosts")
+    seen = asyncio.run(packages.seen(cloud, SSH, work.say, refresh=asked.refresh))
+    rows = packages.rows(seen, everything=asked.everything)
+    hosts = {
+        name: {
+            "release": seen.cloud.versions.release_of(name),
+            "debian": look.codename,
+            "reboot": f"{look.kernel.running} → {look.kernel.newest}" if look.kernel.reboot else "",
+            "problems": list(look.problems),
+        }
+        for name, look in seen.looks.items()
+    }
+    running = seen.cloud.versions.upgrade
+    return {"upgrade": str(running) if running else "", "packages": [dataclasses.asdict(r) for r in rows], "on": hosts}
+
+
+def observe(cloud: Cloud, _asked: OfNothing, work: Work) -> Mapping[str, Any]:
+    work.say("asking the hosts of the control plane")
+    found = observed(cloud, SSH)
+    limits = [{**dataclasses.asdict(one), "holds": one.holds} for one in found]
+    return {"holds": all(one.holds for one in found), "observed": limits}
+
+
 def power(cloud: Cloud, asked: OfPower, work: Work) -> Mapping[str, Any]:
-    if asked.host not in cloud.host_by_name:
-        raise UsageError(f"{cloud.name} has no host {asked.host}", next="see the cloud file")
+    _require_lab(cloud, asked.host)
+    lab.power(cloud.name, asked.host, asked.action)
+    return {"host": asked.host, "on": lab.is_on(cloud.name, asked.host)}
+
+
+def wipe(cloud: Cloud, asked: OfWipe, work: Work) -> Mapping[str, Any]:
+    _require_lab(cloud, asked.host)
+    lab.wipe(cloud.name, asked.host, work.say)
+    return {"host": asked.host, "on": lab.is_on(cloud.name, asked.host)}
+
+
+def _require_lab(cloud: Cloud, host: str) -> None:
+    """Raises UsageError, LabError."""
+    if host not in cloud.host_by_name:
+        raise UsageError(f"{cloud.name} has no host {host}", next="see the cloud file")
     if not lab.exists(cloud.name):
         raise LabError(
             "these hosts are not a lab's", where=cloud.name, next="use the hosts' own management controllers"
         )
-    lab.power(cloud.name, asked.host, asked.action)
-    return {"host": asked.host, "on": lab.is_on(cloud.name, asked.host)}

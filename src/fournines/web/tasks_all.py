@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fournines.cloud.model import Cloud
-from fournines.web import tasks, tasks_data, tasks_operate, tasks_prove, tasks_scale
+from fournines.web import tasks, tasks_data, tasks_operate, tasks_prove, tasks_recover, tasks_scale
 from fournines.web.work import Work
 
 Task = Callable[[Cloud, Any, Work], Mapping[str, Any]]
@@ -17,6 +17,10 @@ TASKS: dict[str, Task] = {
     "smoke": tasks.smoke,
     "rotate": tasks.rotate,
     "power": tasks.power,
+    "wipe": tasks.wipe,
+    "versions": tasks.versions,
+    "observe": tasks.observe,
+    "recover": tasks_recover.recover,
     "prove": tasks_prove.prove,
     "calm": tasks_prove.calm,
     "drain": tasks_operate.drain,

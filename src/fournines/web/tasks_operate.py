@@ -36,8 +36,12 @@ def undrain(cloud: Cloud, asked: OfHost, work: Work) -> Mapping[str, Any]:
 def upgrade(cloud: Cloud, asked: OfUpgrade, work: Work) -> Mapping[str, Any]:
     require_valid(cloud)
     how = rebooting.How(REASON, SSH, work.say, lambda: nullcontext(work.report))
-    wish = Asked(canary=asked.canary, onward=asked.onward, security=asked.security, reboot=asked.reboot)
+    wish = Asked(**asked.model_dump(exclude={"dry_run"}))
+    if wish.to and wish.security:
+        raise UsageError("another release is no security update", next="leave one of them out")
     with local_lock(cloud.state_dir):
+        if wish.abandon:
+            return {"done": True, "abandoned": asyncio.run(upgrading.abandon(cloud, how))}
         found = asyncio.run(upgrading.planned(cloud, wish, how))
         doing = not (asked.dry_run or found.empty)
         if doing:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 
 from fournines.health.cluster import Cluster, RegionState, Unknown
+from fournines.health.cluster import Problem as Found
 from fournines.health.follow import hosts_of
-from fournines.health.problems import STALE
-from fournines.health.snapshot import HostState
+from fournines.health.problems import RUNS, STALE
+from fournines.health.snapshot import Galera, HostState
 from fournines.services.capabilities import voting
 from fournines.web.models import (
     BackendRow,
@@ -48,8 +49,7 @@ def status(seen: Cluster, *, age: float, ready: bool, lock: str | None, file_err
 
 def _hosts(seen: Cluster) -> Iterator[HostRow]:
     said = hosts_of(seen)
-    unhealthy = {name for p in seen.problems for name in p.where.split(", ")}
-    warned = {name for w in seen.warnings for name in w.where.split(", ")}
+    unhealthy, warned = _of_each(seen.problems), _of_each(seen.warnings)
     for host in seen.cloud.hosts:
         state = said.get(host.name)
         known = state if isinstance(state, HostState) else None
@@ -66,18 +66,32 @@ def _hosts(seen: Cluster) -> Iterator[HostRow]:
         )
 
 
-def _judged(name: str, state: HostState | Unknown | None, unhealthy: set[str], warned: set[str]) -> tuple[State, str]:
+def _of_each(found: Iterable[Found]) -> Mapping[str, str]:
+    """Host -> what its colour is due to: its own health, not what it says about others."""
+    said: dict[str, list[str]] = {}
+    for p in found:
+        for name in p.hosts:
+            said.setdefault(name, []).append(
+                p.what if name in p.where.split(", ") or not p.where else f"{p.where}: {p.what}"
+            )
+    return {name: f"{first}{f' (and {len(more)} more)' if more else ''}" for name, (first, *more) in said.items()}
+
+
+def _judged(
+    name: str, state: HostState | Unknown | None, unhealthy: Mapping[str, str], warned: Mapping[str, str]
+) -> tuple[State, str]:
+    """Its state, and why it is not well, in a few words."""
     if state is None or isinstance(state, Unknown):
         return "unknown", state.what if state else "is not followed"
     if state.age > STALE:
         return "unknown", "its observer says nothing"
-    down = [unit for unit, active in state.units.items() if active != "active"]
-    text = f"{', '.join(down[:3])}{' …' if len(down) > 3 else ''} not active" if down else ""
-    if name in unhealthy or down:
-        return "down", text
+    if down := [unit for unit, active in state.units.items() if active not in RUNS]:
+        return "down", f"{', '.join(down[:3])}{' …' if len(down) > 3 else ''} not active"
+    if name in unhealthy:
+        return "down", unhealthy[name]
     if state.starting:
         return "warning", "starting"
-    return ("warning", "") if name in warned else ("ok", "")
+    return ("warning", warned[name]) if name in warned else ("ok", "")
 
 
 def _marks(state: HostState) -> list[str]:
@@ -97,36 +111,49 @@ def _region(seen: Cluster, region: RegionState) -> RegionRow:
         not_served=list(region.served()),
         voters=list(voting(seen.cloud, region.region.name)),
         tiers=list(_tiers(seen, region, backends)),
-        galera=[
-            GaleraRow(
-                host=name,
-                role="writer" if g.acting else "reader" if g.good else "",
-                state=g.state if g.answered is not None else "does not run",
-                primary=g.primary,
-                size=len(g.members),
-                seqno=g.seqno,
-                queue=g.receive_queue,
-                ok=g.good,
-            )
-            for name, g in region.galera.items()
-        ],
-        brokers=[
-            BrokerRow(
-                host=name,
-                ok=r.ok,
-                running=len(r.running),
-                of=len(r.running) + len(r.stopped),
-                alarms=list(r.alarms),
-                leads=sum(1 for q in queues if q.leader == f"rabbit@{name}"),
-            )
-            for name, r in region.rabbitmq.items()
-        ],
+        galera=[_galera(name, region.galera.get(name)) for name in _carriers(seen, region, "mariadb")],
+        brokers=[_broker(name, region) for name in _carriers(seen, region, "rabbitmq")],
         queues={
             "all": len(queues),
             "without quorum": sum(1 for q in queues if not q.quorum),
             "with missing members": sum(1 for q in queues if q.quorum and q.missing),
         },
         backends=backends,
+    )
+
+
+def _carriers(seen: Cluster, region: RegionState, service: str) -> list[str]:
+    """Hosts of the region that have it by the cloud file, also those that do not answer."""
+    return [host.name for host in seen.cloud.hosts_of(service, region.region.name)]
+
+
+def _galera(name: str, node: Galera | None) -> GaleraRow:
+    if node is None or node.answered is None:
+        state = "no answer" if node is None else "does not run"
+        return GaleraRow(host=name, role="", state=state, primary=False, size=None, seqno=None, queue=None, ok=False)
+    return GaleraRow(
+        host=name,
+        role="writer" if node.acting else "reader" if node.good else "",
+        state=node.state if node.primary else f"{node.state}, non-Primary",
+        primary=node.primary,
+        size=len(node.members),
+        seqno=node.seqno,
+        queue=node.receive_queue,
+        ok=node.good,
+    )
+
+
+def _broker(name: str, region: RegionState) -> BrokerRow:
+    broker = region.rabbitmq.get(name)
+    if broker is None:
+        return BrokerRow(host=name, ok=False, running=None, of=0, alarms=[], leads=0)
+    return BrokerRow(
+        host=name,
+        ok=broker.ok,
+        running=len(broker.running),
+        of=len(broker.running) + len(broker.stopped),
+        alarms=list(broker.alarms),
+        leads=sum(1 for q in region.queues if q.leader == f"rabbit@{name}"),
     )
 
 

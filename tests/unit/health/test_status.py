@@ -128,6 +128,38 @@ async def test_each_fact_is_one_problem_with_a_next_step(
     assert not seen.healthy
 
 
+@pytest.mark.parametrize(
+    ("missed", "hosts"),
+    [
+        ({"ctl1": ["ctl3"]}, {"ctl3"}),  # one way: whom it does not hear
+        ({"ctl1": ["ctl3"], "ctl3": ["ctl1"]}, {"ctl1", "ctl3"}),  # one link, and nobody knows which end
+        ({"ctl1": ["ctl3"], "ctl2": ["ctl3"], "ctl3": ["ctl1", "ctl2"]}, {"ctl3"}),  # cut off from all
+    ],
+)
+async def test_a_broken_link_is_the_fault_of_the_end_that_lost_more(
+    cloud: Cloud, missed: dict[str, list[str]], hosts: set[str]
+) -> None:
+    def silent(document: dict[str, Any]) -> None:
+        for peer in missed.get(document["host"], ()):
+            document["peers"][peer]["confirmed"] = False
+
+    seen = await changed(cloud, silent, "all")
+    assert {host for p in seen.problems for host in p.hosts} == hosts
+    assert {name for p in seen.problems for name in p.where.split(", ")} == set(missed)
+
+
+async def test_what_hosts_say_of_another_is_not_their_fault(cloud: Cloud) -> None:
+    def without(document: dict[str, Any]) -> None:
+        document["galera"]["members"] = ["ctl1", "ctl2"]
+        document["rabbitmq"]["nodes"][2]["running"] = False
+
+    away = HostError("ctl3 is not reachable", where="ctl3", why="timed out", next="power it on")
+    seen = await look(cloud, answers(without, "all") | {"ctl3": FakeHost("ctl3", away)}, {})
+    said = {p.what: (p.where, p.hosts) for p in seen.problems if p.where != "ctl3"}
+    assert said["its RabbitMQ does not see rabbit@ctl3"] == ("ctl1, ctl2", ("ctl3",))
+    assert {host for p in seen.problems for host in p.hosts} == {"ctl3"}
+
+
 async def test_a_unit_that_reads_its_configuration_again_is_well(cloud: Cloud) -> None:
     reloads = at("units", "units", "haproxy.service", value={"ActiveState": "reloading", "Result": "success"})
     assert (await changed(cloud, reloads)).healthy

@@ -448,3 +448,23 @@ def test_backups_are_listed_from_the_servers_directory(site: Site, admin: Client
     assert (one["name"], bool(one["problem"])) == ("acme-20261128T020000Z", True)
     assert reader.ask("GET", "/v1/backups").status_code == 403
     assert admin.ask("POST", "/v1/restore", {"backup": "../../etc"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("name", "media", "says"),
+    [
+        ("architecture", "text/html", "<h1"),
+        ("architecture.md", "text/markdown", "# "),
+        ("inventory", "application/yaml", "service_mariadb"),
+        ("grafana", "application/json", "panels"),
+        ("schema", "application/json", "$schema"),
+    ],
+)
+def test_documents_are_read_without_a_secret(admin: Client, site: Site, name: str, media: str, says: str) -> None:
+    answer = admin.ask("GET", f"/v1/documents/{name}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].partition(";")[0] == media
+    assert says in answer.text
+    secrets = [site.cloud.secrets.get(key) for key in site.cloud.secrets.names()]
+    assert secrets
+    assert not any(secret in answer.text for secret in secrets)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,7 +20,7 @@ from fournines.cli import serve as serve_command
 from fournines.engine import holder, local_lock
 from fournines.engine.events import ChangeStarted, GateWaits, HostFailed
 from fournines.errors import FourninesError, HostError, UsageError
-from fournines.web import process, work
+from fournines.web import app, process, work
 from fournines.web.access import Failures, Sessions, TooManyError, break_glass_token
 from fournines.web.keystone import Keystone, KeystoneDownError, RefusedError, Scope
 from fournines.web.roles import KEYSTONE, Identity, best, mapping
@@ -260,3 +261,10 @@ def test_a_port_that_is_taken_is_an_error() -> None:
         first.listen()
         with pytest.raises(FourninesError, match="cannot be served"):
             bind(Listen("127.0.0.1", port))
+
+
+def test_every_module_of_the_page_is_asked_for_at_once() -> None:
+    """Else a browser finds them one level after another, a round trip each."""
+    page = Path(app.__file__).with_name("page")
+    asked = set(re.findall(r'<link rel="modulepreload" href="(.*?)">', (page / "index.html").read_text()))
+    assert asked == {module.name for module in page.glob("*.js")} - {"main.js"}

@@ -18,15 +18,17 @@ from fournines.commands import reboot as rebooting
 from fournines.commands import rotate as rotating
 from fournines.commands import scale as scaling
 from fournines.commands import upgrade as upgrading
+from fournines.commands import versions as packages
 from fournines.engine import Survey
-from fournines.errors import BackupError, UsageError
+from fournines.engine.packages import Kernel, Packages, State
+from fournines.errors import BackupError, LabError, UsageError
 from fournines.operate.backup import Manifest
 from fournines.operate.copies import Stored
 from fournines.operate.rotate import steps
 from fournines.operate.upgrade import Asked, Move
 from fournines.plan.model import Plan
 from fournines.services import load
-from fournines.web import tasks, tasks_data, tasks_operate, tasks_scale
+from fournines.web import tasks, tasks_data, tasks_operate, tasks_recover, tasks_scale
 from fournines.web.arguments import (
     OfBackup,
     OfDrain,
@@ -35,15 +37,19 @@ from fournines.web.arguments import (
     OfLeaving,
     OfNewHost,
     OfReboot,
+    OfRecover,
     OfReplaced,
     OfRestored,
     OfRotate,
     OfUpgrade,
+    OfVersions,
+    OfWipe,
 )
 from fournines.web.kinds import KINDS, Kind
 from fournines.web.tasks_all import TASKS
 from fournines.web.work import EVENTS, Work
 from samples.dashboard import EXAMPLE
+from samples.rescue import ALONE, Site
 
 
 @pytest.fixture
@@ -152,7 +158,7 @@ def test_a_rotation_does_each_phase_of_what_was_asked_for(cloud: Cloud, work: Wo
 
 def test_what_changes_hosts_is_for_administrators() -> None:
     """A drain carries out whatever else the cloud file asks for: who may not apply may not drain."""
-    assert {name for name, kind in KINDS.items() if kind.role != "admin"} == {"plan", "smoke"}
+    assert {name for name, kind in KINDS.items() if kind.role != "admin"} == {"plan", "smoke", "versions", "observe"}
     assert KINDS["undrain"].arguments is OfHost
 
 
@@ -242,6 +248,75 @@ def test_a_host_that_is_replaced_stays_in_the_file_and_is_brought_up(
 def test_power_is_switched_by_the_other_members(cloud: Cloud, work: Work) -> None:
     with pytest.raises(UsageError, match="ctl1 has no power controller"):
         tasks_operate.fence(cloud, OfFence(host="ctl1", action="off"), work)
+
+
+def test_another_release_is_no_security_update(cloud: Cloud, work: Work) -> None:
+    with pytest.raises(UsageError, match="no security update"):
+        tasks_operate.upgrade(cloud, OfUpgrade(to="2026.2", security=True), work)
+
+
+def test_an_upgrade_that_began_is_forgotten(cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def abandon(_cloud: Cloud, _how: object) -> str:
+        return "me"
+
+    monkeypatch.setattr(upgrading, "abandon", abandon)
+    assert tasks_operate.upgrade(cloud, OfUpgrade(abandon=True), work)["abandoned"] == "me"
+
+
+@pytest.mark.parametrize("host", ["ctl1", "ctl9"])
+def test_a_machine_is_exchanged_in_a_lab_alone(cloud: Cloud, work: Work, host: str) -> None:
+    with pytest.raises((LabError, UsageError), match=r"not a lab's|has no host ctl9"):
+        tasks.wipe(cloud, OfWipe(host=host), work)
+
+
+def test_versions_are_a_row_for_hosts_that_agree(cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = State("1.0-1", "1.0-2", ("1.0-2", "1.0-1"), frozenset({"1.0-2"})), State("1.0-2", "1.0-2")
+    kernel = Kernel("6.12.1", "6.12.2", reboot=True)
+    looks = {
+        name: Packages({"haproxy": state, "vim": new}, {}, kernel=kernel, codename="trixie")
+        for name, state in (("ctl1", old), ("ctl2", new), ("ctl3", new))
+    }
+
+    async def seen(cloud: Cloud, _ssh: object, _say: object, *, refresh: bool) -> packages.Seen:
+        assert refresh
+        return packages.Seen(cloud, {name: ["haproxy"] for name in looks}, looks)
+
+    monkeypatch.setattr(packages, "seen", seen)
+    result = tasks.versions(cloud, OfVersions(refresh=True), work)
+    rows = [(r["package"], r["installed"], r["candidate"], r["remark"], r["hosts"]) for r in result["packages"]]
+    assert ("haproxy", "1.0-1", "1.0-2", "security", ("ctl1",)) in rows
+    assert ("haproxy", "1.0-2", "=", "", ("ctl2", "ctl3")) in rows
+    assert len(rows) == 2
+    assert result["on"]["ctl1"]["reboot"] == "6.12.1 → 6.12.2"
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
+    """ctl2 and ctl3 are lost, ctl1 has no majority."""
+    made = Site(monkeypatch, tmp_path, "ctl2", "ctl3")
+    made.hosts["ctl1"].said = json.loads(json.dumps(ALONE))
+    return made
+
+
+def test_a_recovery_looks_and_says_which_decision_is_missing(lost: Site, work: Work) -> None:
+    before = lost.cloud.source.read_text()
+    for asked in (OfRecover(dry_run=True), OfRecover(confirm="acme")):
+        result = tasks_recover.recover(lost.cloud, asked, work)
+        assert (result["done"], result["decided"]) == (False, False)
+        assert "--gone ctl2,ctl3" in result["findings"][0]["choose"]
+    assert lost.hosts["ctl1"].acts == []
+    assert lost.cloud.source.read_text() == before
+
+
+def test_a_recovery_takes_the_clouds_name_and_does_what_was_decided(lost: Site, work: Work) -> None:
+    gone = OfRecover(gone=["ctl2", "ctl3"])
+    with pytest.raises(UsageError, match="is lost"):
+        tasks_recover.recover(lost.cloud, gone, work)
+    assert lost.switched == []
+    result = tasks_recover.recover(lost.cloud, gone.model_copy(update={"confirm": "acme"}), work)
+    assert json.dumps(result)
+    assert (result["done"], result["decided"], lost.switched) == (True, True, ["ctl2", "ctl3"])
+    assert "ctl2:" not in lost.cloud.source.read_text()
 
 
 # Data

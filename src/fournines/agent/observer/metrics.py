@@ -61,7 +61,7 @@ def _samples(state: Mapping[str, Any]) -> Iterator[Sample]:
             yield "daemon_answers", {"daemon": service}, state[service]["ok"]
     yield from _memcached(_part(state, "memcached"))
     for unit, fields in _part(_part(state, "units"), "units").items():
-        yield "unit_active", {"unit": unit}, fields.get("ActiveState") == "active"
+        yield "unit_active", {"unit": unit}, fields.get("ActiveState") in ("active", "reloading")
     for file, ends in _part(_part(state, "certificates"), "ends").items():
         yield "certificate_end_seconds", {"file": file}, ends
     yield "fernet_key_age_seconds", {}, _part(state, "fernet").get("age")

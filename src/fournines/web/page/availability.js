@@ -65,7 +65,7 @@ const MOST = 400;
 
 function incident(state, id) {
   const known = fetched(state, "incident", `/v1/incidents/${encodeURIComponent(id)}`, state.known.incident?.value?.incident.ended === null ? tick(3) : "");
-  const back = h("p", null, h("a", { href: "#availability" }, "← All incidents"));
+  const back = h("p.back", null, h("a", { href: "#availability" }, "← All incidents"));
   if (known.error) return [back, refusal(known.error)];
   if (!known.value || known.value.incident.id !== id) return [back, h("p.soft.pad", null, "Reading.")];
   const { incident: i, lines } = known.value;

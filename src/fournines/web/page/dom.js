@@ -22,6 +22,27 @@ function add(parent, children) {
   }
 }
 
+// An element that is made only when there is none of this key yet, or the stamp of that one is another: of 300 hosts'
+// tiles those that changed. The stamp says all that `make` shows.
+export function lasting(key, stamp, make) {
+  const later = document.createElement("x-later");
+  later.dataset.key = key;
+  later.stamp = stamp;
+  later.make = () => {
+    const made = make();
+    made.dataset.key = key;
+    made.stamp = stamp;
+    return made;
+  };
+  return later;
+}
+
+function realized(fresh) {
+  if (fresh.make) return fresh.make();
+  if (fresh.nodeType === Node.ELEMENT_NODE) for (const later of fresh.querySelectorAll("x-later")) later.replaceWith(later.make());
+  return fresh;
+}
+
 // What of `parent` differs from `wanted` is changed; what has the focus, or was typed, stays.
 export function paint(parent, wanted) {
   const fresh = h("div", null, wanted);
@@ -44,16 +65,20 @@ function syncChildren(old, fresh) {
   const keyed = new Map();
   for (const child of old.childNodes) if (child.dataset?.key) keyed.set(child.dataset.key, child);
   let at = old.firstChild;
-  for (const want of news) {
-    const key = want.dataset?.key;
-    const same = key ? keyed.get(key) : ahead(at, want);
+  for (const next of news) {
+    const key = next.dataset?.key;
+    const same = key ? keyed.get(key) : ahead(at, next);
     keyed.delete(key);
-    if (same && alike(same, want)) {
+    const still = Boolean(same && next.make && same.stamp === next.stamp);
+    const want = next.make && !still ? next.make() : next;
+    if (still || (same && alike(same, want))) {
       if (same === at) at = at.nextSibling;
       else old.insertBefore(same, at);
+      if (still) continue;
       sync(same, want);
+      same.stamp = want.stamp;
     } else {
-      old.insertBefore(want, at);
+      old.insertBefore(realized(want), at);
     }
   }
   while (at) {

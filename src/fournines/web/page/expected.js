@@ -20,7 +20,7 @@ export function expected(state) {
         h("span", null, `${a.minutes.toFixed(1)} min`), h("span.soft", null, `${(100 * a.availability).toFixed(4)} %${a.target === null ? "" : `, target ${a.target} % ${a.met ? "met" : "missed"}`}`))))) : null,
     made?.never.length ? h("section", null, h("h2", null, "Never"), h("ul", null, made.never.map(([f, region, missing]) => h("li", null, `${f} in ${region}: nothing carries ${missing.join(", ")}`)))) : null,
     made ? h("section", null, h("details", null, h("summary", null, h("b", null, "What switching over costs")), table(["function", "service", "a switch takes", "times a year", "from"], made.availability.flatMap((a) => a.switches.map((s) => [a.function.replaceAll("_", " "), s.service, figure(s.seconds), s.a_year.toFixed(1), s.origin]))))) : null,
-    made?.purchases.length ? h("section", null, h("h2", null, "What more hosts would give"), table(["hosts", "like", "minutes a year"], made.purchases.map((p) => [`${p.hosts} more`, p.like, p.minutes.map(([name, before, after]) => h("div", null, `${name.replaceAll("_", " ")} ${before.toFixed(1)} → ${after.toFixed(1)}`))]))) : null,
+    made?.purchases.length ? h("section", null, h("h2", null, "What more hosts would give"), table(["hosts", "like", "minutes a year"], made.purchases.map((p) => [`${p.hosts} more`, p.like, p.minutes.map(([name, before, after]) => h("div", null, `${name.replaceAll("_", " ")} ${before.toFixed(1)} → `, h(`span${after > before ? ".bad" : ""}`, null, after.toFixed(1))))]))) : null,
   ];
 }
 

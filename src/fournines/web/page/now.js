@@ -17,19 +17,20 @@ export function now({ status }) {
         h("li", { "data-key": tier.name }, dot(tier.state), h("b", null, tier.name), h("span.soft", null, tier.text))))),
       section(status, region, "Hosts", hosts(status.hosts.filter((host) => host.region === region.name))),
       region.galera.length ? section(status, region, "Galera", table(["host", "role", "state", "size", "seqno", "queue"], region.galera.map((g) =>
-        [g.host, g.role, h(`span${g.ok ? "" : ".bad"}`, null, g.primary ? g.state : `${g.state}, non-Primary`), g.size, g.seqno.toLocaleString("en"), g.queue]))) : null,
+        [g.host, g.role, h(`span${g.ok ? "" : ".bad"}`, null, g.state), known(g.size), known(g.seqno), known(g.queue)]))) : null,
       region.brokers.length ? section(status, region, "RabbitMQ", [
         table(["host", "answers", "sees running", "leads", "alarms"], region.brokers.map((b) =>
-          [b.host, h(`span${b.ok ? "" : ".bad"}`, null, b.ok ? "yes" : "no"), `${b.running} of ${b.of}`, b.leads, b.alarms.join(", ") || "none"])),
+          [b.host, h(`span${b.ok ? "" : ".bad"}`, null, b.ok ? "yes" : "no"), b.running === null ? "–" : `${b.running} of ${b.of}`, b.leads, b.alarms.join(", ") || "none"])),
         h("p.soft", null, `${plural(region.queues.all, "replicated queue")}, ${region.queues["without quorum"]} without quorum, ${region.queues["with missing members"]} with missing members`)]) : null,
       region.backends.length ? section(status, region, "Backends, as the VIP's load balancer sees them", table(["service", "up", "not up"], region.backends.map((b) =>
-        [b.name, `${b.up} of ${b.of}`, h(`span${b.down.length ? ".bad" : ""}`, null, b.down.join(", "))]))) : null,
+        [b.name, `${b.up}\u00a0of\u00a0${b.of}`, b.down.length ? h("span.bad", null, b.down.join(", ")) : h("span.soft", null, b.up < b.of ? "the others, on purpose: one takes the writes" : "")]))) : null,
       section(status, region, "VIPs", h("dl.pairs", null, Object.entries(region.vips).map(([name, address]) => [h("dt", null, name), h("dd", null, address)]),
         h("dt", null, "voters"), h("dd", null, region.voters.join(", ") || "none"))),
     ])),
   ];
 }
 
+const known = (count) => (count === null ? "–" : count.toLocaleString("en"));
 const section = (status, region, title, body) =>
   h("section", { "data-key": `${region.name} ${title}` }, h("h2", null, status.regions.length > 1 ? `${region.name}: ${title}` : title), body);
 
@@ -38,20 +39,22 @@ const COMMAND = /^(fournines|journalctl|systemctl|rabbitmq|mariadb|openstack|chr
 function findings(title, list, state) {
   return h("section.live.findings.timed", { "data-key": title }, h("h2", null, title), h("ul", null, list.map((p) =>
     h(`li${p.follows ? ".follows" : ""}`, { "data-key": keyOf(p), title: p.follows ? `follows from ${p.follows}` : false }, dot(state), h("div.what", null, p.where ? h("b", null, `${p.where}: `) : null, p.what),
-      h("div.next", null, "→ ", COMMAND.test(p.next) ? h("code", null, p.next) : p.next), h("time.soft", { title: "as this page has seen it" }, sinceWhen(p))))));
+      next(p), h("time.soft", { title: "as this page has seen it" }, sinceWhen(p))))));
 }
+
+export const next = (p) => h("div.next", null, "→ ", COMMAND.test(p.next) ? h("code", null, p.next) : p.next);
 
 // What others say of a host that does not answer follows from that, and stands below it.
 function causesFirst({ problems, hosts }) {
   const lost = new Set(hosts.filter((host) => host.state === "unknown").map((host) => host.name));
   const roots = problems.filter((p) => lost.has(p.where));
-  const cause = (p) => (roots.includes(p) && p === roots.find((r) => r.where === p.where) ? null : roots.find((r) => r.where === p.where || p.what.split(/[^\w.-]+/).includes(r.where)));
+  const cause = (p) => (p === roots.find((r) => r.where === p.where) ? null : roots.find((r) => p.hosts.includes(r.where)));
   const follows = new Map(problems.map((p) => [p, cause(p)]).filter(([, root]) => root));
   return problems.filter((p) => !follows.has(p)).flatMap((p) => [p, ...problems.filter((q) => follows.get(q) === p).map((q) => ({ ...q, follows: p.where }))]);
 }
 
 // The same finding, whatever it counts just now.
-const keyOf = (p) => `${p.where} ${p.what.replace(/\d+(\.\d+)?/g, "0")}`;
+export const keyOf = (p) => `${p.where} ${p.what.replace(/\d+(\.\d+)?/g, "0")}`;
 
 // Since when each is there, as far as this page has seen: what was there when it began to look is older than that.
 let looked = null;
@@ -68,7 +71,7 @@ function hosts(rows) {
   return [
     rows.length > 12 ? h("p.soft", null, `${rows.filter((r) => r.state === "ok").length.toLocaleString("en")} of ${plural(rows.length, "host")} are well`) : null,
     h("ul.hosts", null, odd.slice(0, 40).map((r) => h("li", { "data-key": r.name }, dot(r.state),
-      h("a", { href: `#map/${r.name}` }, r.name), r.marks.map((m) => h("span.mark", null, m)), h("span.soft", null, r.text || (r.age === null ? "" : `${r.age.toFixed(1)} s`))))),
+      h("a", { href: `#map/${r.name}` }, r.name), r.marks.map((m) => h("span.mark", null, m)), h("span.soft", null, r.text || (r.age === null ? "" : `heard ${r.age.toFixed(1)} s ago`))))),
     odd.length > 40 ? h("a", { href: "#map" }, `${odd.length - 40} more`) : null,
   ];
 }

@@ -1,11 +1,11 @@
 // What can be done, as the API lists it: each is a form made of its arguments' JSON Schema. Below, all jobs.
 
-import { h, on, moment, ago, clock, plural } from "./dom.js";
+import { h, on, dot, moment, ago, clock, plural } from "./dom.js";
 import { ask, fetched, may, outcome, refusal, start, watched } from "./asking.js";
 import { progressOf, stages } from "./plan.js";
 import { table } from "./now.js";
 
-const GROUPS = ["Maintenance", "Size", "Secrets and data", "Power", "Checks"];
+const GROUPS = ["Maintenance", "Size", "Secrets and data", "Power", "Lab", "Checks"];
 const HOST_FIELDS = ["host", "without", "target"];
 const OWN_PAGE = { plan: "change", apply: "change", prove: "prove" };
 // Typed in the confirmation, or said by which button is pressed.
@@ -27,8 +27,8 @@ export function operations(state) {
     known.error ? refusal(known.error) : null,
     id ? detail(state, watched(state, id), offered) : null,
     picked ? form(state, picked, decodeURIComponent(subject || "")) : null,
-    h("section", null, h("div.groups", null, GROUPS.map((group) => h("div", { "data-key": group }, h("h2", null, group),
-      h("ul.choices", null, offered.filter((o) => o.group === group && (o.name !== "power" || fetched(state, "cloud", "/v1/cloud").value?.lab)).map((o) => h("li", null,
+    h("section", null, h("div.groups", null, GROUPS.filter((group) => group !== "Lab" || fetched(state, "cloud", "/v1/cloud").value?.lab).map((group) => h("div", { "data-key": group }, h("h2", null, group),
+      h("ul.choices", null, offered.filter((o) => o.group === group).map((o) => h("li", null,
         h("a", { href: `#operations/new/${o.name}`, "aria-current": o.name === chosen ? "true" : false, title: o.what }, o.title)))))))),
     backups(state),
     h("section", null, h("h2", null, "Jobs"), state.jobs.length ? table(["job", "of", "state", "by", "began", "took"], state.jobs.map((job) => [
@@ -42,8 +42,8 @@ const titleOf = (offered, kind) => offered.find((o) => o.name === kind)?.title |
 
 // What a job is about, in a few words.
 function of(job) {
-  const { host, hosts, target, what, backup, faults, suite, dry_run: dry } = job.arguments;
-  const said = host || target || what || backup || suite || faults || (hosts?.length ? hosts.join(" ") : "");
+  const { host, hosts, gone, target, what, backup, faults, suite, dry_run: dry } = job.arguments;
+  const said = host || target || what || backup || suite || faults || (hosts || gone || []).join(" ");
   return h("span", null, said.length > 40 ? `${said.slice(0, 39)}…` : said, dry ? h("span.soft", null, said ? ", plan only" : "plan only") : null);
 }
 
@@ -161,7 +161,7 @@ function detail(state, { job, events, result, error }, offered) {
     h("div.line", null, h("h2", null, titleOf(offered, job.kind)), of(job), outcome(job), h("span.soft", null, `by ${job.by}, ${moment(job.began)}${job.ended ? `, took ${ago(job.ended - job.began)}` : ""}`), h("span.grow"),
       job.state === "running" ? h("button.danger", { "data-do": "cancel-job", "data-arg": job.id }, "Cancel …") : null,
       STOPPED.includes(job.state) && kind?.again && !job.arguments.dry_run && may(state, kind.role) ? h("button.main", { "data-do": "continue-job", "data-arg": job.id }, "Continue …") : null,
-      job.state === "done" && job.arguments.dry_run && may(state, kind?.role) ? h("button.danger", { "data-do": "carry-out", "data-arg": job.id }, `${kind.title} …`) : null,
+      job.state === "done" && job.arguments.dry_run && result?.decided !== false && may(state, kind?.role) ? h("button.danger", { "data-do": "carry-out", "data-arg": job.id }, `${kind.title} …`) : null,
       h("a.button", { href: "#operations" }, "Close")),
     job.error ? refusal(job.error) : null,
     STOPPED.includes(job.state) && kind?.again ? h("p.next", null, "→ Begun again with the same arguments, it continues where this one stopped.") : null,
@@ -173,18 +173,38 @@ function detail(state, { job, events, result, error }, offered) {
 
 // What came of it: plans as plans, the rest as pairs.
 function resulted(result) {
-  const { plan, first, phases, order, steps, counts, waits, done: _done, host: _host, ...rest } = result;
+  const { plan, first, phases, order, steps, counts, waits, findings, switches, packages, on, observed, decided, done: _done, host: _host, ...rest } = result;
   const pairs = Object.entries(rest).filter(([, v]) => ["string", "number", "boolean"].includes(typeof v) && v !== "");
   return [
     pairs.length ? h("dl.pairs", null, pairs.map(([k, v]) => [h("dt", null, k.replaceAll("_", " ")), h("dd", null, v === true ? "yes" : v === false ? "no" : typeof v === "number" ? v.toLocaleString("en") : v)])) : null,
     order ? h("p", null, h("b", null, "Order: "), order.join(", ")) : null,
     Array.isArray(steps) && typeof steps[0] === "string" ? h("ul.lines", null, steps.map((s) => h("li", null, h("span", null, s)))) : null,
     Array.isArray(counts) ? table(["what must not happen", "times", "counted by"], counts.map((c) => [c.what, c.count === null ? "unknown" : c.count, c.source])) : null,
-    plan ? stages(plan) : null,
+    findings ? recovery(findings, switches, decided) : null,
+    packages ? versions(packages, on) : null,
+    observed ? table(["of", "limit", "seen", "predicted", "holds", "formula"], observed.map((o) => [o.where, o.what, span(o.seen, o.peak), number(o.predicted), h(`span${o.holds ? "" : ".bad"}`, null, o.holds ? "yes" : "no"), h("span.soft", null, o.formula)])) : null,
+    plan && !(findings && plan.empty) ? stages(plan) : null,
     first ? stages(first) : null,
     (phases || []).map((p) => h("div.phase", { "data-key": p.phase }, h("h3", null, `Phase: ${p.phase}`), stages(p))),
   ];
 }
+
+// What a look at a cloud that does not come back by itself found: evidence, what the way out loses, what is kept.
+const recovery = (findings, switches, decided) => [
+  decided ? null : h("p", null, dot("warning"), h("b", null, " A decision is missing; nothing was changed.")),
+  findings.length ? null : h("p", null, dot("ok"), " Nothing has to be recovered."),
+  findings.map((f) => h("div.phase", null, h("h3", null, `${f.what} (${[f.region, f.hosts.join(", ")].filter(Boolean).join(": ")})`),
+    h("dl.pairs", null, [["seen", f.evidence], ["loses", f.loses], ["keeps", f.keeps], ["choose", [f.choose]], ["next", [f.next]]].map(([word, lines]) => lines.filter(Boolean).map((line, i) => [h("dt", null, i ? "" : word), h("dd", null, line)]))))),
+  switches.length ? h("p", null, h("b", null, "Switched off first: "), switches.map((s) => `${s.host}, by ${s.by === "person" ? "you" : s.by}`).join("; ")) : null,
+];
+
+const versions = (packages, on) => [
+  table(["host", "OpenStack", "Debian", "kernel wants a reboot", "against an upgrade"], Object.entries(on).map(([name, o]) => [name, o.release, o.debian, o.reboot, o.problems.join("; ")])),
+  table(["package", "installed", "candidate", "", "hosts"], packages.map((p) => [p.package, p.installed, p.candidate === "=" ? h("span.soft", null, "the same") : p.candidate, h(`span${p.remark.includes("security") ? ".bad" : ""}`, null, p.remark), h("span.soft", null, p.hosts.length > 6 ? plural(p.hosts.length, "host") : p.hosts.join(" "))])),
+];
+
+const number = (value) => (Number.isInteger(value) ? value.toLocaleString("en") : value.toPrecision(3));
+const span = (now, peak) => (peak > now ? `${number(now)}, at most ${number(peak)}` : number(now));
 
 on("operate", async (name, element, event) => {
   const o = latest.known.operations.value.operations.find((x) => x.name === name);

@@ -29,9 +29,7 @@ export function prove(state) {
         h("span.grow"),
         h("button.danger", { type: "submit", disabled: !may(state, "admin"), title: may(state, "admin") ? false : "takes the role admin" }, "Inject …")),
       h("label.wide", null, "Chosen ", h("input", { id: "faults", placeholder: "host.power_off@vip, service.freeze@keystone" })),
-      known.value ? h("div.faults", null, known.value.faults.map((f) => h("div.fault", { "data-key": f.name },
-        h("b", null, f.name), h("span.soft", null, f.what),
-        h("span.targets", null, known.value.each.filter((e) => e.startsWith(`${f.name}@`)).map((e) => h("button.plain", { type: "button", "data-do": "choose", "data-arg": e, "aria-pressed": String(chosen.has(e)) }, e.slice(f.name.length)))))) ) : null),
+      known.value ? catalogue(known.value) : null),
     h("section", null, h("h2", null, "Stored campaigns"), runs.error ? refusal(runs.error) : !runs.value ? h("p.soft", null, "Reading.") : !runs.value.runs.length ? h("p.soft", null, "None yet.") :
       runs.value.runs.map((run) => h("details.run", { "data-key": run.name },
         h("summary", null, h(`span.outcome.${run.verdict}`, null, run.verdict), h("b", null, ` ${run.started_at.replace("T", " ").replace("+00:00", " UTC")}`), h("span.soft", null, ` ${run.suite || run.faults.map((f) => f.fault).slice(0, 3).join(", ")}${run.faults.length > 3 ? " …" : ""}`), " ",
@@ -40,6 +38,14 @@ export function prove(state) {
         table(["fault", "verdict", "on", "longest gap", "worst wait", "degraded", "redundant again"], run.faults.map((f) =>
           [f.profile === run.profile ? f.fault : `${f.fault} under ${f.profile}`, h(`span.outcome.${f.verdict}`, { title: f.reasons.join("\n") }, f.verdict), [...f.hosts, ...f.roles].join(", "), figure(f.longest_gap_s), figure(f.worst_wait_s), figure(f.degraded_s), figure(f.redundant_again_s)]))))),
   ];
+}
+
+// By family: service, network, host …
+function catalogue({ faults, each }) {
+  const families = [...new Set(faults.map((f) => f.name.split(".")[0]))];
+  return h("div.faults", { tabindex: 0, role: "region", "aria-label": "Faults that can be injected" }, families.map((family) => [h("h3", null, family), h("div", { "data-key": family }, faults.filter((f) => f.name.startsWith(`${family}.`)).map((f) => h("div.fault", { "data-key": f.name },
+    h("b", null, f.name), h("span.soft", null, f.what),
+    h("span.targets", null, each.filter((e) => e.startsWith(`${f.name}@`)).map((e) => h("button.plain", { type: "button", "data-do": "choose", "data-arg": e, "aria-pressed": String(chosen.has(e)) }, e.slice(f.name.length)))))))]));
 }
 
 // Twice a second the client says what it has seen: one cell each, by function.
