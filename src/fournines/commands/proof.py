@@ -33,6 +33,7 @@ from fournines.prove.probes import PROBES
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
 from fournines.prove.run import Order, analyse_again, run
+from fournines.prove.servers import ProjectServers
 from fournines.prove.site import Reporter, Site
 from fournines.prove.suites import functions_of
 from fournines.prove.versions import versions
@@ -163,7 +164,7 @@ async def site_of(
                     cloud=cloud,
                     region=region,
                     profile=cloud.timing.profile,
-                    powers=powers,
+                    powers=replace(powers, servers=ProjectServers(own) if own and own.flavor else None),
                     health=ClusterHealth(cloud, region, SSH),
                     grounds=ground,
                     reach=reach,

@@ -11,6 +11,7 @@ from fournines.cloud.model import Cloud, Region
 from fournines.commands.prove_operations import CloudOperations
 from fournines.errors import HostError, LabError
 from fournines.prove.faults.disk import ROOT
+from fournines.prove.faults.network import NETEM
 from fournines.prove.faults.powers import Disks, Drop, Powers, Process
 from fournines.prove.faults.target import subjects
 from fournines.prove.faults.world import CLOCK
@@ -39,12 +40,18 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         network=LabNetwork(cloud.name) if in_lab and lab.has("packet filter at a port") else None,
         addresses={h.name: str(h.address) for h in region.hosts},
         carriers={name: tuple(h.name for h in cloud.hosts_of(name, region.name)) for name in registry()},
-        shared=SHARED if in_lab else {},
+        refused=_refused() if in_lab else {},
         account=(ACCOUNT, cloud.secrets.get(f"{ACCOUNT}.database"), tls.CA if tls.encrypted(cloud) else ""),
         expired=lambda service, host: _expired(cloud, service, host),
         operations=CloudOperations(cloud, reach),
         disks=_disks(cloud, region, reach),
     )
+
+
+def _refused() -> dict[str, str]:
+    """Of a lab."""
+    lacking = (c for c in lab.capabilities() if c.name == NETEM and not c.present)
+    return SHARED | {c.name: f"this machine's kernel has no netem: {c.why}" for c in lacking}
 
 
 def _disks(cloud: Cloud, region: Region, reach: Reach) -> Disks | None:
@@ -167,6 +174,13 @@ class LabPower:
     async def is_frozen(self, host: str) -> bool:
         return await asyncio.to_thread(lab.is_frozen, self._cloud, host)
 
+    async def limit_memory(self, host: str, spare: int | None) -> None:
+        if spare is not None or await self.is_on(host):
+            await asyncio.to_thread(lab.limit_memory, self._cloud, host, spare)
+
+    async def ended_for_memory(self, host: str) -> int:
+        return await asyncio.to_thread(lab.ended_for_memory, self._cloud, host)
+
     async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
         await asyncio.to_thread(lab.power, self._cloud, host, action)
 
@@ -199,8 +213,16 @@ class LabNetwork:
         ]
         await asyncio.to_thread(lab.packet_filter.apply, lab.port(self._cloud, host, network).device, losses)
 
+    async def delay(self, host: str, network: str, seconds: float) -> None:
+        await asyncio.to_thread(lab.delay.apply, lab.port(self._cloud, host, network).device, seconds)
+
+    async def late(self, host: str, network: str) -> int:
+        return await asyncio.to_thread(lab.delay.late, lab.port(self._cloud, host, network).device)
+
     async def pass_all(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.packet_filter.remove, [lab.port(self._cloud, host, network).device])
+        devices = [lab.port(self._cloud, host, network).device]
+        await asyncio.to_thread(lab.packet_filter.remove, devices)
+        await asyncio.to_thread(lab.delay.remove, devices)
 
     async def dropped(self, host: str, network: str) -> int:
         return await asyncio.to_thread(lab.packet_filter.lost, lab.port(self._cloud, host, network).device)
