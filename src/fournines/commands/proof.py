@@ -165,7 +165,7 @@ async def site_of(
                     region=region,
                     profile=cloud.timing.profile,
                     powers=replace(powers, servers=ProjectServers(own) if own and own.flavor else None),
-                    health=ClusterHealth(cloud, region, SSH),
+                    health=ClusterHealth(cloud, region, SSH, reach),
                     grounds=ground,
                     reach=reach,
                     lengths=wish.lengths,
@@ -198,7 +198,7 @@ async def _under(site: Site, profile: str) -> AsyncGenerator[Site, None]:
     peer = replace(site.cloud, timing=TimingSpec(profile=profile))
     try:
         await _retime(site.reporter, peer)
-        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH))
+        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH, site.reach))
     finally:
         await asyncio.shield(_restore(site))
 
