@@ -6,12 +6,14 @@ Seconds are for `prove` itself to judge: these tests pass on a machine of any sp
 from __future__ import annotations
 
 import json
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ import pytest
 
 from fournines import lab
 from fournines.cloud.model import Cloud
+from fournines.prove.suites import suite
 from lab.conftest import Run, healthy
 
 
@@ -44,19 +47,28 @@ def test_faults_are_measured_healed_and_nothing_is_lost(cloud_file: Path, fourni
     document = prove(fournines, cloud_file, "host.power_off@vip/5s,service.kill@mariadb+all,service.freeze@rabbitmq/5s")
     faults = document["faults"]
     for fault in faults:
-        assert not fault["not_measured"], fault
-        assert fault["redundant_again_s"] is not None, fault["reasons"]
-        assert {kind: writes["lost"] for kind, writes in fault["writes"]["kinds"].items()} == {
-            "projects": 0,
-            "rows": 0,
-            "messages": 0,
-        }
-        assert fault["writes"]["acknowledged"] > 0
-        assert [finding for finding in fault["audit"] if finding["ok"] is False] == []
-        assert all(figures["ok"] for figures in fault["functions"].values())
+        whole_and_nothing_lost(fault)
+        assert fault["writes"]["kinds"].keys() == {"projects", "rows", "messages"}
     assert len(faults[1]["host"].split(",")) == 3
     again = json.loads(fournines("prove", cloud_file, "--analyse", "latest", "--json", ok=False).stdout)
     assert again == document
+
+
+def whole_and_nothing_lost(fault: dict[str, Any]) -> None:
+    assert not fault["not_measured"], fault
+    assert fault["redundant_again_s"] is not None, fault["reasons"]
+    assert {writes["lost"] for writes in fault["writes"]["kinds"].values()} == {0}
+    assert fault["writes"]["acknowledged"] > 0
+    assert [finding for finding in fault["audit"] if finding["ok"] is False] == []
+    assert all(figures["ok"] for figures in fault["functions"].values())
+
+
+def test_two_faults_of_the_suite_standard(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    """Others each day; `--suite standard` has them all."""
+    today = random.Random(datetime.now(UTC).date().toordinal())
+    drawn = today.sample([str(fault) for fault in suite("standard", cloud)], 2)
+    for fault in prove(fournines, cloud_file, ",".join(drawn))["faults"]:
+        whole_and_nothing_lost(fault)
 
 
 def test_the_vip_is_seen_to_move(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
