@@ -8,6 +8,9 @@ from typing import ClassVar
 from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
 
+#: As `Powers.refused` has it.
+FREEZER = "freezer"
+
 
 class PowerFault(PerHost):
     @classmethod
@@ -122,6 +125,10 @@ class HostFreeze(PowerFault):
     until = "all go on after 20 s"
     seen = "the kernel says that the host's cgroup is frozen"
     each = ("vip",)
+
+    @classmethod
+    def lacking(cls, by: Powers) -> str:
+        return super().lacking(by) or by.refused.get(FREEZER, "")
 
     async def strike_host(self, host: str) -> None:
         await self.by.hand.freeze(host)

@@ -8,7 +8,11 @@ import shlex
 from typing import ClassVar
 
 from fournines.prove.faults.host import PowerFault
+from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
+
+#: As `Powers.refused` has it.
+MEMORY = "memory"
 
 
 class Cpu(PerHost):
@@ -62,6 +66,10 @@ class Memory(PowerFault):
     #: Bytes: what the host has left, and what is taken.
     SPARE: ClassVar[int] = 64 << 20
     TAKEN: ClassVar[int] = 192 << 20
+
+    @classmethod
+    def lacking(cls, by: Powers) -> str:
+        return super().lacking(by) or by.refused.get(MEMORY, "")
 
     async def look(self) -> None:
         self.before = {host: await self.by.hand.ended_for_memory(host) for host in self.hosts}
