@@ -61,7 +61,8 @@ def limit_memory(cloud: str, host: str, spare: int | None) -> None:
     found = _memory(cloud, host)
     stat = dict(line.split() for line in found.stat.read_text().splitlines())
     # What the kernel can drop again is nobody's: pages of files that were read.
-    held = int(found.usage.read_text()) - int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+    files = [int(stat.get(f"total_{name}", stat.get(name, 0))) for name in ("inactive_file", "active_file")]
+    held = int(found.usage.read_text()) - sum(files)
     try:
         found.limit.write_text(found.unlimited if spare is None else str(held + spare))
     except OSError as error:

@@ -14,13 +14,13 @@ from fournines.lab import cgroup, delay, ended_for_memory, limit_memory
 V1 = {
     "memory.limit_in_bytes": "9223372036854771712\n",
     "memory.usage_in_bytes": "900\n",
-    "memory.stat": "cache 400\ntotal_inactive_file 300\n",
+    "memory.stat": "cache 400\ntotal_inactive_file 300\ntotal_active_file 100\n",
     "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
 }
 V2 = {
     "memory.max": "max\n",
     "memory.current": "900\n",
-    "memory.stat": "anon 500\ninactive_file 300\n",
+    "memory.stat": "anon 500\ninactive_file 300\nactive_file 100\n",
     "memory.events": "low 0\noom 1\noom_kill 2\n",
 }
 
@@ -47,7 +47,7 @@ def limit(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_host_is_limited_to_what_it_holds_and_some_more(limit: Path) -> None:
     unlimited = {"memory.limit_in_bytes": "-1", "memory.max": "max"}[limit.name]
     limit_memory("acme", "ctl1", 64)
-    assert limit.read_text() == "664", "pages of files that were read are nobody's"
+    assert limit.read_text() == "564", "pages of files that were read are nobody's"
     limit_memory("acme", "ctl1", None)
     assert limit.read_text() == unlimited
     assert ended_for_memory("acme", "ctl1") == 2
