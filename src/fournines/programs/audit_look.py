@@ -2,7 +2,7 @@
 JSON document. Changes nothing.
 
 The argument: {"services": those of this host, "vips": addresses}. Of each part that the host carries
-there is a value, or {"error": why it could not be told}:
+there is a value, {"inactive": its unit}, or {"error": why it could not be told}:
 
     galera     {variable of SHOW GLOBAL STATUS: value}
     rabbitmq   {"running": [broker, …], "alarms": [broker, …], "parted": whether a broker sees a partition}
@@ -29,6 +29,12 @@ from typing import Any
 API = Path("/etc/fournines/rabbitmq-api.json")
 BALANCER = Path("/etc/haproxy/haproxy.cfg")
 SOCKET = "/run/haproxy/admin.sock"
+#: Part -> its service, its unit.
+UNITS = {
+    "galera": ("mariadb", "mariadb.service"),
+    "rabbitmq": ("rabbitmq", "rabbitmq-server.service"),
+    "haproxy": ("haproxy", "haproxy.service"),
+}
 #: Seconds for one answer.
 PATIENCE = 5.0
 GALERA = (
@@ -98,9 +104,13 @@ def run(*words: str) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
 
 
-def told(look: Callable[[], Any]) -> Any:
+def runs(unit: str) -> bool:
+    return run("systemctl", "show", "-p", "ActiveState", "--value", unit).strip() in ("active", "reloading")
+
+
+def told(look: Callable[[], Any], unit: str = "") -> Any:
     try:
-        return look()
+        return look() if not unit or runs(unit) else {"inactive": unit}
     except subprocess.CalledProcessError as error:
         return {"error": str(error.stderr).strip()[-200:]}
     except (OSError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
@@ -109,12 +119,12 @@ def told(look: Callable[[], Any]) -> Any:
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
-    services = settings["services"]
-    looks: dict[str, Callable[[], Any]] = {"units": units, "vips": lambda: held(settings["vips"])}
-    looks |= {"galera": galera} if "mariadb" in services else {}
-    looks |= {"rabbitmq": rabbitmq} if "rabbitmq" in services else {}
-    looks |= {"haproxy": haproxy} if "haproxy" in services else {}
-    print(json.dumps({name: told(look) for name, look in looks.items()}))
+    looks = {"galera": galera, "rabbitmq": rabbitmq, "haproxy": haproxy}
+    said = {"units": told(units), "vips": told(lambda: held(settings["vips"]))}
+    for part, (service, unit) in UNITS.items():
+        if service in settings["services"]:
+            said[part] = told(looks[part], unit)
+    print(json.dumps(said))
 
 
 if __name__ == "__main__":

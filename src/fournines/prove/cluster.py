@@ -64,7 +64,7 @@ class ClusterHealth:
 
     async def _asked(self) -> tuple[Finding, ...]:
         said = await daemons.ask(self._reach, self._region)
-        return tuple(daemons.findings(said, self._region))
+        return tuple(daemons.findings(said, self._region, clustered=self._cloud.pattern.cluster is not None))
 
     async def _state(self) -> RegionState:
         known = {"Authorization": f"Bearer {state_token(self._cloud)}"}

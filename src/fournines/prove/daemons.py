@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -53,32 +54,40 @@ def _program() -> str:
     return files("fournines.programs").joinpath("audit_look.py").read_text(encoding="utf-8")
 
 
-def findings(said: Mapping[str, Said], region: Region) -> Iterator[Finding]:
-    """One a tier that the region has."""
-    carried = {service for host in region.hosts for service in host.services}
-    if "haproxy" in carried:
-        yield _finding("the kernels say that one host has the VIPs", said, "vips", _vips)
-    if "mariadb" in carried:
-        yield _finding("databases say that they are Primary and Synced, in one cluster", said, "galera", _galera)
-    if "rabbitmq" in carried:
-        yield _finding("brokers say that all run, without alarm or partition", said, "rabbitmq", _rabbitmq)
-    if "haproxy" in carried:
-        yield _finding("load balancers say that every backend has its servers", said, "haproxy", _servers)
-        yield _finding("load balancers run with the configuration that is on disk", said, "haproxy", _stale)
-    yield _finding("systemd says that no unit has failed", said, "units", _units)
+def findings(said: Mapping[str, Said], region: Region, *, clustered: bool = False) -> Iterator[Finding]:
+    """One a tier that the region has. `clustered`: a cluster decides what runs where, so that a daemon which does not
+    run on one host is nothing wrong, as long as it runs on another."""
+    count = Counter(service for host in region.hosts for service in host.services)
+
+    def finding(name: str, part: str, wrong: Callable[[Mapping[str, Any]], Iterable[str]]) -> Finding:
+        told = {host: parts[part] for host, parts in said.items() if part in parts}
+        silent = [f"{host}: {value['error']}" for host, value in told.items() if _is(value, "error")]
+        if silent or not told:
+            return Finding(name, None, "; ".join(silent) or "nobody was asked")
+        away = {host: value["inactive"] for host, value in told.items() if _is(value, "inactive")}
+        told = {host: value for host, value in told.items() if host not in away}
+        found = list(wrong(told))
+        if not clustered or not told:
+            found += [f"{unit} does not run on {host}" for host, unit in away.items()]
+        return Finding(name, not found, "; ".join(found[:3]) or "so")
+
+    if count["haproxy"]:
+        yield finding("the kernels say that one host has the VIPs", "vips", _vips)
+    if count["mariadb"]:
+        members = count["mariadb"] + count["arbitrator"]
+        name = "databases say that they are Primary and Synced, in one cluster"
+        yield finding(name, "galera", lambda told: _galera(told, members))
+    if count["rabbitmq"]:
+        name = "brokers say that all run, without alarm or partition"
+        yield finding(name, "rabbitmq", lambda told: _rabbitmq(told, count["rabbitmq"]))
+    if count["haproxy"]:
+        yield finding("load balancers say that every backend has its servers", "haproxy", _servers)
+        yield finding("load balancers run with the configuration that is on disk", "haproxy", _stale)
+    yield finding("systemd says that no unit has failed", "units", _units)
 
 
-def _finding(name: str, said: Mapping[str, Said], part: str, wrong: Any) -> Finding:
-    told = {host: parts[part] for host, parts in said.items() if part in parts}
-    silent = [f"{host}: {value['error']}" for host, value in told.items() if _untold(value)]
-    if silent or not told:
-        return Finding(name, None, "; ".join(silent) or "nobody was asked")
-    found = list(wrong(told))
-    return Finding(name, not found, "; ".join(found[:3]) or "so")
-
-
-def _untold(value: Any) -> bool:
-    return isinstance(value, dict) and "error" in value
+def _is(value: Any, what: str) -> bool:
+    return isinstance(value, dict) and what in value
 
 
 def _vips(told: Mapping[str, list[str]]) -> Iterator[str]:
@@ -87,12 +96,12 @@ def _vips(told: Mapping[str, list[str]]) -> Iterator[str]:
         yield f"held by {' and '.join(holders) or 'nobody'}"
 
 
-def _galera(told: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+def _galera(told: Mapping[str, Mapping[str, str]], members: int) -> Iterator[str]:
     wanted = {
         "wsrep_cluster_status": "Primary",
         "wsrep_local_state_comment": "Synced",
         "wsrep_ready": "ON",
-        "wsrep_cluster_size": str(len(told)),
+        "wsrep_cluster_size": str(members),
     }
     for host, status in told.items():
         yield from (f"{host}: {n} {status.get(n)}" for n, value in wanted.items() if status.get(n) != value)
@@ -101,10 +110,10 @@ def _galera(told: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
         yield f"{len(clusters)} clusters"
 
 
-def _rabbitmq(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _rabbitmq(told: Mapping[str, Mapping[str, Any]], members: int) -> Iterator[str]:
     for host, seen in told.items():
-        if len(seen["running"]) != len(told):
-            yield f"{host} sees {len(seen['running'])} of {len(told)} run"
+        if len(seen["running"]) != members:
+            yield f"{host} sees {len(seen['running'])} of {members} run"
         if seen["alarms"]:
             yield f"{host}: alarm of {', '.join(seen['alarms'])}"
         if seen["parted"]:

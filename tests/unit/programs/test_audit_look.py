@@ -112,8 +112,12 @@ def test_what_cannot_be_told_says_why_and_hides_nothing_else(
     monkeypatch.setattr(audit_look, "SOCKET", "/nowhere")
     monkeypatch.setattr(audit_look, "galera", lambda: audit_look.run("sh", "-c", "echo no such user >&2; exit 1"))
     monkeypatch.setattr(audit_look, "units", list)
+    monkeypatch.setattr(audit_look, "runs", lambda _: True)
     audit_look.main()
     said = json.loads(capsys.readouterr().out)
     assert said["galera"] == {"error": "no such user"}
     assert "error" in said["haproxy"] and said["units"] == [] and said["vips"] == []
     assert "rabbitmq" not in said
+    monkeypatch.setattr(audit_look, "runs", lambda unit: unit != "haproxy.service")
+    audit_look.main()
+    assert json.loads(capsys.readouterr().out)["haproxy"] == {"inactive": "haproxy.service"}

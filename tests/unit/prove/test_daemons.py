@@ -40,13 +40,13 @@ def said(host: str) -> dict[str, Any]:
     }
 
 
-def wrong(**changes: Change) -> dict[str, bool | None]:
+def wrong(*, clustered: bool = False, **changes: Change) -> dict[str, bool | None]:
     """Of those findings that do not hold: name -> False, or None where it cannot be told. `changes`: host -> what is
     different there."""
     world = {host: said(host) for host in HOSTS}
     for host, change in changes.items():
         change(world[host])
-    return {f.name: f.ok for f in daemons.findings(world, REGION) if not f.ok}
+    return {f.name: f.ok for f in daemons.findings(world, REGION, clustered=clustered) if not f.ok}
 
 
 def test_healthy_daemons_are_fine() -> None:
@@ -83,6 +83,23 @@ def test_a_vip_that_nobody_has_is_seen() -> None:
 def test_a_part_that_could_not_be_told_is_unknown() -> None:
     found = wrong(ctl2=lambda s: s.update(galera={"error": "no socket"}))
     assert found == {"databases say that they are Primary and Synced, in one cluster": None}
+
+
+def test_a_daemon_that_does_not_run_is_wrong_unless_a_cluster_wants_it_so() -> None:
+    name = "load balancers say that every backend has its servers"
+    away: Change = lambda s: s.update(haproxy={"inactive": "haproxy.service"})  # noqa: E731
+    assert wrong(ctl2=away)[name] is False
+    assert wrong(clustered=True, ctl2=away) == {}
+    assert wrong(clustered=True, ctl1=away, ctl2=away, ctl3=away)[name] is False
+
+
+def test_an_arbitrator_is_a_member_too() -> None:
+    two = load(EXAMPLE.with_name("two-controllers-witness.yaml"))
+    region = next(iter(two.regions.values()))
+    world = {h.name: said(h.name) for h in region.hosts if "mariadb" in h.services}
+    name = "databases say that they are Primary and Synced, in one cluster"
+    assert len(world) == 2
+    assert {f.name: f.ok for f in daemons.findings(world, region)}[name] is True
 
 
 async def test_each_host_is_asked_over_its_transport() -> None:
