@@ -23,6 +23,7 @@ class PowerOff(PowerFault):
     what = "power off, nothing is shut down"
     until = "power on after 20 s"
     seen = "no process of the host is left in its cgroup"
+    boots = True
     each = ("vip", "writer", "one")
 
     async def strike_host(self, host: str) -> None:
@@ -62,6 +63,7 @@ class Outage(PowerOff):
 class Booted(PerHost):
     """A fault after which the host is in another boot than before."""
 
+    boots = True
     #: Until PID 1 is another one. Seconds.
     within: ClassVar[float]
 
