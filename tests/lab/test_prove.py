@@ -5,13 +5,16 @@ Seconds are for `prove` itself to judge: these tests pass on a machine of any sp
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,12 @@ import pytest
 
 from fournines import lab
 from fournines.cloud.model import Cloud
+from fournines.commands.prove_real_hosts import FirewallNetwork
+from fournines.engine import SshOptions
+from fournines.engine.ssh import connect_host
+from fournines.prove.faults.powers import Drop
+from fournines.prove.reach import Reach
+from fournines.prove.suites import suite
 from lab.conftest import Run, healthy
 
 
@@ -44,19 +53,28 @@ def test_faults_are_measured_healed_and_nothing_is_lost(cloud_file: Path, fourni
     document = prove(fournines, cloud_file, "host.power_off@vip/5s,service.kill@mariadb+all,service.freeze@rabbitmq/5s")
     faults = document["faults"]
     for fault in faults:
-        assert not fault["not_measured"], fault
-        assert fault["redundant_again_s"] is not None, fault["reasons"]
-        assert {kind: writes["lost"] for kind, writes in fault["writes"]["kinds"].items()} == {
-            "projects": 0,
-            "rows": 0,
-            "messages": 0,
-        }
-        assert fault["writes"]["acknowledged"] > 0
-        assert [finding for finding in fault["audit"] if finding["ok"] is False] == []
-        assert all(figures["ok"] for figures in fault["functions"].values())
+        whole_and_nothing_lost(fault)
+        assert fault["writes"]["kinds"].keys() == {"projects", "rows", "messages"}
     assert len(faults[1]["host"].split(",")) == 3
     again = json.loads(fournines("prove", cloud_file, "--analyse", "latest", "--json", ok=False).stdout)
     assert again == document
+
+
+def whole_and_nothing_lost(fault: dict[str, Any]) -> None:
+    assert not fault["not_measured"], fault
+    assert fault["redundant_again_s"] is not None, fault["reasons"]
+    assert {writes["lost"] for writes in fault["writes"]["kinds"].values()} == {0}
+    assert fault["writes"]["acknowledged"] > 0
+    assert [finding for finding in fault["audit"] if finding["ok"] is False] == []
+    assert all(figures["ok"] for figures in fault["functions"].values())
+
+
+def test_two_faults_of_the_suite_standard(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
+    """Others each day; `--suite standard` has them all."""
+    today = random.Random(datetime.now(UTC).date().toordinal())
+    drawn = today.sample([str(fault) for fault in suite("standard", cloud)], 2)
+    for fault in prove(fournines, cloud_file, ",".join(drawn))["faults"]:
+        whole_and_nothing_lost(fault)
 
 
 def test_the_vip_is_seen_to_move(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:
@@ -77,6 +95,32 @@ def test_strikes_are_seen_and_cuts_have_their_length(cloud_file: Path, cloud: Cl
     length = float(re.search(r"cut for ([\d.]+) s", audits[0]["the strike was seen from outside"])[1])  # type: ignore[index]
     assert 0.5 <= length < 0.6
     assert not any(lab.isolated(cloud.name, host.name) or lab.is_frozen(cloud.name, host.name) for host in cloud.hosts)
+
+
+def test_a_host_that_loses_packets_by_itself_gets_them_back_by_itself(cloud: Cloud) -> None:
+    """As on hosts that are no lab's: over SSH, which goes on, and with a timer that needs nobody."""
+    host, network = cloud.hosts[2].name, "management"
+
+    async def strike() -> None:
+        reach = Reach(lambda name: connect_host(cloud.host_by_name[name], SshOptions()))
+        firewall = FirewallNetwork(cloud.hosts, reach)
+        try:
+            assert not await firewall.is_cut(host, network)
+            assert await firewall.isolate(host, network, 3.0)
+            assert await firewall.dropped(host, network) > 0
+            await asyncio.sleep(4.0)
+            assert not await firewall.is_cut(host, network)
+            length = await firewall.join(host, network)
+            assert length is not None and 3.0 <= length < 3.5
+            await firewall.drop(host, network, [Drop("in", percent=50), Drop("out", match="ip protocol 112")])
+            await asyncio.sleep(1.0)
+            assert await firewall.dropped(host, network) > 0
+            await firewall.pass_all(host, network)
+        finally:
+            await firewall.pass_all(host, network)
+            await reach.close()
+
+    asyncio.run(strike())
 
 
 def test_calm_counts_what_happens_all_the_same(cloud_file: Path, cloud: Cloud, fournines: Run) -> None:

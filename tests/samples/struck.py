@@ -7,6 +7,7 @@ changes has to say so here.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -48,6 +49,8 @@ class Machine:
     frozen: bool = False
     cut: bool = False
     drops: tuple[Drop, ...] = ()
+    delay: float = 0.0
+    spare: int | None = None
     run_full: bool = False
     #: Names of scripted faults that are struck; how often one struck.
     scripted: set[str] = field(default_factory=set[str])
@@ -67,6 +70,7 @@ class Struck:
         self.unreachable = set(unreachable)
         self.scripts: list[tuple[str, str]] = []
         self.order: list[str] = []
+        self.servers = 0
         self.machines = {
             h: Machine({u: Unit([self._next(), self._next()]) for u in UNITS.values()}, name=h) for h in HOSTS
         }
@@ -93,6 +97,7 @@ class Struck:
             account=("probe", "secret", "/etc/fournines/tls/ca.crt"),
             expired=lambda service, host: (f"/etc/{service}.pem", "expired"),
             operations=self,
+            servers=self,
         )
 
     def picture(self) -> dict[str, object]:
@@ -103,6 +108,9 @@ class Struck:
                 m.frozen,
                 m.cut,
                 m.drops,
+                m.delay,
+                m.spare,
+                self.servers,
                 m.run_full,
                 set(m.scripted),
                 {name: u.picture() for name, u in m.units.items()},
@@ -216,6 +224,24 @@ class Struck:
     async def is_frozen(self, host: str) -> bool:
         return self.machines[host].frozen
 
+    async def limit_memory(self, host: str, spare: int | None) -> None:
+        self._change(host, "memory", lambda m: setattr(m, "spare", spare))
+
+    async def ended_for_memory(self, host: str) -> int:
+        machine = self.machines[host]
+        return 1 + (machine.spare is not None and "fournines-hog.service" in machine.units)
+
+    # Servers
+
+    async def request(self, count: int) -> None:
+        self.servers = 0 if self.inert else count
+
+    async def states(self) -> Counter[str]:
+        return Counter({"BUILD": self.servers})
+
+    async def remove(self) -> None:
+        self.servers = 0
+
     # Network
 
     async def isolate(self, host: str, network: str, seconds: float) -> bool:
@@ -234,7 +260,16 @@ class Struck:
         self._change(host, "drop", lambda m: setattr(m, "drops", tuple(drops)))
 
     async def pass_all(self, host: str, network: str) -> None:
-        self._change(host, "pass", lambda m: setattr(m, "drops", ()))
+        def passes(m: Machine) -> None:
+            m.drops, m.delay = (), 0.0
+
+        self._change(host, "pass", passes)
+
+    async def delay(self, host: str, network: str, seconds: float) -> None:
+        self._change(host, "delay", lambda m: setattr(m, "delay", seconds))
+
+    async def late(self, host: str, network: str) -> int:
+        return 7 if self.machines[host].delay else 0
 
     async def dropped(self, host: str, network: str) -> int:
         return 7 if self.machines[host].drops else 0
@@ -281,8 +316,8 @@ class Struck:
             machine.run_full = False
         elif "systemd-run" in script:
             machine.units[_group(r"--unit=(\S+)", script)] = Unit([self._next(), self._next()], state="R")
-        elif script.startswith("systemctl stop fournines-burn"):
-            machine.units.pop("fournines-burn.service", None)
+        elif stopped := re.match(r"systemctl stop (fournines-(?:burn|hog)\.service)", script):
+            machine.units.pop(stopped[1], None)
         elif "reboot" in script:
             machine.on = False
         elif "prlimit" in script:
@@ -331,6 +366,8 @@ def looks(name: str, script: str, machine: Machine, *, struck: bool) -> str:
     """What the host says of a scripted fault, as its own programs do."""
     if name == "database.writer_killed_in_transaction":
         return ("5000" if struck else "NULL") if "innodb_trx" in script else "0"
+    if name == "bus.leader_after_leader":
+        return '{<<"probe">>,rabbit@b},{<<"other">>,rabbit@b},{<<"third">>,rabbit@a}'
     if "du -s" in script:
         return "1048576"
     if name in ("bus.leaders", "balancer.reconnect", "data.no_grastate"):

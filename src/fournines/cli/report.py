@@ -14,6 +14,7 @@ from fournines.prove.edn import edn as to_edn
 from fournines.prove.junit import junit as to_junit
 from fournines.prove.model import Campaign
 from fournines.prove.report import render
+from fournines.prove.report_markdown import page
 from fournines.prove.report_table import table
 from fournines.services import load
 
@@ -32,6 +33,7 @@ Examples:
   fournines report examples/three-controllers.yaml -o /tmp/proof.html
   fournines report examples/.fournines/acme/runs/20261121T003102
   fournines report examples/three-controllers.yaml --markdown
+  fournines report examples/three-controllers.yaml --publish docs/proof
   fournines report examples/three-controllers.yaml --junit proof.xml
   fournines report examples/three-controllers.yaml --edn
 """
@@ -41,12 +43,24 @@ Examples:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run]")
 @click.option("--markdown", is_flag=True, help="Print the figures as a Markdown table instead.")
+@click.option(
+    "--publish",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="Write the whole report there, as HTML and as Markdown, by the suite's name.",
+)
 @click.option("--junit", type=click.Path(path_type=Path), metavar="PATH", help="Write JUnit's XML there instead.")
 @click.option("--edn", is_flag=True, help="Write each fault's transactions on lists for Elle, and print the paths.")
-def command(source: Path, output: Path | None, markdown: bool, junit: Path | None, edn: bool) -> None:
+def command(
+    source: Path, *, output: Path | None, markdown: bool, publish: Path | None, junit: Path | None, edn: bool
+) -> None:
     run = _run(source)
     if edn:
         for path in write_edn(run if run.is_dir() else run.parent):
+            click.echo(path)
+        return
+    if publish:
+        for path in write_published(store.load(run), publish):
             click.echo(path)
         return
     if junit:
@@ -64,6 +78,17 @@ def command(source: Path, output: Path | None, markdown: bool, junit: Path | Non
 def write(campaign: Campaign, path: Path) -> None:
     """Raises ProveError when `path` cannot be written."""
     _write(path, render(campaign), "report", "choose another place: fournines report RUN -o FILE")
+
+
+def write_published(campaign: Campaign, directory: Path) -> tuple[Path, Path]:
+    """The files, which replace those of an earlier run of the same suite. Raises ProveError when they cannot be
+    written."""
+    name = campaign.suite or "faults"
+    html, markdown = directory / f"{name}.html", directory / f"{name}.md"
+    remedy = "choose a directory that is there: fournines report RUN --publish DIRECTORY"
+    _write(html, render(campaign), "report", remedy)
+    _write(markdown, page(campaign, html.name), "report", remedy)
+    return html, markdown
 
 
 def write_junit(campaign: Campaign, path: Path) -> None:

@@ -159,7 +159,7 @@ class Ssh(Part):
 
 
 class Bmc(Part):
-    """A host's baseboard management controller, by which the cluster and `fournines fence` switch its power. Its
+    """A host's baseboard management controller, by which the cluster, `fence` and `prove` switch its power. Its
     password is `bmc.HOST` in the secrets file."""
 
     address: FirstAddress = Field(description="of its Redfish service; with `+` each host of a range has the next one")

@@ -33,6 +33,7 @@ from fournines.prove.probes import PROBES
 from fournines.prove.project import project
 from fournines.prove.reach import Reach
 from fournines.prove.run import Order, analyse_again, run
+from fournines.prove.servers import ProjectServers
 from fournines.prove.site import Reporter, Site
 from fournines.prove.suites import functions_of
 from fournines.prove.versions import versions
@@ -163,8 +164,8 @@ async def site_of(
                     cloud=cloud,
                     region=region,
                     profile=cloud.timing.profile,
-                    powers=powers,
-                    health=ClusterHealth(cloud, region, SSH),
+                    powers=replace(powers, servers=ProjectServers(own) if own and own.flavor else None),
+                    health=ClusterHealth(cloud, region, SSH, reach),
                     grounds=ground,
                     reach=reach,
                     lengths=wish.lengths,
@@ -197,7 +198,7 @@ async def _under(site: Site, profile: str) -> AsyncGenerator[Site, None]:
     peer = replace(site.cloud, timing=TimingSpec(profile=profile))
     try:
         await _retime(site.reporter, peer)
-        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH))
+        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH, site.reach))
     finally:
         await asyncio.shield(_restore(site))
 

@@ -1,4 +1,4 @@
-"""What `prove` can do to hosts: all of it to a lab's; to others what can be done over their own transport."""
+"""What `prove` can do to hosts: all of it to a lab's; to others what their transport and power controllers can."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Literal
 from fournines import lab
 from fournines.cloud.model import Cloud, Region
 from fournines.commands.prove_operations import CloudOperations
+from fournines.commands.prove_real_hosts import ControllerPower, FirewallNetwork, controlled
 from fournines.errors import HostError, LabError
 from fournines.prove.faults.disk import ROOT
-from fournines.prove.faults.powers import Disks, Drop, Powers, Process
+from fournines.prove.faults.host import FREEZER
+from fournines.prove.faults.load import MEMORY
+from fournines.prove.faults.network import NETEM
+from fournines.prove.faults.operation import EMPTY
+from fournines.prove.faults.powers import Disks, Drop, Network, Power, Powers, Process
 from fournines.prove.faults.target import subjects
 from fournines.prove.faults.world import CLOCK
 from fournines.prove.grounds import ACCOUNT
@@ -26,6 +31,15 @@ SHARED = {
 }
 
 
+#: What nobody outside a host that is no lab's has power over.
+NOT_OVER_SSH = {
+    NETEM: "packets are made late at a lab's ports alone",
+    FREEZER: "nobody outside such a host holds a freezer of it",
+    MEMORY: "nobody outside such a host can give its memory back",
+    EMPTY: "nothing here can put an empty machine in a host's place",
+}
+
+
 def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
     found = subjects(cloud)
     in_lab = lab.exists(cloud.name)
@@ -35,16 +49,34 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         ports={name: _ports(owner) for name, (owner, _) in found.items()},
         hosts=tuple(h.name for h in region.hosts),
         processes=LabProcesses(cloud.name) if in_lab else HostProcesses(reach),
-        power=LabPower(cloud.name) if in_lab else None,
-        network=LabNetwork(cloud.name) if in_lab and lab.has("packet filter at a port") else None,
+        power=_power(cloud, region),
+        network=_network(cloud, region, reach),
         addresses={h.name: str(h.address) for h in region.hosts},
         carriers={name: tuple(h.name for h in cloud.hosts_of(name, region.name)) for name in registry()},
-        shared=SHARED if in_lab else {},
+        refused=_refused() if in_lab else NOT_OVER_SSH,
         account=(ACCOUNT, cloud.secrets.get(f"{ACCOUNT}.database"), tls.CA if tls.encrypted(cloud) else ""),
         expired=lambda service, host: _expired(cloud, service, host),
         operations=CloudOperations(cloud, reach),
         disks=_disks(cloud, region, reach),
     )
+
+
+def _power(cloud: Cloud, region: Region) -> Power | None:
+    if lab.exists(cloud.name):
+        return LabPower(cloud.name)
+    return ControllerPower(cloud) if controlled(cloud, region) else None
+
+
+def _network(cloud: Cloud, region: Region, reach: Reach) -> Network | None:
+    if lab.exists(cloud.name):
+        return LabNetwork(cloud.name) if lab.has("packet filter at a port") else None
+    return FirewallNetwork(region.hosts, reach)
+
+
+def _refused() -> dict[str, str]:
+    """Of a lab."""
+    lacking = (c for c in lab.capabilities() if c.name == NETEM and not c.present)
+    return SHARED | {c.name: f"this machine's kernel has no netem: {c.why}" for c in lacking}
 
 
 def _disks(cloud: Cloud, region: Region, reach: Reach) -> Disks | None:
@@ -167,6 +199,13 @@ class LabPower:
     async def is_frozen(self, host: str) -> bool:
         return await asyncio.to_thread(lab.is_frozen, self._cloud, host)
 
+    async def limit_memory(self, host: str, spare: int | None) -> None:
+        if spare is not None or await self.is_on(host):
+            await asyncio.to_thread(lab.limit_memory, self._cloud, host, spare)
+
+    async def ended_for_memory(self, host: str) -> int:
+        return await asyncio.to_thread(lab.ended_for_memory, self._cloud, host)
+
     async def _press(self, host: str, action: Literal["on", "off", "reset"]) -> None:
         await asyncio.to_thread(lab.power, self._cloud, host, action)
 
@@ -199,8 +238,16 @@ class LabNetwork:
         ]
         await asyncio.to_thread(lab.packet_filter.apply, lab.port(self._cloud, host, network).device, losses)
 
+    async def delay(self, host: str, network: str, seconds: float) -> None:
+        await asyncio.to_thread(lab.delay.apply, lab.port(self._cloud, host, network).device, seconds)
+
+    async def late(self, host: str, network: str) -> int:
+        return await asyncio.to_thread(lab.delay.late, lab.port(self._cloud, host, network).device)
+
     async def pass_all(self, host: str, network: str) -> None:
-        await asyncio.to_thread(lab.packet_filter.remove, [lab.port(self._cloud, host, network).device])
+        devices = [lab.port(self._cloud, host, network).device]
+        await asyncio.to_thread(lab.packet_filter.remove, devices)
+        await asyncio.to_thread(lab.delay.remove, devices)
 
     async def dropped(self, host: str, network: str) -> int:
         return await asyncio.to_thread(lab.packet_filter.lost, lab.port(self._cloud, host, network).device)

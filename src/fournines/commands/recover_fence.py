@@ -11,10 +11,10 @@ from typing import Literal
 
 from fournines import lab
 from fournines.cloud.model import Cloud, Host
+from fournines.commands.power_controller import known, settings_of
 from fournines.engine.transport import Transport
 from fournines.errors import FourninesError, HostError, PlanError
 from fournines.operate.recover.finding import program
-from fournines.services import pacemaker, tls
 
 #: Where the program lies while it runs: what it is told is secret, and takes standard input.
 PROGRAM = "/run/fournines/recovery-fence.py"
@@ -42,8 +42,7 @@ def switches(cloud: Cloud, gone: Sequence[str]) -> tuple[Switch, ...]:
     found: list[Switch] = []
     for name in gone:
         host = cloud.host_by_name[name]
-        given = host.bmc and pacemaker.password(name) in cloud.secrets.names()
-        found.append(Switch(name, "lab" if in_lab else "controller" if given else "person"))
+        found.append(Switch(name, "lab" if in_lab else "controller" if known(cloud, host) else "person"))
     return tuple(found)
 
 
@@ -68,15 +67,7 @@ def _lab(cloud: str, host: str) -> None:
 
 async def _controller(cloud: Cloud, host: Host, hosts: Mapping[str, Transport]) -> None:
     """By the first host that is left whose network reaches the controller."""
-    assert host.bmc is not None
-    trusted = tls.internal_ca(cloud) + (host.bmc.ca.read_text() if host.bmc.ca else "")
-    told = {
-        "url": host.bmc.url,
-        "system": host.bmc.system,
-        "user": host.bmc.user,
-        "password": cloud.secrets.get(pacemaker.password(host.name)),
-        "ca": trusted if host.bmc.verify else "",
-    }
+    told = settings_of(cloud, host)
     reasons: list[str] = []
     for name, other in hosts.items():
         try:
@@ -92,7 +83,7 @@ async def _controller(cloud: Cloud, host: Host, hosts: Mapping[str, Transport]) 
         reasons.append(f"{name}: {(done.stderr or done.stdout).strip()}")
     raise FourninesError(
         f"{host.name} could not be switched off",
-        where=host.bmc.url,
+        where=told["url"],
         why="\n        ".join(reasons),
         next="see why; or switch it off by hand and say so: --switched-off",
     )

@@ -7,7 +7,9 @@
     isolate(cloud_name, host, network), heal(…), isolated(…)    what a dead switch port does
     Cut(port(…), seconds)                                       the same, for an exact time
     freeze(cloud_name, host), thaw(…), is_frozen(…)             every process of a host stopped at one instant
+    limit_memory(cloud_name, host, spare), ended_for_memory(…)  no more memory than it has; what the kernel ended for it
     luns.mounted(cloud_name, host, leader(…))                   disks that others see as well
+    delay                                                       packets late at a port, where the kernel has netem
     packet_filter                                               some packets lost at a port: one way, a port, a share
     of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
@@ -17,7 +19,7 @@
 All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): call them with `asyncio.to_thread`.
 """
 
-from fournines.lab import luns, packet_filter
+from fournines.lab import delay, luns, packet_filter
 from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
 from fournines.lab.image import image_for
@@ -28,6 +30,7 @@ from fournines.lab.new_machine import wipe
 from fournines.lab.power import (
     Action,
     empty_disk,
+    ended_for_memory,
     freeze,
     heal,
     is_frozen,
@@ -35,6 +38,7 @@ from fournines.lab.power import (
     isolate,
     isolated,
     leader,
+    limit_memory,
     memory,
     port,
     power,
@@ -56,9 +60,11 @@ __all__ = [
     "behind_router",
     "boot",
     "capabilities",
+    "delay",
     "down",
     "down_all",
     "empty_disk",
+    "ended_for_memory",
     "environment",
     "exists",
     "freeze",
@@ -71,6 +77,7 @@ __all__ = [
     "isolate",
     "isolated",
     "leader",
+    "limit_memory",
     "load",
     "luns",
     "memory",

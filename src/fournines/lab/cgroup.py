@@ -2,7 +2,8 @@
 
 <cgroup2>/fournines/<cloud>/hosts/<host>/{payload,supervisor}      made by systemd-nspawn below the host's group
 <cgroup2>/fournines/<cloud>/redfish
-<cpu, where cgroup v1 has it>/fournines:<cloud>:hosts:<host>       the same processes, for their share of the CPU
+<cpu, memory>/fournines:<cloud>:hosts:<host>                       where cgroup v1 has these: the same processes, for
+                                                                   their share of the CPU and a limit of their memory
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -61,14 +63,18 @@ def make(group: Path) -> None:
 _REAL_TIME_US = 100_000
 
 
-def make_share(group: Path) -> Path | None:
-    """A group of the cpu controller for the processes of host `group`, where cgroup v1 has that controller.
+def make_shares(group: Path) -> list[Path]:
+    """Groups of the cpu and memory controllers for the processes of host `group`, where cgroup v1 has these.
 
-    There all processes of all hosts would compete one by one, and a host that boots some thirty would take the CPU from
-    the others, which is not what separate machines do. With cgroup v2 `make` has passed the controller on. None when
-    this machine needs or has no such group (its real-time budget is spent, too: more than nine hosts).
+    Without one of cpu all processes of all hosts would compete one by one, and a host that boots some thirty would take
+    the CPU from the others, which is not what separate machines do. With cgroup v2 `make` has passed the controllers
+    on. None of cpu when its real-time budget is spent, too: more than nine hosts.
     """
-    controller = _version_1_cpu()
+    return [share for share in (_make_cpu_share(group), _make_memory_share(group)) if share]
+
+
+def _make_cpu_share(group: Path) -> Path | None:
+    controller = _version_1_controller("cpu")
     if controller is None:
         return None
     share = controller / _flat(group)
@@ -81,6 +87,40 @@ def make_share(group: Path) -> Path | None:
             share.rmdir()
             return None
     return share
+
+
+def _make_memory_share(group: Path) -> Path | None:
+    controller = _version_1_controller("memory")
+    if controller is None:
+        return None
+    share = controller / _flat(group)
+    share.mkdir(exist_ok=True)
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where the kernel keeps account of a host's memory. `limit`, `usage`: files, bytes. `events`: the file with the
+    count of processes that the kernel has ended for want of memory. `unlimited`: what takes the limit away."""
+
+    limit: Path
+    usage: Path
+    stat: Path
+    events: Path
+    unlimited: str
+
+
+def memory(group: Path) -> Memory | None:
+    """Of host `group`; None where no controller of memory is, or the host runs without its group."""
+    controller = _version_1_controller("memory")
+    if controller is None:
+        names, at, unlimited = ("memory.max", "memory.current", "memory.stat", "memory.events"), group, "max"
+    else:
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "memory.stat", "memory.oom_control")
+        at, unlimited = controller / _flat(group), "-1"
+    limit, usage, stat, events = (at / name for name in names)
+    found = Memory(limit, usage, stat, events, unlimited)
+    return found if found.limit.exists() else None
 
 
 def _flat(group: Path) -> str:
@@ -140,11 +180,11 @@ def _removed(group: Path) -> bool:
 
 
 def _shares(group: Path) -> list[Path]:
-    """Groups of the cpu controller that `make_share` made for `group` and for hosts below it."""
-    controller, name = _version_1_cpu(), _flat(group)
-    if controller is None:
-        return []
-    return [s for s in controller.iterdir() if s.is_dir() and (s.name == name or s.name.startswith(f"{name}:"))]
+    """Groups that `make_shares` made for `group` and for hosts below it."""
+    name = _flat(group)
+    controllers = [c for c in map(_version_1_controller, ("cpu", "memory")) if c]
+    below = (s for controller in controllers for s in controller.iterdir() if s.is_dir())
+    return [s for s in below if s.name == name or s.name.startswith(f"{name}:")]
 
 
 def _removed_share(share: Path) -> bool:
@@ -158,11 +198,11 @@ def _removed_share(share: Path) -> bool:
 
 
 @cache
-def _version_1_cpu() -> Path | None:
-    """Where cgroup v1 has the cpu controller, if it has it."""
+def _version_1_controller(name: str) -> Path | None:
+    """Where cgroup v1 has the controller of that name, if it has it."""
     for line in Path("/proc/self/mounts").read_text().splitlines():
         _, where, kind, options, *_ = line.split()
-        if kind == "cgroup" and "cpu" in options.split(","):
+        if kind == "cgroup" and name in options.split(","):
             return Path(where)
     return None
 

@@ -2,11 +2,13 @@
 # Runs systemd-nspawn, in mount and network namespaces of its own (unshare --mount --net sh launch.sh …): whatever is
 # mounted or plugged in here ends with the last process, so a crash at any moment leaves nothing on the machine.
 # $1 cgroup  $2 image's root  $3 directory of the host  $4 machine's name
-# $5 group of the cpu controller, "" where cgroup v1 has none  $6… files of disks, each before its device in the host
+# $5 groups of cgroup v1's controllers, "" where it has none  $6… files of disks, each before its device in the host
 # Says "ready PID", then waits for a line: the caller plugs the network in meanwhile. End of file: the caller died.
 set -eu
 echo $$ > "$1/cgroup.procs"
-[ -z "$5" ] || echo $$ > "$5/cgroup.procs"
+for share in $5; do
+    echo $$ > "$share/cgroup.procs"
+done
 cd "$3"
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from fournines.errors import LabError
-from fournines.lab import cgroup, luns, network, packet_filter, seed
+from fournines.lab import cgroup, delay, luns, network, packet_filter, seed
 from fournines.lab.lock import locked
 from fournines.lab.state import Lab, LabHost, Port, load
 
@@ -53,6 +53,37 @@ def memory(cloud: str, host: str) -> int:
             rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
             total += sum(int(line.split()[1]) << 10 for line in rollup.splitlines() if line.startswith("Pss:"))
     return total
+
+
+def limit_memory(cloud: str, host: str, spare: int | None) -> None:
+    """From now on the host gets `spare` bytes beyond what its processes hold; None: as much as the machine has, as
+    before. Raises LabError where it cannot be limited."""
+    found = _memory(cloud, host)
+    stat = dict(line.split() for line in found.stat.read_text().splitlines())
+    # What the kernel can drop again is nobody's: pages of files that were read.
+    files = [int(stat.get(f"total_{name}", stat.get(name, 0))) for name in ("inactive_file", "active_file")]
+    held = int(found.usage.read_text()) - sum(files)
+    try:
+        found.limit.write_text(found.unlimited if spare is None else str(held + spare))
+    except OSError as error:
+        raise LabError(f"The memory of {host} of lab {cloud} cannot be limited", why=str(error)) from error
+
+
+def ended_for_memory(cloud: str, host: str) -> int:
+    """Processes of the host that the kernel has ended for want of memory. Raises LabError where it cannot be told."""
+    events = dict(line.split() for line in _memory(cloud, host).events.read_text().splitlines())
+    return int(events["oom_kill"])
+
+
+def _memory(cloud: str, host: str) -> cgroup.Memory:
+    found = cgroup.memory(cgroup.of_host(cloud, load(cloud).host(host).name))
+    if found is None:
+        raise LabError(
+            f"Nothing keeps account of the memory of {host} of lab {cloud}",
+            why="the host is off, was switched on by an earlier version, or no cgroup has a controller of memory",
+            next=f"fournines lab power reset {host}",
+        )
+    return found
 
 
 def leader(cloud: str, host: str) -> int:
@@ -116,6 +147,7 @@ def resume(cloud: str) -> None:
     ports = [port for host in lab.hosts for port in host.ports]
     network.join(ports)
     packet_filter.remove(port.device for port in ports)
+    delay.remove(port.device for port in ports)
     for host in lab.hosts:
         thaw(cloud, host.name)
         power(cloud, host.name, "on")
@@ -151,14 +183,14 @@ def _on(lab: Lab, host: LabHost) -> None:
         return
     _off(lab, host)
     cgroup.make(group)
-    share = cgroup.make_share(group)
+    shares = cgroup.make_shares(group)
     directory = lab.host_directory(host.name)
     for name in ("upper", "work", "root"):
         (directory / name).mkdir(exist_ok=True)
     launcher = Path(__file__).with_name("launch.sh")
     argv = ["setsid", "--fork", "unshare", "--mount", "--net", "--propagation=private", "sh", str(launcher)]
     argv += [str(group), str(lab.root_image), str(directory), f"{host.name}.{lab.cloud}"]
-    argv += [str(share or ""), *luns.of_host(lab, host)]
+    argv += [" ".join(map(str, shares)), *luns.of_host(lab, host)]
     with subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
     ) as process:

@@ -14,8 +14,10 @@ from fournines.engine import SshOptions, connect, survey
 from fournines.health.cluster import RegionState, Unknown, regions
 from fournines.health.problems import problems
 from fournines.health.snapshot import HostState, parse
+from fournines.prove import daemons
 from fournines.prove.faults.target import Standing
 from fournines.prove.model import Finding
+from fournines.prove.reach import Reach
 from fournines.prove.site import Look
 from fournines.services import registry, tls
 from fournines.services.agent import HTTP_PORT, state_token
@@ -30,30 +32,39 @@ PARTS = {"keepalived": "vip", "mariadb": "galera", "mariadb_shared": "luns", "ra
 
 
 class ClusterHealth:
-    """`site.Health`. Asks the agents over HTTP: a campaign looks every second, and a host may be without power."""
+    """`site.Health`. Asks the agents over HTTP: a campaign looks every second, and a host may be without power. What
+    they say counts once the daemons themselves have confirmed it."""
 
-    def __init__(self, cloud: Cloud, region: Region, ssh: SshOptions) -> None:
+    def __init__(self, cloud: Cloud, region: Region, ssh: SshOptions, reach: Reach) -> None:
         self._cloud = cloud
         self._region = region
         self._ssh = ssh
+        self._reach = reach
         self._trust = ssl.create_default_context(cadata=tls.internal_ca(cloud)) if tls.encrypted(cloud) else None
 
     async def look(self) -> Look:
         state = await self._state()
         return Look(standing(state), tuple(wrong(state)))
 
+    async def confirm(self) -> tuple[str, ...]:
+        return tuple(f"{f.name}: {f.detail}" for f in await self._asked() if not f.ok)
+
     async def audit(self) -> tuple[Finding, ...]:
         deadline = asyncio.get_running_loop().time() + AUDIT_S
         state = await self._state()
         reached: int | None = None  # what any node had at the first look that all of them answered
         while True:
-            findings = tuple(assess(state, reached))
+            findings = (*assess(state, reached), *await self._asked())
             if all(f.ok for f in findings) or asyncio.get_running_loop().time() > deadline:
                 return (*findings, await self._as_planned())
             if reached is None and len(state.galera) == sum("mariadb" in h.services for h in self._region.hosts):
                 reached = max((g.seqno for g in state.galera.values()), default=None)
             await asyncio.sleep(1.0)
             state = await self._state()
+
+    async def _asked(self) -> tuple[Finding, ...]:
+        said = await daemons.ask(self._reach, self._region)
+        return tuple(daemons.findings(said, self._region, clustered=self._cloud.pattern.cluster is not None))
 
     async def _state(self) -> RegionState:
         known = {"Authorization": f"Bearer {state_token(self._cloud)}"}

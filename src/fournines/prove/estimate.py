@@ -20,7 +20,6 @@ BOOT_WITH_SERVICES_S = 150.0
 FIRST_TURN_S, NEXT_TURN_S = 30.0, 35.0
 #: Clients connect, the queue is drained, all is read back and audited; and with a project: what was made is removed.
 CHECKS_S, REMOVAL_S = 6.0, 20.0
-_BOOTS = ("host.power_off", "host.reset", "host.reboot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _redundant_again(fault: Fault, services: bool) -> float:
 
 
 def _of_one(fault: Fault, services: bool) -> float:
-    if fault.name in _BOOTS:
+    if CATALOGUE[fault.name].boots:
         return BOOT_WITH_SERVICES_S if services else BOOT_S
     return REJOIN_S if CATALOGUE[fault.name].subject == "host" and fault.duration > 1 else RESTART_S
 

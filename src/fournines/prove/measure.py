@@ -208,8 +208,11 @@ class Trial:
             elif whole_since is None:
                 whole_since = site.now()
             elif site.now() - whole_since >= STABLE_S:
-                self._log.event(Event("redundant", whole_since))
-                return
+                against = await site.health.confirm()
+                if not against:
+                    self._log.event(Event("redundant", whole_since))
+                    return
+                whole_since, look = None, replace(look, problems=against)
             if look.problems != said:
                 said = look.problems
                 site.reporter.phase("not yet redundant: " + said[0] if said else "redundant again, for now")

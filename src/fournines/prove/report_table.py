@@ -16,7 +16,16 @@ COLUMNS = {"worst_wait_s": "worst wait", "degraded_s": "degraded", "longest_gap_
 
 def table(campaign: Campaign) -> str:
     """One row a fault; ends with what was left out, what it was measured with, and the command that repeats it."""
-    shown = view(campaign)
+    return "\n\n".join([glance(campaign, view(campaign)), measured_with(campaign)]) + "\n"
+
+
+def measured_with(campaign: Campaign) -> str:
+    machine = ", ".join(f"{name} {value}" for name, value in campaign.machine.items())
+    return f"Measured {campaign.started_at[:10]} ({machine}). Repeat: {code(campaign.command)}"
+
+
+def glance(campaign: Campaign, shown: View) -> str:
+    """The table, and below it what was left out. `shown`: of the same campaign."""
     heads = ["fault", "runs", "verdict"]
     heads += [f"{name}: {which}" for name in COLUMNS.values() for which in ("median", "worst")]
     if campaign.baseline:
@@ -28,9 +37,7 @@ def table(campaign: Campaign) -> str:
     rows += [[*cells, *[""] * (len(heads) - 3)] for cells in absent]
     lines = [heads, ["---", "---:", "---", *["---:"] * (len(heads) - 3)], *rows]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    machine = ", ".join(f"{name} {value}" for name, value in campaign.machine.items())
-    measured = f"Measured {campaign.started_at[:10]} ({machine}). Repeat: {code(campaign.command)}"
-    return "\n\n".join([body, *_left_out(shown), measured]) + "\n"
+    return "\n\n".join([body, *_left_out(shown)])
 
 
 def _row(fault: FaultView, *, baseline: bool) -> list[str]:

@@ -28,6 +28,10 @@ class Look:
 class Health(Protocol):
     async def look(self) -> Look: ...
 
+    async def confirm(self) -> tuple[str, ...]:
+        """What the daemons themselves say against a look that had no problems."""
+        ...
+
     async def audit(self) -> tuple[Finding, ...]:
         """After a fault: one VIP, quorum, same UUID and seqno, queues with all members, configuration as planned."""
         ...

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud
-from fournines.prove.faults.catalogue import CATALOGUE, DRAWN, each
+from fournines.prove.faults.catalogue import CATALOGUE, drawn, each
 from fournines.prove.faults.target import TARGETS, subjects
 from fournines.prove.faults.text import parse
 from fournines.prove.model import Fault
@@ -47,12 +48,13 @@ PAIRED = 0.25
 
 
 def full(cloud: Cloud) -> Iterator[str]:
-    """Every fault of every service and host, at every target; `each`; and pairs."""
+    """Every fault of every service and host, at every target and in every zone of several hosts; `each`; and pairs."""
     services = tuple(dict.fromkeys(owner for owner, _ in subjects(cloud).values()))
-    for kind in DRAWN.values():
+    zones = tuple(name for name, count in Counter(h.zone.name for h in cloud.hosts).items() if count > 1)
+    for kind in drawn(cloud):
         of_kind = [name for name in services if name in (kind.services or services)]
         for name in of_kind if kind.subject == "service" else ("",):
-            yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for target in TARGETS)
+            yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for target in (*TARGETS, *zones))
     yield from each(cloud)
     yield from PAIRS
 
@@ -98,7 +100,7 @@ def _there(text: str, known: Iterable[str]) -> bool:
 def soak(cloud: Cloud, seed: int) -> Iterator[Fault]:
     """Faults and pairs without end, the same for the same cloud and seed."""
     dice = random.Random(seed)  # noqa: S311
-    names = sorted(DRAWN)
+    names = sorted(kind.name for kind in drawn(cloud))
     services = sorted(subjects(cloud))
     while True:
         parts = [_random(dice, names, services) for _ in range(2 if dice.random() < PAIRED else 1)]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fournines.prove.model import Campaign, FaultResult, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
 from fournines.prove.repeats import comparisons
-from fournines.prove.report_text import amount, limit
+from fournines.prove.report_text import amount, limit, plural
 
 #: A message may be delivered twice: a consumer acknowledges after it was told, and the acknowledgement can be cut.
 #: Whether that is why, the audit says.
@@ -113,6 +113,7 @@ def _excess(mark: PassMark) -> float:
 def _missed(mark: PassMark, functions: int) -> str:
     measured = "not measured" if mark.reached is None else amount(mark.measured, mark.unit)
     whose = f" ({mark.whose})" if mark.whose else ""
-    others = f"; so do {functions - 1} other functions" if functions > 1 else ""
+    count = functions - 1
+    others = f"; so do{'es' if count == 1 else ''} {plural(count, 'other function')}" if count else ""
     why = f", {mark.doubt}" if mark.doubt else ""
     return f"{mark.what}{whose}: {measured}, {mark.bound} {limit(mark.limit, mark.unit)}{why}{others}"

@@ -8,7 +8,7 @@ import pytest
 
 from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
-from fournines.prove.faults.catalogue import DRAWN
+from fournines.prove.faults.catalogue import drawn
 from fournines.prove.faults.injection import strikable
 from fournines.prove.faults.target import Standing, aim, candidates, subjects
 from fournines.prove.faults.text import parse, seconds
@@ -90,7 +90,7 @@ def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> No
     names = {str(f) for f in parse("all", cloud)}
     carried = {owner for owner, _ in subjects(cloud).values()}
     assert {"keystone", "haproxy", "mariadb", "rabbitmq", "memcached", "keepalived", "agent"} == carried
-    for kind in DRAWN.values():
+    for kind in drawn(cloud):
         for target in ("vip", "writer", "one"):
             expected = (
                 [f"{kind.name}@{s}+{target}" for s in carried & set(kind.services or carried)]
@@ -104,7 +104,13 @@ def test_all_is_every_fault_of_every_service_in_every_target(cloud: Cloud) -> No
 
 def test_each_is_every_fault_at_least_once(cloud: Cloud) -> None:
     chosen = {f.name for f in parse("each", cloud)}
-    assert chosen == DRAWN.keys()
+    assert chosen == {kind.name for kind in drawn(cloud)}
+
+
+def test_servers_are_only_asked_for_where_there_is_a_compute_service(cloud: Cloud) -> None:
+    full = load(EXAMPLE.with_name("full-cloud.yaml"))
+    assert "compute.boot_storm@one" in {str(f) for f in parse("each", full)}
+    assert not any(f.name.startswith("compute.") for f in parse("each", cloud))
 
 
 def test_of_a_full_cloud_every_service_and_unit_can_be_struck() -> None:

@@ -30,6 +30,8 @@ class World:
         self._breaks = breaks
         self._error = error
         self._clock = 0.0
+        self.against: list[tuple[str, ...]] = []
+        self.said: list[str] = []
 
     def maybe(self, part: str) -> None:
         if part == self._breaks:
@@ -55,6 +57,9 @@ class World:
     async def look(self) -> Look:
         return Look(cast(Any, SimpleNamespace()), ())
 
+    async def confirm(self) -> tuple[str, ...]:
+        return self.against.pop(0) if self.against else ()
+
     async def audit(self) -> tuple[Finding, ...]:
         self.maybe("audit")
         return (Finding("quorum", True, ""),)
@@ -71,7 +76,7 @@ class World:
 
     def site(self) -> Site:
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
-        reporter = SimpleNamespace(begin=nothing, phase=nothing, counts=nothing, result=nothing)
+        reporter = SimpleNamespace(begin=nothing, phase=self.said.append, counts=nothing, result=nothing)
         return Site(
             cloud=cast(Any, SimpleNamespace(state_dir=self._directory, hosts_of=lambda *_: (), pattern=Pattern())),
             region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
@@ -141,6 +146,22 @@ async def test_a_load_that_cannot_run_measured_nothing(tmp_path: Path, monkeypat
     site = world(tmp_path, monkeypatch, "start", ProveError("the load cannot run")).site()
     with pytest.raises(ProveError, match="cannot run"):
         await measuring.measure(site, FAULT, tmp_path)
+
+
+async def test_redundant_is_only_what_the_daemons_themselves_confirm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measuring, "STABLE_S", 0.0)
+    monkeypatch.setattr(measuring, "LOOK_EVERY_S", 0.0)
+    made = world(tmp_path, monkeypatch, "", OSError())
+    made.against = [("brokers say that all run: ctl1 sees 2 of 3 run",)]
+    site = replace(made.site(), lengths=Lengths(before=0.0, after=0.0, redundant_within=60.0))
+    result = await measuring.measure(site, FAULT, tmp_path)
+    assert result.redundant_again_s is not None
+    assert "not yet redundant: brokers say that all run: ctl1 sees 2 of 3 run" in made.said
+    made.against = [("brokers say that all run: ctl1 sees 2 of 3 run",)] * 1000
+    site = replace(site, lengths=Lengths(before=0.0, after=0.0, redundant_within=0.5))
+    assert (await measuring.measure(site, FAULT, tmp_path / "again")).redundant_again_s is None
 
 
 async def test_a_second_client_behind_a_router_has_its_own_load_and_its_figures(

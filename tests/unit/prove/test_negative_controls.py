@@ -73,6 +73,24 @@ def outage_on_return(o: Operation, _: int) -> Operation:
     return unanswered(o) if 30.5 <= o.intended < 36.0 and o.function in HTTP else o
 
 
+def health_check_that_ignores_its_answer(o: Operation, n: int) -> Operation:
+    """The balancer takes a backend that answers 503 for healthy: each third request gets that answer, at once."""
+    return replace(o, outcome="unknown", ended=o.intended + 0.004) if hit(o) and n % 3 == 0 else o
+
+
+def tickle_off(o: Operation, _: int) -> Operation:
+    """The VIP has moved, and nobody resets the connections of before: one request over a kept connection was in flight
+    at the strike, and waits for its client's own timeout. All others are answered by the new holder."""
+    in_flight = o.function in HTTP and o.connection == "kept" and 9.95 <= o.intended < 10.25
+    return unanswered(o) if in_flight else o
+
+
+def stale_configuration_of_the_balancer(o: Operation, n: int) -> Operation:
+    """It was reloaded with what it had before: a backend that has gone is still sent each third new connection, which
+    is refused in the end and sent to another one."""
+    return late(o, 3.25) if hit(o) and o.connection == "fresh" and n % 3 == 0 else o
+
+
 OUTAGES: tuple[Plant, ...] = (
     one_of_three_backends_hangs,
     kept_connections_dead,
@@ -82,6 +100,9 @@ OUTAGES: tuple[Plant, ...] = (
     ramp_to_nine_seconds,
     total_outage,
     outage_on_return,
+    health_check_that_ignores_its_answer,
+    tickle_off,
+    stale_configuration_of_the_balancer,
 )
 
 
@@ -109,6 +130,7 @@ def test_the_history_that_they_are_planted_in_is_green(tmp_path: Path) -> None:
 
 
 def lost_rows() -> list[Event]:
+    """As with `innodb_flush_log_at_trx_commit` 0: what was acknowledged last was never written."""
     seen = {"kind": "rows", "reader": "database on ctl2", "values": [f"r{i}" for i in range(398)]}
     return [*events(), Event("read", 42.0, seen)]
 
@@ -143,6 +165,12 @@ def strike_that_did_nothing() -> list[Event]:
     return [e for e in events(seen=None) if e.at < 13 or e.name == "ended"] + [unseen]
 
 
+def stale_configuration_that_nobody_felt() -> list[Event]:
+    """No request met it; the balancer's process is older than its configuration."""
+    name, said = "load balancers run with the configuration that is on disk", "ctl2: it is 31 s newer than the process"
+    return [*events(), Event("finding", 43.0, {"name": name, "ok": False, "detail": said})]
+
+
 def crashed_audit() -> list[Event]:
     return [*events(finding=None), Event("broken", 43.0, {"why": "audit: KeyError: 'galera'"})]
 
@@ -154,6 +182,7 @@ def crashed_audit() -> list[Event]:
         (lost_appends, "fail"),
         (two_writers, "fail"),
         (two_vips, "fail"),
+        (stale_configuration_that_nobody_felt, "fail"),
         (strike_that_nobody_saw, "unknown"),
         (strike_that_did_nothing, "unknown"),
         (crashed_audit, "unknown"),

@@ -40,6 +40,9 @@ class World:
     async def look(self) -> Look:
         return Look(Standing("ctl1", "ctl2", ""), tuple(self.problems))
 
+    async def confirm(self) -> tuple[str, ...]:
+        return ()
+
     async def audit(self) -> tuple[Finding, ...]:
         return ()
 

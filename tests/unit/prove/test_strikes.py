@@ -4,6 +4,7 @@ nothing is never taken for a fault."""
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from fournines.agent.guard.heartbeat import PROTOCOL
 from fournines.errors import FourninesError, HostError, ProveError
 from fournines.prove.faults import agent, bus, disk, injection, network, strike
+from fournines.prove.faults.bus import LeaderAfterLeader
 from fournines.prove.faults.catalogue import CATALOGUE
 from fournines.prove.faults.data import Unstartable
 from fournines.prove.faults.database import DonorLost
@@ -27,6 +29,8 @@ from samples.struck import HOSTS, UNITS, Shell, Struck
 EVERY = sorted(CATALOGUE)
 #: Of a cluster: whichever host does it, the others change as well.
 BY_ONE = {"bus.leaders", "database.conflicts", "database.donor_lost", "database.password"}
+#: Struck through an API: what is seen there is of no host.
+OF_NO_HOST = {"compute.boot_storm"}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +77,7 @@ async def test_a_strike_is_seen_from_outside_and_healed(name: str, tmp_path: Pat
     await made.prepare()
     await made.strike()
     seen = await made.verify()
-    assert any(line.startswith("a: ") for line in seen)
+    assert any(line.startswith("a: ") for line in seen) or name in OF_NO_HOST
     await made.hold()
     assert await made.heal() == ()
     assert world.picture() == before
@@ -152,6 +156,11 @@ async def test_what_is_sent_to_the_host(name: str, sent: str, tmp_path: Path) ->
         ("network.loss", (Drop("in", percent=20), Drop("out", percent=20))),
         ("network.vrrp", (Drop("in", match="ip protocol 112"), Drop("out", match="ip protocol 112"))),
         ("network.partition", (Drop("in", peers=("b", "c")),)),
+        ("network.bridge", (Drop("in", peers=("c",)),)),
+        (
+            "bus.partition",
+            tuple(Drop("in", peers=("b", "c"), match=f"tcp {side} 25672") for side in ("sport", "dport")),
+        ),
         (
             "network.block",
             (Drop("in", match="tcp dport { 4567, 4568 }"), Drop("in", match="udp dport { 4567, 4568 }")),
@@ -168,9 +177,46 @@ async def test_which_packets_are_lost(name: str, drops: tuple[Drop, ...], tmp_pa
         assert {h: world.machines[h].drops for h in "bc"} == dict.fromkeys("bc", (Drop("in", peers=("a",)),))
 
 
-async def test_a_partition_needs_two_sides(tmp_path: Path) -> None:
-    with pytest.raises(ProveError, match="each side"):
-        await Injection(Struck().powers(), aimed("network.partition", *HOSTS), tmp_path / "note").prepare()
+@pytest.mark.parametrize(
+    ("name", "hosts", "said"),
+    [
+        ("network.partition", HOSTS, "each side"),
+        ("bus.partition", HOSTS, "each side"),
+        ("network.bridge", HOSTS[:2], "two members beside"),
+    ],
+)
+async def test_a_partition_needs_two_sides(name: str, hosts: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    with pytest.raises(ProveError, match=said):
+        await Injection(Struck().powers(), aimed(name, *hosts), tmp_path / "note").prepare()
+
+
+async def test_who_bridges_the_sides_loses_nothing(tmp_path: Path) -> None:
+    world = Struck()
+    made = Injection(world.powers(), aimed("network.bridge"), tmp_path / "note")
+    await made.prepare()
+    await made.strike()
+    assert {h: world.machines[h].drops for h in "bc"} == {"b": (), "c": (Drop("in", peers=("a",)),)}
+
+
+async def test_each_new_leader_of_the_queues_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LeaderAfterLeader, "LOOK_S", 0.01)
+    world = Struck()
+    kind = LeaderAfterLeader(world.powers(), fault("bus.leader_after_leader", 0.035), ("a",))
+    await kind.look()
+    await kind.strike()
+    await kind.verify()
+    killed = await kind.hold()
+    assert killed and all(line.startswith("b: ") for line in killed), "b leads two of three queues"
+
+
+async def test_the_limit_of_memory_goes_before_anybody_is_told_to_end(tmp_path: Path) -> None:
+    world = Struck()
+    made = Injection(world.powers(), aimed("host.memory"), tmp_path / "note")
+    await made.prepare()
+    await made.strike()
+    assert world.order == ["memory a", "shell a"]
+    await made.heal()
+    assert world.order[2:] == ["memory a", "shell a"]
 
 
 async def test_ports_of_a_service_that_has_none_cannot_be_blocked(tmp_path: Path) -> None:
@@ -222,6 +268,11 @@ def test_what_nothing_here_can_inject() -> None:
     assert "power" in lacking(bare, fault("host.power_off"))
     assert "power" in lacking(bare, fault("host.freeze"))
     assert "network" in lacking(bare, fault("network.deaf"))
+    assert "power" in lacking(bare, fault("host.memory"))
+    assert "boot_server" in lacking(bare, fault("compute.boot_storm"))
+    without = dataclasses.replace(whole, refused={"netem": "this machine's kernel has no netem"})
+    assert "netem" in lacking(without, fault("network.delay"))
+    assert lacking(without, fault("network.loss")) == ""
     assert "fournines-guard.service" in lacking(bare, fault("agent.skew_next"))
     assert lacking(bare, fault("service.kill")) == ""
     pair = Fault("and", "", "", 1.0, parts=(fault("service.kill"), fault("network.isolate")))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from fournines.cli.main import cli
 from fournines.cloud.model import Cloud
 from fournines.prove.estimate import estimates, spell
-from fournines.prove.faults.catalogue import DRAWN
+from fournines.prove.faults.catalogue import drawn
 from fournines.prove.faults.target import TARGETS
 from fournines.prove.functions import carried
 from fournines.prove.site import Lengths
@@ -44,10 +44,16 @@ def test_a_suite_has_what_the_cloud_has_services_for() -> None:
 def test_full_has_every_fault_at_every_target(cloud: Cloud) -> None:
     faults = suite("full", cloud)
     hosts = {(f.name, f.target) for f in faults if not f.service and not f.parts}
-    for kind in DRAWN.values():
+    for kind in drawn(cloud):
         if kind.subject == "host":
             assert {(kind.name, target) for target in TARGETS} <= hosts
     assert any(f.parts for f in faults)
+
+
+def test_full_has_every_zone_of_several_hosts() -> None:
+    cloud = load(EXAMPLES / "split-groups.yaml")
+    lost = {f.target for f in suite("full", cloud) if f.name == "host.power_off"}
+    assert {h.zone.name for h in cloud.hosts} <= lost
 
 
 def test_a_seed_repeats_its_sequence(cloud: Cloud) -> None:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
+from fournines.errors import ProveError
+from fournines.prove.faults.network import Partition
+from fournines.prove.faults.powers import Drop, Powers
+from fournines.prove.faults.service import UnitFault
 from fournines.prove.faults.strike import Scripted, Strike, not_seen, until
+from fournines.prove.model import Fault
 
 #: Between two moves of every queue's leader. Seconds.
 MOVE_S = 4.0
+#: The port over which brokers talk to one another.
+DISTRIBUTION = 25672
 
 
 class Alarm(Scripted):
@@ -138,4 +148,75 @@ def _flat(text: str) -> str:
     return " ".join(text.split())
 
 
-FAMILY: tuple[type[Strike], ...] = (MemoryAlarm, DiskAlarm, Leaders)
+class LeaderAfterLeader(Scripted, UnitFault):
+    """One broker at a time is away: what ends the majority is `service.kill@rabbitmq+majority`."""
+
+    name = "bus.leader_after_leader"
+    what = (
+        "SIGKILL to the target's broker; as soon as it runs again, to the one that leads most quorum queues by then; "
+        "and so on"
+    )
+    until = "none is killed any more after 20 s; systemd restarts each"
+    seen = "none of the unit's processes from before is left in its cgroup, of each broker that is killed"
+    carrier = "rabbitmq"
+    costs = "kill"
+    each = ("leader",)
+    gone_within = 5.0
+    #: Between two looks whether the broker runs again, and who leads. Seconds.
+    LOOK_S: ClassVar[float] = 1.0
+
+    async def strike_host(self, host: str) -> None:
+        await self.signal(host, "KILL")
+
+    async def verify_host(self, host: str) -> str:
+        return await self.gone(host)
+
+    async def hold(self) -> tuple[str, ...]:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.fault.duration
+        seen: list[str] = []
+        killed = self.hosts[0]
+        while loop.time() < end:
+            await asyncio.sleep(min(self.LOOK_S, max(0.0, end - loop.time())))
+            leader = await self._leader(killed)
+            if leader and loop.time() < end:
+                self.before[leader] = await self.processes(leader)
+                await self.signal(leader, "KILL")
+                seen.append(await self.gone(leader))
+                killed = leader
+        return tuple(seen)
+
+    async def _leader(self, killed: str) -> str:
+        """The host that leads most queues, "" while the one that was killed last does not run again."""
+        body = (
+            "rabbitmqctl -q --timeout 10 await_startup > /dev/null 2>&1 && "
+            f"rabbitmqctl -q --timeout 10 eval '{LEADERS}' 2>/dev/null || true"
+        )
+        said = await self.script(killed, "look", body, timeout=30)
+        known = self.by.carriers.get(self.carrier, ())
+        found = Counter(host for host in re.findall(r"@([A-Za-z0-9-]+)", said) if host in known)
+        return max(found, key=lambda host: found[host], default="")
+
+
+class BrokersParted(Partition):
+    """Long and short: one that ends before the brokers give a member up, and one that ends after."""
+
+    name = "bus.partition"
+    what = "what brokers send one another (Erlang distribution) is lost between the target's hosts and the others"
+    carrier = "rabbitmq"
+    each = ("leader/10s", "leader/30s")
+
+    def __init__(self, by: Powers, fault: Fault, hosts: tuple[str, ...]) -> None:
+        super().__init__(by, fault, hosts)
+        self.hosts = by.carriers.get(self.carrier, ())
+
+    async def look(self) -> None:
+        if not self.inside < set(self.hosts):
+            raise ProveError("a partition needs a broker on each side", where=", ".join(sorted(self.inside)))
+
+    def drops(self, host: str) -> Sequence[Drop]:
+        (others,) = super().drops(host)
+        return tuple(replace(others, match=f"tcp {side} {DISTRIBUTION}") for side in ("sport", "dport"))
+
+
+FAMILY: tuple[type[Strike], ...] = (MemoryAlarm, DiskAlarm, Leaders, LeaderAfterLeader, BrokersParted)

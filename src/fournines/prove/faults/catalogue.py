@@ -8,6 +8,7 @@ from fournines.cloud.model import Cloud
 from fournines.prove.faults import (
     agent,
     bus,
+    compute,
     data,
     database,
     disk,
@@ -24,7 +25,23 @@ from fournines.prove.faults import (
 from fournines.prove.faults.strike import Strike
 from fournines.prove.faults.target import subjects
 
-FAMILIES = (service, agent, host, network, load, data, disk, power_loss, database, bus, storm, trust, world, operation)
+FAMILIES = (
+    service,
+    agent,
+    host,
+    network,
+    load,
+    data,
+    disk,
+    power_loss,
+    database,
+    bus,
+    storm,
+    compute,
+    trust,
+    world,
+    operation,
+)
 
 CATALOGUE: dict[str, type[Strike]] = {kind.name: kind for family in FAMILIES for kind in family.FAMILY}
 
@@ -33,13 +50,18 @@ CATALOGUE: dict[str, type[Strike]] = {kind.name: kind for family in FAMILIES for
 DRAWN: dict[str, type[Strike]] = {name: kind for name, kind in CATALOGUE.items() if kind.drawn}
 
 
+def drawn(cloud: Cloud) -> tuple[type[Strike], ...]:
+    """Of those, the ones that strike what the cloud has."""
+    known = subjects(cloud)
+    return tuple(kind for kind in DRAWN.values() if not kind.carrier or kind.carrier in known)
+
+
 def each(cloud: Cloud) -> Iterator[str]:
     """Every fault where it hurts most, as the user would write it; of services, those that the cloud has."""
     known = subjects(cloud)
-    for kind in DRAWN.values():
+    for kind in drawn(cloud):
         for subject in kind.each:
-            needed = kind.carrier if kind.subject == "host" else subject.partition("+")[0]
-            if not needed or needed in known:
+            if kind.subject == "host" or subject.partition("+")[0] in known:
                 yield f"{kind.name}@{subject}"
 
 
@@ -47,7 +69,7 @@ def every(cloud: Cloud) -> Iterator[str]:
     """Every fault of every service in the targets vip, writer and one, and those of `each` beside them."""
     services = tuple(dict.fromkeys(owner for owner, _ in subjects(cloud).values()))
     for target in ("vip", "writer", "one"):
-        for kind in DRAWN.values():
+        for kind in drawn(cloud):
             of_kind = tuple(name for name in services if name in (kind.services or services))
             names = of_kind if kind.subject == "service" else ("",)
             yield from (f"{kind.name}@{'+'.join(filter(None, (name, target)))}" for name in names)

@@ -176,7 +176,7 @@ class FullRoot(Scripted):
 
     @classmethod
     def lacking(cls, by: Powers) -> str:
-        return by.shared.get(ROOT, "")
+        return by.refused.get(ROOT, "")
 
     async def strike_host(self, host: str) -> None:
         body = (

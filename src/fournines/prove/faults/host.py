@@ -8,6 +8,9 @@ from typing import ClassVar
 from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
 
+#: As `Powers.refused` has it.
+FREEZER = "freezer"
+
 
 class PowerFault(PerHost):
     @classmethod
@@ -20,6 +23,7 @@ class PowerOff(PowerFault):
     what = "power off, nothing is shut down"
     until = "power on after 20 s"
     seen = "no process of the host is left in its cgroup"
+    boots = True
     each = ("vip", "writer", "one")
 
     async def strike_host(self, host: str) -> None:
@@ -59,6 +63,7 @@ class Outage(PowerOff):
 class Booted(PerHost):
     """A fault after which the host is in another boot than before."""
 
+    boots = True
     #: Until PID 1 is another one. Seconds.
     within: ClassVar[float]
 
@@ -122,6 +127,10 @@ class HostFreeze(PowerFault):
     until = "all go on after 20 s"
     seen = "the kernel says that the host's cgroup is frozen"
     each = ("vip",)
+
+    @classmethod
+    def lacking(cls, by: Powers) -> str:
+        return super().lacking(by) or by.refused.get(FREEZER, "")
 
     async def strike_host(self, host: str) -> None:
         await self.by.hand.freeze(host)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import shlex
 from typing import ClassVar
 
+from fournines.prove.faults.host import PowerFault
+from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
+
+#: As `Powers.refused` has it.
+MEMORY = "memory"
 
 
 class Cpu(PerHost):
@@ -41,6 +48,63 @@ class Cpu(PerHost):
 
     async def heal_host(self, host: str) -> None:
         await self.run(host, f"systemctl stop {self.UNIT} 2>/dev/null || true", doing="cannot end busy processes")
+
+
+class Memory(PowerFault):
+    """The host's memory is limited to what it holds and SPARE more, and one process takes more than that: the kernel
+    makes room by ending the largest process that it may, on a database's host the database. What systemd then starts
+    again meets the same."""
+
+    name = "host.memory"
+    what = "the host's memory is all taken: the kernel ends what is largest, again and again (OOM killer)"
+    until = "what took it ends, and the host has as much memory as before, after 20 s"
+    seen = "the kernel's count of processes that it ended for want of memory grows"
+    outside = False
+    each = ("one", "writer")
+    within: ClassVar[float] = 15.0
+    UNIT: ClassVar[str] = "fournines-hog.service"
+    #: Bytes: what the host has left, and what is taken.
+    SPARE: ClassVar[int] = 64 << 20
+    TAKEN: ClassVar[int] = 192 << 20
+
+    @classmethod
+    def lacking(cls, by: Powers) -> str:
+        return super().lacking(by) or by.refused.get(MEMORY, "")
+
+    async def look(self) -> None:
+        self.before = {host: await self.by.hand.ended_for_memory(host) for host in self.hosts}
+
+    async def strike_host(self, host: str) -> None:
+        take = f"import time; taken = bytearray(b'x') * {self.TAKEN}; time.sleep({self.fault.duration + 60:g})"
+        await self.by.hand.limit_memory(host, self.SPARE)
+        await self.run(
+            host,
+            f"systemd-run --quiet --unit={self.UNIT} --collect -p OOMScoreAdjust=-1000 "
+            f"-p RuntimeMaxSec={self.fault.duration + 60:g} python3 -c {shlex.quote(take)}",
+            doing="cannot start what takes the memory",
+        )
+
+    async def verify_host(self, host: str) -> str:
+        ended = 0
+
+        async def some() -> bool:
+            nonlocal ended
+            ended = await self.by.hand.ended_for_memory(host) - self.before[host]
+            return ended > 0
+
+        if not await until(some, self.within):
+            raise not_seen("no process was ended for want of memory", host, f"within {self.within:g} s")
+        return f"{host}: {ended} processes ended for want of memory so far"
+
+    async def hold(self) -> tuple[str, ...]:
+        await asyncio.sleep(self.fault.duration)
+        ended = {host: await self.by.hand.ended_for_memory(host) - self.before[host] for host in self.hosts}
+        return tuple(f"{host}: {count} processes ended for want of memory" for host, count in ended.items())
+
+    async def heal_host(self, host: str) -> None:
+        """The limit first: without memory nobody can be told to end anything."""
+        await self.by.hand.limit_memory(host, None)
+        await self.run(host, f"systemctl stop {self.UNIT} 2>/dev/null || true", doing="cannot end what took the memory")
 
 
 class RunFull(PerHost):
@@ -82,4 +146,4 @@ class RunFull(PerHost):
         )
 
 
-FAMILY: tuple[type[Strike], ...] = (Cpu, RunFull)
+FAMILY: tuple[type[Strike], ...] = (Cpu, Memory, RunFull)

@@ -9,8 +9,12 @@ from typing import ClassVar
 from fournines.errors import ProveError
 from fournines.prove.faults.powers import NETWORK, Drop, Powers
 from fournines.prove.faults.strike import PerHost, Strike, not_seen, until
+from fournines.prove.model import Fault
 
 LOSS_PERCENT = 20
+DELAY_S = 0.1
+#: As the lab names what a kernel can do.
+NETEM = "netem"
 FLAP_S = 2.0
 
 
@@ -165,6 +169,32 @@ class Vrrp(Filtered):
         return (Drop("in", match=self.MATCH), Drop("out", match=self.MATCH))
 
 
+class Delay(NetworkFault):
+    name = "network.delay"
+    what = f"what the host receives comes {1000 * DELAY_S:g} ms later, where the kernel has netem"
+    until = "nothing is late after 20 s"
+    seen = "the port's count of late packets grows"
+    each = ("vip", "writer")
+
+    @classmethod
+    def lacking(cls, by: Powers) -> str:
+        return super().lacking(by) or by.refused.get(NETEM, "")
+
+    async def strike_host(self, host: str) -> None:
+        await self.by.wires.delay(host, NETWORK, DELAY_S)
+
+    async def verify_host(self, host: str) -> str:
+        async def some() -> bool:
+            return await self.by.wires.late(host, NETWORK) > 0
+
+        if not await until(some):
+            raise not_seen("no packet is late", host, f"at its port of network {NETWORK}")
+        return f"{host}: {await self.by.wires.late(host, NETWORK)} packets late so far"
+
+    async def heal_host(self, host: str) -> None:
+        await self.by.wires.pass_all(host, NETWORK)
+
+
 class Partition(Filtered):
     """Both sides keep their clients: only hosts do not reach one another."""
 
@@ -174,8 +204,8 @@ class Partition(Filtered):
     seen = "the count of lost packets grows at each side's ports"
     each = ("half", "vip")
 
-    def __init__(self, by: Powers, fault: object, hosts: tuple[str, ...]) -> None:
-        super().__init__(by, fault, hosts)  # type: ignore[arg-type]
+    def __init__(self, by: Powers, fault: Fault, hosts: tuple[str, ...]) -> None:
+        super().__init__(by, fault, hosts)
         self.inside = frozenset(hosts)
         self.hosts = by.hosts
 
@@ -186,6 +216,30 @@ class Partition(Filtered):
     def drops(self, host: str) -> Sequence[Drop]:
         inside = host in self.inside
         return (Drop("in", peers=tuple(h for h in self.hosts if (h in self.inside) is not inside)),)
+
+
+class Bridge(Partition):
+    """Who has a majority is another answer on each host: no set of hosts agrees on who is there."""
+
+    name = "network.bridge"
+    what = (
+        "the network breaks in two but for one host: it reaches both sides, which do not reach one another; the target "
+        "is on one side, clients reach all"
+    )
+    each = ("vip", "one")
+
+    def __init__(self, by: Powers, fault: Fault, hosts: tuple[str, ...]) -> None:
+        super().__init__(by, fault, hosts)
+        members = [h for h in by.carriers.get("mariadb", by.hosts) if h not in hosts]
+        self.between = members[0] if len(members) > 1 else ""
+        self.hosts = tuple(h for h in by.hosts if h != self.between)
+
+    async def look(self) -> None:
+        if not self.between:
+            raise ProveError(
+                "two sides and a host between them need two members beside the target",
+                where=", ".join(sorted(self.inside)),
+            )
 
 
 class Block(Filtered):
@@ -206,4 +260,4 @@ class Block(Filtered):
         return tuple(Drop("in", match=f"{protocol} dport {{ {ports} }}") for protocol in ("tcp", "udp"))
 
 
-FAMILY: tuple[type[Strike], ...] = (Isolate, Flap, Deaf, Mute, Loss, Vrrp, Partition, Block)
+FAMILY: tuple[type[Strike], ...] = (Isolate, Flap, Deaf, Mute, Loss, Delay, Vrrp, Partition, Bridge, Block)

@@ -12,6 +12,9 @@ from fournines.prove.faults.powers import Operations, Powers
 from fournines.prove.faults.strike import Strike, not_seen, until
 from fournines.prove.severity import Severity
 
+#: As `Powers.refused` has it.
+EMPTY = "empty machine"
+
 
 class Operation(Strike):
     """Hosts go one after another, as the command has them."""
@@ -215,7 +218,8 @@ class Replace(Membership):
 
     @classmethod
     def lacking(cls, by: Powers) -> str:
-        return super().lacking(by) or ("" if by.power else "nothing here can put an empty machine in a host's place")
+        without = "nothing here can switch a host's power"
+        return super().lacking(by) or ("" if by.power else without) or by.refused.get(EMPTY, "")
 
     async def prepare(self) -> None:
         found = await asyncio.gather(*(self.hand.machine(host) for host in self.hosts))

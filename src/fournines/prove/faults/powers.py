@@ -7,6 +7,7 @@ where something stands outside; never through the agents, which are under test t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -81,6 +82,15 @@ class Power(Protocol):
     async def thaw(self, host: str) -> None: ...
     async def is_frozen(self, host: str) -> bool: ...
 
+    async def limit_memory(self, host: str, spare: int | None) -> None:
+        """From now on it gets so many bytes beyond what it holds; None: as much as before. None is of no effect on a
+        host that is off."""
+        ...
+
+    async def ended_for_memory(self, host: str) -> int:
+        """Processes that its kernel has ended since it was switched on, for want of memory."""
+        ...
+
 
 class Network(Protocol):
     """Every call may be repeated. Raises FourninesError, also for a host whose port is not there."""
@@ -100,8 +110,16 @@ class Network(Protocol):
         """From now on loses these packets, and no others that an earlier call named."""
         ...
 
+    async def delay(self, host: str, network: str, seconds: float) -> None:
+        """From now on what the host receives is so much later. Only where netem is not among what is refused."""
+        ...
+
+    async def late(self, host: str, network: str) -> int:
+        """Packets that `delay` made late so far."""
+        ...
+
     async def pass_all(self, host: str, network: str) -> None:
-        """Ends `drop`; of no effect on a host that is off."""
+        """Ends `drop` and `delay`; of no effect on a host that is off."""
         ...
 
     async def dropped(self, host: str, network: str) -> int:
@@ -157,16 +175,32 @@ class Operations(Protocol):
         ...
 
 
+class Servers(Protocol):
+    """Raises FourninesError."""
+
+    async def request(self, count: int) -> None:
+        """With one request."""
+        ...
+
+    async def states(self) -> Counter[str]:
+        """Of those that `request` asked for: `ACTIVE`, `BUILD`, `ERROR`, … -> how many."""
+        ...
+
+    async def remove(self) -> None:
+        """All of them; until none is left."""
+        ...
+
+
 @dataclass(frozen=True)
 class Powers:
     """`units`: a service fault's subject -> the unit that it strikes. `ports`: service -> what it listens on. `hosts`:
     all of the region; `addresses`: theirs. `carriers`: service -> the hosts that carry it. `power`, `network`: None
-    where nothing here has that power over the hosts. `shared`: what the hosts share with the machine, so that no fault
-    may take it -> why.
+    where nothing here has that power over the hosts. `refused`: what no fault may take, or the kernel cannot do -> why.
 
     `account`: name and password of the campaign's own database account, with its CA's path on the hosts, "" without
     TLS. `expired`: path and content (PEM) of a service's certificate on a host, as it is but that it has expired; None
-    of a service without one. `disks`: None where no disk is seen by several hosts.
+    of a service without one. `disks`: None where no disk is seen by several hosts. `servers`: None where there is
+    nothing to boot servers from.
     """
 
     reach: Reach
@@ -178,11 +212,12 @@ class Powers:
     network: Network | None
     addresses: Mapping[str, str] = field(default_factory=dict[str, str])
     carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    shared: Mapping[str, str] = field(default_factory=dict[str, str])
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
     account: tuple[str, str, str] = field(default=("", "", ""), repr=False)
     expired: Callable[[str, str], tuple[str, str] | None] = lambda service, host: None
     operations: Operations | None = None
     disks: Disks | None = None
+    servers: Servers | None = None
 
     @property
     def hand(self) -> Power:

@@ -43,6 +43,8 @@ class Strike(ABC):
     duration: ClassVar[float] = 20.0
     #: Whether it is struck from outside the host, so that it may be struck last and must be healed first of a pair.
     outside: ClassVar[bool] = True
+    #: Whether the host boots before it is redundant again.
+    boots: ClassVar[bool] = False
     #: Targets in `--faults each`; of a service fault, subjects.
     each: ClassVar[tuple[str, ...]] = ()
     #: Whether suites and soaks draw it; else it is made only where somebody names it.

@@ -26,7 +26,7 @@ class Clock(Scripted):
 
     @classmethod
     def lacking(cls, by: Powers) -> str:
-        return by.shared.get(CLOCK, "")
+        return by.refused.get(CLOCK, "")
 
     async def strike_host(self, host: str) -> None:
         body = (
