@@ -6,7 +6,8 @@ look       declared: names. refresh: ask the sources first.
 prepare    wanted: name -> version. units: unit -> the packages whose change restarts it. What would be done.
 download   wanted.
 install    wanted, units; managed: units that packages may stop, and not start. pending: the directory of markers.
-           aside: paths that the new versions must not find. Each is kept beside itself.
+           stops: units that are stopped before, for what they have open is moved. aside: paths that the new versions
+           must not find. Each is kept beside itself.
 
 suite: of Debian; "" for the one that the host has. With it the host's own sources are read as if they said that suite,
 without touching them; `install` writes them so. Packages may be removed then, as a new suite replaces some by others.
@@ -246,8 +247,10 @@ def words(wanted: dict[str, str]) -> list[str]:
 
 
 def apt(suite: str) -> list[str]:
-    """Within a suite nothing is removed."""
-    return APT if suite else [*APT, "--no-remove"]
+    """Within a suite nothing is removed. What a transaction of ours left half done, as when its host lost power, is
+    repaired: packages that are unpacked may depend on others that are not yet."""
+    words = APT if suite else [*APT, "--no-remove"]
+    return [*words, "--fix-broken"] if BEGUN.exists() else words
 
 
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
@@ -341,14 +344,17 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
         if suite:
             reading(suite)
         if ours:
-            carried_out("dpkg", "--configure", "-a", lock=lock)
+            with contextlib.suppress(FailedError):  # what waits for packages that are not unpacked yet, apt ends below
+                carried_out("dpkg", "--configure", "-a", lock=lock)
         restarts = prepare(asked)["restarts"]
         pending = Path(asked["pending"])
         pending.mkdir(parents=True, exist_ok=True)
         for unit in restarts:
             (pending / f"{unit}.restart").touch(mode=0o600)
         automatic = set(said("apt-mark", "showauto").split()) & set(asked["wanted"])
-        if asked["wanted"]:
+        if asked["stops"]:
+            said("systemctl", "stop", *asked["stops"])
+        if asked["wanted"] or ours:
             carried_out(*apt(suite), "install", *words(asked["wanted"]), lock=lock)
         if automatic:
             said("apt-mark", "auto", *sorted(automatic))
