@@ -34,9 +34,9 @@ FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_se
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
 
 Operations of day two are measured as faults are: --operation 'drain vip', 'reboot all', upgrade, 'upgrade --to RELEASE'
-(the one that the file names), apply (of what the file has and the hosts have not), 'scale --remove HOST' (it joins again after), 'scale --add HOST' (which is taken out
-before), 'replace HOST' (in a lab; it loses power and gets an empty disk before). Then no request that may be sent twice
-may fail, and none may wait for longer than 3 s.
+(the one that the file names), apply (of what the file has and the hosts have not), 'scale --remove HOST' (it joins
+again after), 'scale --add HOST' (which is taken out before), 'replace HOST' (in a lab; it loses power and gets an empty
+disk before). Then no request that may be sent twice may fail, and none may wait for longer than 3 s.
 
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 

@@ -272,16 +272,19 @@ def test_a_transaction_that_fails_is_continued(machine: Machine) -> None:
 
 
 def test_a_transaction_that_was_cut_off_between_two_packages_is_continued(machine: Machine) -> None:
-    """As by a loss of power: one is unpacked, and what it depends on is not yet."""
-    machine.has("cache", "1.1-1", depends="lib (>= 1.1)", status="install ok unpacked")
+    """As by a loss of power: one is unpacked, and what it depends on is not yet, some of which is new on this host."""
+    needs = "lib (>= 1.1), libnew"
+    machine.has("cache", "1.1-1", depends=needs, status="install ok unpacked")
     machine.has("lib", "1.0-1")
-    machine.source("main", DEBIAN, package("cache", "1.1-1", Depends="lib (>= 1.1)"), package("lib", "1.1-1"))
+    packages = package("cache", "1.1-1", Depends=needs), package("lib", "1.1-1"), package("libnew", "1")
+    machine.source("main", DEBIAN, *packages)
     machine.program.BEGUN.parent.mkdir(parents=True)
     machine.program.BEGUN.touch()
     machine.look()
-    assert machine.ask("prepare", wanted={"lib": "1.1-1"}, units={})["changes"] == [("lib", "1.0-1", "1.1-1")]
+    changes = machine.ask("prepare", wanted={"lib": "1.1-1"}, units={})["changes"]
+    assert sorted(changes) == [("lib", "1.0-1", "1.1-1"), ("libnew", "", "1")]
     installing(machine, lib="1.1-1")
-    assert machine.program.installed() == {"cache": ("ii", "1.1-1"), "lib": ("ii", "1.1-1")}
+    assert machine.program.installed() == {"cache": ("ii", "1.1-1"), "lib": ("ii", "1.1-1"), "libnew": ("ii", "1")}
     assert not machine.program.BEGUN.exists()
 
 

@@ -247,24 +247,31 @@ def words(wanted: dict[str, str]) -> list[str]:
 
 
 def apt(suite: str) -> list[str]:
-    """Within a suite nothing is removed. What a transaction of ours left half done, as when its host lost power, is
-    repaired: packages that are unpacked may depend on others that are not yet."""
-    words = APT if suite else [*APT, "--no-remove"]
-    return [*words, "--fix-broken"] if BEGUN.exists() else words
+    """Within a suite nothing is removed."""
+    return APT if suite else [*APT, "--no-remove"]
 
 
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["suite"]:
         reading(asked["suite"])
-    changes = simulated(asked)
+    changes = halfway(asked) if BEGUN.exists() else simulated(asked["suite"], *words(asked["wanted"]))
     return {"changes": changes, "restarts": affected(asked["units"], {name for name, _, _ in changes})}
 
 
-def simulated(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+def halfway(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """As `simulated`, of a transaction of ours that was cut off, as by a loss of power: how apt would repair what it
+    has left, and then what it had not come to. Before the one apt simulates nothing of the other."""
+    there = installed()
+    repairs = simulated(asked["suite"], "--fix-broken")
+    known = {name for name, _, _ in repairs}
+    rest = (name for name in sorted(asked["wanted"]) if name not in known)
+    return [*repairs, *((name, there.get(name, ("", ""))[1], asked["wanted"][name]) for name in rest)]
+
+
+def simulated(suite: str, *what: str) -> list[tuple[str, str, str]]:
     """(name, version before or "", version after or "") of all that would be installed or removed. Raises
     FailedError."""
-    wanted = asked["wanted"]
-    lines = said(*apt(asked["suite"]), "-s", "install", *words(wanted)).splitlines() if wanted else []
+    lines = said(*apt(suite), "-s", "install", *what).splitlines() if what else []
     found = (re.match(r"Inst (\S+)(?: \[(\S+)\])? \((\S+)", line) for line in lines)
     gone = (re.match(r"Remv (\S+)(?: \[(\S+)\])?", line) for line in lines)
     return [
@@ -344,9 +351,11 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
         if suite:
             reading(suite)
         if ours:
-            with contextlib.suppress(FailedError):  # what waits for packages that are not unpacked yet, apt ends below
+            with contextlib.suppress(FailedError):  # what needs packages that are not unpacked yet is apt's to end
                 carried_out("dpkg", "--configure", "-a", lock=lock)
-        restarts = prepare(asked)["restarts"]
+            carried_out(*apt(suite), "--fix-broken", "install", lock=lock)
+        changes = simulated(suite, *words(asked["wanted"]))
+        restarts = affected(asked["units"], {name for name, _, _ in changes})
         pending = Path(asked["pending"])
         pending.mkdir(parents=True, exist_ok=True)
         for unit in restarts:
@@ -354,7 +363,7 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
         automatic = set(said("apt-mark", "showauto").split()) & set(asked["wanted"])
         if asked["stops"]:
             said("systemctl", "stop", *asked["stops"])
-        if asked["wanted"] or ours:
+        if asked["wanted"]:
             carried_out(*apt(suite), "install", *words(asked["wanted"]), lock=lock)
         if automatic:
             said("apt-mark", "auto", *sorted(automatic))
