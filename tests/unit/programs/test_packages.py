@@ -281,6 +281,7 @@ def test_a_transaction_that_was_cut_off_between_two_packages_is_continued(machin
     machine.program.BEGUN.parent.mkdir(parents=True)
     machine.program.BEGUN.touch()
     machine.look()
+    assert machine.ask("download", wanted={"lib": "1.1-1"}) == {}
     changes = machine.ask("prepare", wanted={"lib": "1.1-1"}, units={})["changes"]
     assert sorted(changes) == [("lib", "1.0-1", "1.1-1"), ("libnew", "", "1")]
     installing(machine, lib="1.1-1")

@@ -323,7 +323,8 @@ def closure(needs: dict[str, set[str]], names: list[str]) -> set[str]:
 
 
 def download(asked: dict[str, Any]) -> dict[str, Any]:
-    if asked["wanted"]:
+    """What has begun has downloaded before."""
+    if asked["wanted"] and not BEGUN.exists():
         if asked["suite"]:
             reading(asked["suite"])
         said(*apt(asked["suite"]), "--download-only", "install", *words(asked["wanted"]))
