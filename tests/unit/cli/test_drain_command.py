@@ -61,7 +61,7 @@ def test_an_operation_that_prove_does_not_know(typed: str, cloud_file: Path) -> 
         ("drain vip", "operation.drain@vip"),
         ("reboot  all", "operation.reboot@all"),
         ("upgrade", "operation.upgrade@all"),
-        ("upgrade --to 2026.2", "operation.upgrade-release@all"),
+        ("upgrade --to 2026.2", "operation.upgrade_release@all"),
         ("apply", "operation.apply@all"),
         ("scale --remove ctl3", "operation.leave@ctl3"),
         ("scale --add ctl3", "operation.join@ctl3"),
@@ -80,7 +80,7 @@ def test_a_release_is_proved_that_the_cloud_file_names() -> None:
 
 def test_what_changes_a_cloud_for_good_is_drawn_by_nobody(cloud_file: Path) -> None:
     cloud = load(cloud_file)
-    names = ("upgrade", "upgrade-release", "apply", "leave", "join", "replace")
+    names = ("upgrade", "upgrade_release", "apply", "leave", "join", "replace")
     named = {f"operation.{name}" for name in names}
     assert named == CATALOGUE.keys() - DRAWN.keys()
     assert not [text for text in (*each(cloud), *every(cloud)) if text.partition("@")[0] in named]

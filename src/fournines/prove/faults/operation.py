@@ -109,8 +109,8 @@ class Upgrade(Operation):
 
 
 class UpgradeRelease(Upgrade):
-    name = "operation.upgrade-release"
-    what = "`fournines upgrade --to` the release that the cloud file names: host after host to its Debian, the bus last"
+    name = "operation.upgrade_release"
+    what = "`upgrade --to` the release that the cloud file names: host after host to its Debian, the bus last"
 
     async def strike(self) -> None:
         await self.hand.upgrade_release()
