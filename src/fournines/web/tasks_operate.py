@@ -56,6 +56,12 @@ def _upgraded(cloud: Cloud, wish: Asked, work: Work, *, dry_run: bool) -> Mappin
     how = rebooting.How(REASON, SSH, work.say, lambda: nullcontext(work.report))
     with local_lock(cloud.state_dir):
         found = asyncio.run(upgrading.planned(cloud, wish, how))
+        if found.release and not wish.to:
+            raise UsageError(
+                f"the cloud is on its way to {found.release.name}",
+                where=cloud.name,
+                next=f"upgrade-release to {found.release.name} goes on with that",
+            )
         doing = not (dry_run or found.empty)
         if doing:
             asyncio.run(upgrading.upgrade_all(found, how))

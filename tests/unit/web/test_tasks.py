@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.record import Entry
+from fournines.cloud.versions import Upgrade, Versions
 from fournines.commands import backup as backups
 from fournines.commands import operation
 from fournines.commands import reboot as rebooting
@@ -158,6 +160,18 @@ def test_a_change_of_release_takes_the_clouds_name_and_shows_what_the_command_li
     assert shown["steps"] == ["in this order: ctl1 (zone rack1, drained)"]
     assert tasks_operate.upgrade_release(cloud, body.model_copy(update={"confirm": "acme"}), work)["done"]
     assert asked == [wish, wish, (move,)]
+
+
+def test_an_upgrade_of_packages_does_not_go_on_with_a_change_of_release(
+    cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def planned(cloud: Cloud, _wish: Asked, _how: object) -> upgrading.Upgrading:
+        lock = Versions(upgrade=Upgrade({}, "ada", release="2026.2", suite="forky"))
+        return upgrading.Upgrading(replace(cloud, versions=lock), False, (), (), {}, (), {}, frozenset())
+
+    monkeypatch.setattr(upgrading, "planned", planned)
+    with pytest.raises(UsageError, match=r"on its way to 2026\.2"):
+        tasks_operate.upgrade(cloud, OfUpgrade(), work)
 
 
 def test_reboots_go_in_the_order_that_was_found(cloud: Cloud, work: Work, done: list[Any]) -> None:
