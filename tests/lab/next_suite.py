@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from fournines.lab import sources
@@ -69,7 +70,11 @@ def _index(repository: Path, suite: str, archives: list[Path]) -> None:
     path.write_bytes(packages)
     said = {"Origin": "Debian", "Label": "Debian", "Suite": suite, "Codename": suite, "Components": "main"}
     lines = [f"{key}: {value}" for key, value in {**said, "Architectures": architecture}.items()]
-    lines += ["SHA256:", f" {hashlib.sha256(packages).hexdigest()} {len(packages)} {name}"]
+    lines += [
+        f"Date: {datetime.now(UTC):%a, %d %b %Y %H:%M:%S UTC}",
+        "SHA256:",
+        f" {hashlib.sha256(packages).hexdigest()} {len(packages)} {name}",
+    ]
     (repository / "dists" / suite / "Release").write_text("\n".join(lines) + "\n")
 
 
