@@ -373,6 +373,25 @@ def test_what_the_hosts_have_and_take_is_a_table(chrome: webdriver.Chrome) -> No
     assert errors(chrome) == []
 
 
+def test_a_change_of_release_is_shown_and_then_typed(chrome: webdriver.Chrome, site: Site) -> None:
+    go(chrome, "operations/new/upgrade-release")
+    field = until(chrome, lambda: one(chrome, ".operation [name=to]"))
+    assert field
+    field.send_keys("2026.2")
+    click(chrome, ".operation [value=dry]")
+    until(chrome, lambda: "acme goes from 2025.1 to 2026.2" in text(chrome, ".job"))
+    click(chrome, ".job [data-do=carry-out]")
+    typed = until(chrome, lambda: one(chrome, "dialog [name=typed]"))
+    assert typed and "No host that has changed goes back" in text(chrome, "dialog")
+    typed.send_keys("acme")
+    click(chrome, "dialog [type=submit]:not(:disabled)")
+    until(chrome, lambda: "plan only" not in text(chrome, ".job") and "done" in text(chrome, ".job .outcome"))
+    with site.client("token-ada") as client:
+        newest = client.ask("GET", "/v1/jobs").json()["jobs"][0]
+    assert (newest["arguments"]["to"], newest["arguments"]["confirm"]) == ("2026.2", "acme")
+    assert errors(chrome) == []
+
+
 def test_an_incident_has_its_time_line_and_what_the_agents_knew(chrome: webdriver.Chrome, site: Site) -> None:
     id = fill(site.state)
     go(chrome, "availability")

@@ -52,6 +52,7 @@ TURNS = (
     "test_drain",
     "test_monitoring",
     "test_recover",
+    "test_release",
     "test_scale",
     "test_shared",
     "test_upgrade",

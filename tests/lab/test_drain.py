@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fournines import lab
@@ -18,14 +19,21 @@ SEED = int(os.environ.get("FOURNINES_SEED", "7"))
 
 def killed(*words: str, after: str) -> None:
     """Runs the command until it begins the stage `after`, and kills it there."""
+    killed_when(lambda line: line.startswith("stage ") and f" {after}:" in line, *words)
+
+
+def killed_when(said: Callable[[str], bool], *words: str) -> None:
+    """Runs the command until `said` holds for a line of its progress, and kills it there."""
     argv = [str(Path(sys.executable).with_name("fournines")), *words]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
         assert run.stderr
+        lines: list[str] = []
         for line in run.stderr:
-            if line.startswith("stage ") and f" {after}:" in line:
+            lines.append(line)
+            if said(line):
                 run.send_signal(signal.SIGKILL)
                 return
-    raise AssertionError(f"there was no stage {after}")
+    raise AssertionError(f"it ended before it was killed:\n{''.join(lines[-40:])}")
 
 
 def drained(path: Path, fournines: Run) -> str:

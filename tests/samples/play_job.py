@@ -107,6 +107,11 @@ def main(directory: Path) -> None:
         "versions": lambda: VERSIONS,
         "observe": lambda: OBSERVED,
         "scale-remove": lambda: removed(tell, arguments),
+        "upgrade-release": lambda: {
+            "done": not arguments.get("dry_run"),
+            "release": arguments["to"],
+            "steps": [f"acme goes from 2025.1 to {arguments['to']}, by Debian forky"],
+        },
         "restore": lambda: {"done": not arguments.get("dry_run"), "steps": ["  replace   the databases"]},
     }
     done = result.get(order["kind"], dict[str, Any])()

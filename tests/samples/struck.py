@@ -138,6 +138,9 @@ class Struck:
         for host in HOSTS:
             self._change(host, "upgrade", lambda m: setattr(m, "packages", m.packages + 1))
 
+    async def upgrade_release(self) -> None:
+        await self.upgrade()
+
     async def packages(self, host: str) -> str:
         return str(self.machines[host].packages)
 

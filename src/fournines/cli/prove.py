@@ -33,10 +33,10 @@ writer elections, restarted daemons and failed requests are counted. Each must b
 FUNCTIONS are what a client does meanwhile: authenticate, list_projects, list_servers, boot_server, create_network, and
 more, as `fournines design` names them. What is made is named fournines-prove and removed at the end.
 
-Operations of day two are measured as faults are: --operation 'drain vip', 'reboot all', upgrade, apply (of what the
-file has and the hosts have not), 'scale --remove HOST' (it joins again after), 'scale --add HOST' (which is taken out
-before), 'replace HOST' (in a lab; it loses power and gets an empty disk before). Then no request that may be sent twice
-may fail, and none may wait for longer than 3 s.
+Operations of day two are measured as faults are: --operation 'drain vip', 'reboot all', upgrade, 'upgrade --to RELEASE'
+(the one that the file names), apply (of what the file has and the hosts have not), 'scale --remove HOST' (it joins
+again after), 'scale --add HOST' (which is taken out before), 'replace HOST' (in a lab; it loses power and gets an empty
+disk before). Then no request that may be sent twice may fail, and none may wait for longer than 3 s.
 
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 
@@ -80,7 +80,9 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="Say what each fault does."
 )
 @click.option("--faults", default=DEFAULT_FAULTS, show_default=True, help="What to inject, in this order.")
-@click.option("--operation", metavar="'NAME TARGET'", help="An operation instead: 'drain ctl1', upgrade.")
+@click.option(
+    "--operation", metavar="'NAME TARGET'", help="An operation instead: 'drain ctl1', upgrade, 'upgrade --to RELEASE'."
+)
 @click.option("--suite", type=click.Choice(["smoke", "standard", "full"]), help="What to inject, by its name.")
 @click.option("--soak", is_flag=True, help="Inject faults at random, one after another.")
 @click.option("--for", "lasts", metavar="DURATION", help="With --soak: for so long, such as 8h.")
@@ -122,7 +124,7 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
     if operation := options.pop("operation"):
         from fournines.prove.faults.operation import typed
 
-        options["faults"] = typed(operation)
+        options["faults"] = typed(operation, loaded.release)
     if calm:
         if junit:
             raise UsageError("--calm injects nothing: it does not go with --junit", next="leave out --junit")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,11 @@ from fournines.cli.progress import progress
 from fournines.commands import upgrade as upgrading
 from fournines.commands.clouds import load_cloud
 from fournines.commands.reboot import How
-from fournines.commands.upgrade import Upgrading
+from fournines.commands.upgrade_shown import lines, question
 from fournines.design import require_valid
 from fournines.engine import local_lock
 from fournines.errors import UsageError
-from fournines.operate import release
-from fournines.operate.upgrade import REASON, Asked, Move
-from fournines.plan.render import folded
+from fournines.operate.upgrade import REASON, Asked
 
 HELP = """Upgrade the packages of CLOUD's hosts within their release: all that apt would install in a newer version, or
 with --security those that are security updates. With --to RELEASE: to another release of OpenStack, which the cloud
@@ -87,56 +84,3 @@ def command(cloud: Path, **options: Any) -> None:
     elif doing and (zone := upgrading.held(found)):
         to = f" --to {found.release.name}" if found.release else ""
         click.echo(f"Held after zone {zone}. Next: fournines upgrade {made.source}{to} --continue")
-
-
-def question(found: Upgrading) -> str:
-    if found.release:
-        return f"Go to {found.release.name}? No host that has changed goes back."
-    return "Upgrade?"
-
-
-def lines(found: Upgrading) -> Iterator[str]:
-    """What would happen, or what is left of it. A change of release changes nearly all packages: what services declare
-    is shown, the others are counted."""
-    if found.release:
-        yield from release.sentences(found.cloud, found.begins, found.lasts)
-    others = 0
-    for (name, old, new), hosts in _changes(found).items():
-        if found.release and new and name not in found.declared:
-            others += 1
-        else:
-            yield f"{name}  {old or 'absent'} → {new or 'removed'}  [{folded(tuple(hosts))}]"
-    if others:
-        yield f"{others} other packages"
-    for unit, hosts in _restarts(found).items():
-        yield f"restart {unit}  [{folded(tuple(hosts))}]"
-    if not (found.moves or found.later):
-        yield "Nothing to upgrade." if found.empty else "Nothing to upgrade; the lock of versions is written."
-        return
-    if found.moves:
-        yield f"in this order: {_order(found.moves)}"
-    if found.later:
-        yield f"then held, until --continue: {_order(found.later)}"
-
-
-def _changes(found: Upgrading) -> dict[tuple[str, str, str], list[str]]:
-    by_change: dict[tuple[str, str, str], list[str]] = {}
-    for host, made in found.prepared.items():
-        for change in made.changes:
-            by_change.setdefault(change, []).append(host)
-    return dict(sorted(by_change.items()))
-
-
-def _restarts(found: Upgrading) -> dict[str, list[str]]:
-    by_unit: dict[str, list[str]] = {}
-    for host, made in found.prepared.items():
-        for unit in made.restarts:
-            by_unit.setdefault(unit, []).append(host)
-    return by_unit
-
-
-def _order(moves: tuple[Move, ...]) -> str:
-    return ", ".join(
-        f"{folded(tuple(h.name for h in move.hosts))} (zone {move.zone}{', drained' if move.drained else ''})"
-        for move in moves
-    )

@@ -43,8 +43,14 @@ class CloudOperations:
         await reboot.reboot_all(self._cloud, await reboot.planned(self._cloud, chosen, how), how)
 
     async def upgrade(self) -> None:
+        await self._upgrade(Asked())
+
+    async def upgrade_release(self) -> None:
+        await self._upgrade(Asked(to=self._cloud.release))
+
+    async def _upgrade(self, asked: Asked) -> None:
         how = reboot.How(UPGRADE, SshOptions(), _unsaid, _quiet)
-        found = await upgrade.planned(self._cloud, Asked(), how)
+        found = await upgrade.planned(self._cloud, asked, how)
         if not found.moves:
             raise ProveError("there is nothing to upgrade", next=f"fournines versions {self._cloud.source} --refresh")
         await upgrade.upgrade_all(found, how)

@@ -1,4 +1,5 @@
-"""Packages, zone after zone, of the same release or of another one. The caller holds the cloud's local lock."""
+"""Packages, zone after zone, of the same release or of another one: what there is to do, and doing it. The caller
+holds the cloud's local lock."""
 
 from __future__ import annotations
 
@@ -58,8 +59,19 @@ class Upgrading:
         return release.first_part(self.target, self.release) if self.release else self.target
 
     @property
+    def last_part(self) -> dict[str, str]:
+        """Of `target`, what they get when all have the rest."""
+        return release.last_part(self.target, self.release) if self.release else {}
+
+    @property
     def lasts(self) -> list[Last]:
         return release.last(self.cloud, self.release) if self.release else []
+
+    @property
+    def lasts_left(self) -> list[Last]:
+        """Those of `lasts` of which a host still has older packages."""
+        part = self.last_part
+        return [of for of in self.lasts if any(upgrade.left(self.looks[h.name], part) for h in of.hosts)]
 
     @property
     def empty(self) -> bool:
@@ -78,6 +90,8 @@ async def planned(cloud: Cloud, asked: Asked, how: How) -> Upgrading:
         if found.failures:
             raise merged(list(found.failures.values()))
         known = replace(found.cloud, release=cloud.release)
+        if known.versions != cloud.versions:
+            _save(known)  # another machine has come further, or this one was cut off before its last word
         asked = _meant(known, asked)
         upgrade.require_asked(known, asked)
         if asked.to:
@@ -252,10 +266,9 @@ def _renewed(cloud: Cloud, hosts: Sequence[Host]) -> Cloud:
 async def _together(cloud: Cloud, last: Last, upgrading: Upgrading, how: How) -> None:
     """What cannot run beside its older self, on all of its hosts at once. Where none has anything left of it, that has
     been done."""
-    assert upgrading.release
-    part = release.last_part(upgrading.target, upgrading.release)
-    if await _install(cloud, last.hosts, part, how, last):
-        how.say(f"{last.service}, on all of its hosts")
+    await _download(cloud, last.hosts, upgrading.last_part, how)
+    how.say(f"{last.service}, on all of its hosts")
+    await _install(cloud, last.hosts, upgrading.last_part, how, last)
     await _apply(cloud, _as_it_is, last.hosts, how)
     await until_whole(cloud, last.hosts[0], upgrading.known, how.ssh)
 
@@ -282,8 +295,8 @@ async def _download(cloud: Cloud, hosts: Sequence[Host], target: dict[str, str],
 
 async def _install(
     cloud: Cloud, hosts: Sequence[Host], target: dict[str, str], how: How, last: Last | None = None
-) -> bool:
-    """Whether there was anything to do. last: what is changed on all of `hosts` at once."""
+) -> None:
+    """last: what is changed on all of `hosts` at once. Its packages do not stop it, and what it has open is moved."""
     async with connect(hosts, how.ssh) as connected:
         connected.require_all()
         async with hold(connected):
@@ -292,12 +305,12 @@ async def _install(
             )
             asked = {n: upgrade.wanted_on(cloud, cloud.host_by_name[n], looks[n], target) for n in connected}
             if last:
-                chosen = {n: replace(mine, aside=last.how.aside) for n, mine in asked.items()}
+                stops = registry()[last.service].units_in(cloud)
+                chosen = {n: replace(mine, stops=stops, aside=last.how.aside) for n, mine in asked.items()}
                 chosen = {n: mine for n, mine in chosen.items() if mine.versions or looks[n].begun}
             else:
                 chosen = {n: mine for n, mine in asked.items() if mine.versions or target}
             await together(packages.install(connected[n], mine) for n, mine in chosen.items())
-    return bool(chosen)
 
 
 async def _boot(cloud: Cloud, host: Host, how: How) -> None:

@@ -73,12 +73,14 @@ class Packages:
 class Wanted:
     """What a host is to have. versions: of packages that are installed there. units: its daemons, and the packages
     whose change restarts each. managed: all of its units that fournines starts, stops or masks. suite: of Debian, where
-    that is to become another one. aside: paths that the new versions must not find."""
+    that is to become another one. stops: units that are stopped before anything changes. aside: paths that the new
+    versions must not find."""
 
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     units: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     managed: Collection[str] = ()
     suite: str = ""
+    stops: Sequence[str] = ()
     aside: Sequence[str] = ()
 
 
@@ -121,7 +123,8 @@ async def install(host: Transport, wanted: Wanted) -> tuple[str, ...]:
     """The units that must restart: each is left with a pending marker, so that the next plan restarts it. It goes to
     its end also when the connection ends. Raises HostError."""
     request = {"do": "install", **_wanted(wanted), "units": wanted.units, "managed": sorted(wanted.managed)}
-    said = await _ask(host, {**request, "aside": list(wanted.aside), "pending": PENDING}, _INSTALL)
+    moved = {"stops": list(wanted.stops), "aside": list(wanted.aside)}
+    said = await _ask(host, {**request, **moved, "pending": PENDING}, _INSTALL)
     return tuple(said["restarts"])
 
 

@@ -77,8 +77,8 @@ def _resolve(uri: str) -> str:
     return next((line.split()[0] for line in listed if line.strip() and not line.startswith("#")), uri)
 
 
-def debian(sources: Iterable[Source], mirror: str = "") -> list[str]:
-    """Lines of a sources.list for Debian's `SUITE`, its updates and its security fixes.
+def debian(sources: Iterable[Source], mirror: str = "", suite: str = SUITE) -> list[str]:
+    """Lines of a sources.list for Debian's `suite`, its updates and its security fixes.
 
     `mirror`: use this one for all. Empty when `sources` hold no Debian mirror (Ubuntu's do not) and none is given.
     """
@@ -86,19 +86,19 @@ def debian(sources: Iterable[Source], mirror: str = "") -> list[str]:
     for source in sources:
         if "main" not in source.components or not source.uris:
             continue
-        for suite in source.suites:
-            codename, _, rest = suite.partition("-")
+        for word in source.suites:
+            codename, _, rest = word.partition("-")
             if codename in _CODENAMES and rest == "":
                 main = main or source
-            elif re.fullmatch(rf"({'|'.join(_CODENAMES)})(-security|/updates)", suite):
+            elif re.fullmatch(rf"({'|'.join(_CODENAMES)})(-security|/updates)", word):
                 security = security or source
     if mirror:
         main, security = Source((mirror,), (), ()), None
     if main is None:
         return []
-    lines = [_line(main, SUITE), _line(main, f"{SUITE}-updates")]
+    lines = [_line(main, suite), _line(main, f"{suite}-updates")]
     if security is not None:
-        lines.append(_line(security, f"{SUITE}-security"))
+        lines.append(_line(security, f"{suite}-security"))
     return lines
 
 

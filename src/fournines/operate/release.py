@@ -150,8 +150,8 @@ def sentences(cloud: Cloud, begins: bool, lasts: Sequence[Last]) -> Iterator[str
     done = f"{len(state.renewed)} of {len(cloud.hosts)} hosts have it"
     yield f"{cloud.name} goes {where}" if begins else f"{cloud.name} is on its way {where}: {done}"
     yield "point of no return: the first host that changes. The others go on as they are, so it may be held or stopped"
+    yield "with the last host Keystone's tables lose what only the older release needs"
     for of in lasts:
         yield f"last, on {folded(tuple(h.name for h in of.hosts))} at once: {of.service}. {of.how.why}"
-    yield "then Keystone's tables lose what only the older release needs"
     if begins:
         yield f"a backup is not looked for: fournines backup {cloud.source} --to DIRECTORY makes one"

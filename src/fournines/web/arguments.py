@@ -10,6 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 HostName = Annotated[str, Field(min_length=1, max_length=253, title="Host")]
 DryRun = Annotated[bool, Field(title="Show the plan only")]
+Canary = Annotated[
+    str, Field(max_length=253, title="Canary", description="This zone first, and nothing after it until told.")
+]
+Onward = Annotated[bool, Field(title="Continue", description="Go on after the canary.")]
+Reboots = Annotated[bool, Field(title="Reboot", description="Into newer kernels, of the control plane.")]
 BackupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*-\d{8}T\d{6}Z$", max_length=200, title="Backup")]
 
 
@@ -85,19 +90,27 @@ class OfRotate(Arguments):
 
 
 class OfUpgrade(Arguments):
-    to: Annotated[
-        str, Field(max_length=20, title="To release", description="As the cloud file names it; empty: the same.")
-    ] = ""
-    canary: Annotated[
-        str, Field(max_length=253, title="Canary", description="This zone first, and nothing after it until told.")
-    ] = ""
-    onward: Annotated[bool, Field(title="Continue", description="Go on after the canary.")] = False
+    canary: Canary = ""
+    onward: Onward = False
     security: Annotated[bool, Field(title="Security", description="Only security updates.")] = False
-    reboot: Annotated[bool, Field(title="Reboot", description="Into newer kernels, of the control plane.")] = False
+    reboot: Reboots = False
     abandon: Annotated[
         bool, Field(title="Abandon", description="Forget the upgrade that has begun: hosts keep what they have.")
     ] = False
     dry_run: Annotated[bool, Field(title="Show what would change only")] = False
+
+
+class OfRelease(Arguments):
+    to: Annotated[
+        str, Field(min_length=1, max_length=20, title="Release", description="The one that the cloud file names.")
+    ]
+    canary: Canary = ""
+    onward: Onward = False
+    reboot: Reboots = False
+    dry_run: Annotated[bool, Field(title="Show what would change only")] = False
+    confirm: Annotated[
+        str, Field(max_length=200, title="Cloud's name", description="Typed: no host that has changed goes back.")
+    ] = ""
 
 
 class OfRecover(Arguments):

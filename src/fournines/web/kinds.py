@@ -24,6 +24,7 @@ from fournines.web.arguments import (
     OfProve,
     OfReboot,
     OfRecover,
+    OfRelease,
     OfReplaced,
     OfRestored,
     OfRotate,
@@ -123,6 +124,16 @@ _ALL = (
         OfUpgrade,
         group="Maintenance",
         confirm="Upgrade the packages of this cloud's hosts?",
+    ),
+    _operation(
+        "upgrade-release",
+        "Upgrade to a release",
+        "Another release of OpenStack by the Debian that has it, host after host; what cannot run beside its older self"
+        " goes last, on all hosts at once. Asked again, it continues.",
+        OfRelease,
+        group="Maintenance",
+        confirm="Go to this release? No host that has changed goes back.",
+        typed="cloud",
     ),
     _operation(
         "replace",

@@ -27,6 +27,7 @@ TASKS: dict[str, Task] = {
     "undrain": tasks_operate.undrain,
     "reboot": tasks_operate.reboot,
     "upgrade": tasks_operate.upgrade,
+    "upgrade-release": tasks_operate.upgrade_release,
     "fence": tasks_operate.fence,
     "replace": tasks_scale.replace,
     "scale-add": tasks_scale.add,

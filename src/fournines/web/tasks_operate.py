@@ -1,4 +1,4 @@
-"""Jobs that change what a host carries, or its power: drain, undrain, reboot, upgrade, fence."""
+"""Jobs that change what a host carries, or its power: drain, undrain, reboot, upgrades, fence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fournines.commands import reboot as rebooting
 from fournines.commands import upgrade as upgrading
 from fournines.commands.drain import to_drain, to_undrain
 from fournines.commands.fence import others, switch
+from fournines.commands.upgrade_shown import lines
 from fournines.design import require_valid
 from fournines.engine import local_lock
 from fournines.errors import UsageError
@@ -20,7 +21,7 @@ from fournines.operate import reboot as reboots
 from fournines.operate.upgrade import REASON, Asked
 from fournines.plan import render
 from fournines.plan.model import Plan
-from fournines.web.arguments import OfDrain, OfFence, OfHost, OfReboot, OfUpgrade
+from fournines.web.arguments import OfDrain, OfFence, OfHost, OfReboot, OfRelease, OfUpgrade
 from fournines.web.tasks import SSH
 from fournines.web.work import Work
 
@@ -34,19 +35,39 @@ def undrain(cloud: Cloud, asked: OfHost, work: Work) -> Mapping[str, Any]:
 
 
 def upgrade(cloud: Cloud, asked: OfUpgrade, work: Work) -> Mapping[str, Any]:
+    wish = Asked(**asked.model_dump(exclude={"dry_run"}))
+    return _upgraded(cloud, wish, work, dry_run=asked.dry_run)
+
+
+def upgrade_release(cloud: Cloud, asked: OfRelease, work: Work) -> Mapping[str, Any]:
+    """Raises UsageError unless the cloud's name was typed."""
+    if not asked.dry_run and asked.confirm != cloud.name:
+        raise UsageError(
+            f"no host that has gone to {asked.to} goes back",
+            where=cloud.name,
+            next=f"confirm with the cloud's name, {cloud.name}",
+        )
+    wish = Asked(canary=asked.canary, onward=asked.onward, reboot=asked.reboot, to=asked.to)
+    return _upgraded(cloud, wish, work, dry_run=asked.dry_run)
+
+
+def _upgraded(cloud: Cloud, wish: Asked, work: Work, *, dry_run: bool) -> Mapping[str, Any]:
     require_valid(cloud)
     how = rebooting.How(REASON, SSH, work.say, lambda: nullcontext(work.report))
-    wish = Asked(**asked.model_dump(exclude={"dry_run"}))
-    if wish.to and wish.security:
-        raise UsageError("another release is no security update", next="leave one of them out")
     with local_lock(cloud.state_dir):
         if wish.abandon:
             return {"done": True, "abandoned": asyncio.run(upgrading.abandon(cloud, how))}
         found = asyncio.run(upgrading.planned(cloud, wish, how))
-        doing = not (asked.dry_run or found.empty)
+        if found.release and not wish.to:
+            raise UsageError(
+                f"the cloud is on its way to {found.release.name}",
+                where=cloud.name,
+                next=f"upgrade-release to {found.release.name} goes on with that",
+            )
+        doing = not (dry_run or found.empty)
         if doing:
             asyncio.run(upgrading.upgrade_all(found, how))
-    return {"done": doing, **upgrading.document(found)}
+    return {"done": doing, **upgrading.document(found), "steps": list(lines(found))}
 
 
 def reboot(cloud: Cloud, asked: OfReboot, work: Work) -> Mapping[str, Any]:

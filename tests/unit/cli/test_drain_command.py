@@ -61,6 +61,7 @@ def test_an_operation_that_prove_does_not_know(typed: str, cloud_file: Path) -> 
         ("drain vip", "operation.drain@vip"),
         ("reboot  all", "operation.reboot@all"),
         ("upgrade", "operation.upgrade@all"),
+        ("upgrade --to 2026.2", "operation.upgrade_release@all"),
         ("apply", "operation.apply@all"),
         ("scale --remove ctl3", "operation.leave@ctl3"),
         ("scale --add ctl3", "operation.join@ctl3"),
@@ -68,13 +69,19 @@ def test_an_operation_that_prove_does_not_know(typed: str, cloud_file: Path) -> 
     ],
 )
 def test_operations_as_typed(words: str, fault: str) -> None:
-    assert typed(words) == fault
+    assert typed(words, "2026.2") == fault
     assert fault.partition("@")[0] in CATALOGUE
+
+
+def test_a_release_is_proved_that_the_cloud_file_names() -> None:
+    with pytest.raises(UsageError, match=r"wants release 2025\.1, not 2026\.2"):
+        typed("upgrade --to 2026.2", "2025.1")
 
 
 def test_what_changes_a_cloud_for_good_is_drawn_by_nobody(cloud_file: Path) -> None:
     cloud = load(cloud_file)
-    named = {"operation.upgrade", "operation.apply", "operation.leave", "operation.join", "operation.replace"}
+    names = ("upgrade", "upgrade_release", "apply", "leave", "join", "replace")
+    named = {f"operation.{name}" for name in names}
     assert named == CATALOGUE.keys() - DRAWN.keys()
     assert not [text for text in (*each(cloud), *every(cloud)) if text.partition("@")[0] in named]
 

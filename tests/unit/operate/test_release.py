@@ -14,6 +14,7 @@ from fournines.cloud.model import Cloud
 from fournines.cloud.releases import releases
 from fournines.cloud.versions import Upgrade, Versions
 from fournines.commands import upgrade as commands
+from fournines.commands.upgrade_shown import lines
 from fournines.engine.survey import require_release
 from fournines.errors import HostError, PlanError, UsageError
 from fournines.operate import release, upgrade
@@ -176,6 +177,9 @@ async def test_the_whole_way(there: World, wanting: Cloud) -> None:
     assert sorted(event for event in bus if "mnesia" in event) == [
         f"aside {name} /var/lib/rabbitmq/mnesia" for name in ("ctl1", "ctl2", "ctl3")
     ]
+    for name in ("ctl1", "ctl2", "ctl3"):
+        stopped = events.index(f"stop {name} rabbitmq-server.service")
+        assert first <= stopped < events.index(f"install {name} rabbitmq-server"), "it has its data open"
     lock = lock_of(wanting)
     assert (lock.release, lock.upgrade) == ("2026.2", None)
     assert lock.locked["rabbitmq-server"] == "4.3.6-1"
@@ -224,6 +228,30 @@ def test_the_services_that_are_asked_are_in_the_registry(wanting: Cloud) -> None
     asked = [check.name for check in Keystone().upgrade_checks(wanting, wanting.host_by_name["ctl1"])]
     assert asked == ["keystone-status upgrade check"]
     assert "keystone" in registry()
+
+
+async def test_what_is_left_when_all_hosts_are_new_is_said(there: World, wanting: Cloud) -> None:
+    await run(there, wanting, TO)
+    last = next(n for n, event in enumerate(there.events) if event.startswith("stop "))
+    end = len(there.events)
+    for cut, left, said in ((last, ["rabbitmq"], "the last part"), (end - 1, [], "the end")):
+        versions.beside(wanting.source, wanting.name).unlink(missing_ok=True)
+        there.cloud, there.events, there.cut = wanting, [], cut
+        there.installed = {h.name: dict(OLD) for h in wanting.hosts}
+        with pytest.raises(CutError):
+            await run(there, wanting, TO)
+        there.cut = None
+        found = await commands.planned(wanting, TO, how())
+        assert [of.service for of in found.lasts_left] == left
+        assert list(lines(found))[-1] == f"every host has 2026.2: what is left is {said}"
+
+
+async def test_a_lock_that_is_older_than_the_hosts_is_brought_up_to_date(there: World, wanting: Cloud) -> None:
+    await run(there, wanting, TO)
+    versions.beside(wanting.source, wanting.name).unlink()
+    with pytest.raises(UsageError, match=r"has 2026\.2 already"):
+        await run(there, wanting, TO)
+    assert lock_of(wanting).release == "2026.2"
 
 
 def test_what_is_said_names_the_point_of_no_return(wanting: Cloud, tmp_path: Path) -> None:

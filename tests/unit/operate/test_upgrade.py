@@ -290,6 +290,8 @@ class World:
 
     async def install(self, host: FakeHost, wanted: Wanted) -> tuple[str, ...]:
         self.pending.add(host.host)
+        for unit in wanted.stops:
+            self.does(f"stop {host.host} {unit}")
         for name, version in wanted.versions.items():
             self.does(f"install {host.host} {name}")
             self.installed[host.host][name] = version

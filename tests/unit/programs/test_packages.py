@@ -68,7 +68,7 @@ class Machine:
         return directory
 
     def ask(self, do: str, **asked: Any) -> dict[str, Any]:
-        return self.program.DOES[do]({"suite": "", "aside": [], **asked})
+        return self.program.DOES[do]({"suite": "", "stops": [], "aside": [], **asked})
 
     def look(self, *declared: str, refresh: bool = True) -> dict[str, Any]:
         return self.ask("look", declared=list(declared), refresh=refresh)
@@ -269,6 +269,41 @@ def test_a_transaction_that_fails_is_continued(machine: Machine) -> None:
     assert machine.program.installed()["cache"] == ("ii", "1.1-1")
     assert not machine.program.BEGUN.exists()
     assert markers(machine) == ["cache.service.restart"]
+
+
+def test_a_transaction_that_was_cut_off_between_two_packages_is_continued(machine: Machine) -> None:
+    """As by a loss of power: one is unpacked, and what it depends on is not yet, some of which is new on this host."""
+    needs = "lib (>= 1.1), libnew"
+    machine.has("cache", "1.1-1", depends=needs, status="install ok unpacked")
+    machine.has("lib", "1.0-1")
+    packages = package("cache", "1.1-1", Depends=needs), package("lib", "1.1-1"), package("libnew", "1")
+    machine.source("main", DEBIAN, *packages)
+    machine.program.BEGUN.parent.mkdir(parents=True)
+    machine.program.BEGUN.touch()
+    machine.look()
+    assert machine.ask("download", wanted={"lib": "1.1-1"}) == {}
+    changes = machine.ask("prepare", wanted={"lib": "1.1-1"}, units={})["changes"]
+    assert sorted(changes) == [("lib", "1.0-1", "1.1-1"), ("libnew", "", "1")]
+    installing(machine, lib="1.1-1")
+    assert machine.program.installed() == {"cache": ("ii", "1.1-1"), "lib": ("ii", "1.1-1"), "libnew": ("ii", "1")}
+    assert not machine.program.BEGUN.exists()
+
+
+def test_what_has_its_data_moved_is_stopped_before(machine: Machine) -> None:
+    machine.has("bus", "1.0-1")
+    machine.source("main", DEBIAN, package("bus", "1.1-1"))
+    machine.look()
+    data, told = machine.root / "mnesia", machine.root / "told"
+    data.mkdir()
+    says = f'case "$1" in stop) echo "$2"; ls -d {data}; dpkg-query -W -f "\\${{Version}}" bus;; esac >> {told}'
+    systemctl = machine.root / "bin/systemctl"
+    systemctl.write_text(f"{SYSTEMCTL.rstrip()}\n{says}\n")
+    pending = str(machine.root / "pending")
+    asked = {"wanted": {"bus": "1.1-1"}, "units": {"bus.service": ["bus"]}, "managed": [], "pending": pending}
+    machine.ask("install", **asked, stops=["bus.service"], aside=[str(data)])
+    assert told.read_text().split() == ["bus.service", str(data), "1.0-1"]
+    assert not data.exists()
+    assert markers(machine) == ["bus.service.restart"], "it is started by what is applied next"
 
 
 def test_what_apt_installed_by_itself_stays_so(machine: Machine) -> None:

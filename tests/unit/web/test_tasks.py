@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from fournines.cloud.model import Cloud
 from fournines.cloud.record import Entry
+from fournines.cloud.versions import Upgrade, Versions
 from fournines.commands import backup as backups
 from fournines.commands import operation
 from fournines.commands import reboot as rebooting
@@ -38,6 +40,7 @@ from fournines.web.arguments import (
     OfNewHost,
     OfReboot,
     OfRecover,
+    OfRelease,
     OfReplaced,
     OfRestored,
     OfRotate,
@@ -136,6 +139,45 @@ def test_an_upgrade_does_what_it_shows(cloud: Cloud, work: Work, monkeypatch: py
     result = tasks_operate.upgrade(cloud, OfUpgrade(canary="rack1", security=True), work)
     assert asked == [wish, wish, (move,)]
     assert json.loads(json.dumps(result))["moves"] == [{"zone": "rack1", "hosts": ["ctl1"], "drained": True}]
+
+
+def test_a_change_of_release_takes_the_clouds_name_and_shows_what_the_command_line_does(
+    cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    move = Move("rack1", (cloud.hosts[0],), drained=True)
+
+    async def planned(cloud: Cloud, wish: Asked, _how: object) -> upgrading.Upgrading:
+        asked.append(wish)
+        return upgrading.Upgrading(cloud, True, (move,), (), {}, (), {}, frozenset())
+
+    async def upgrade_all(found: upgrading.Upgrading, _how: object) -> None:
+        asked.append(found.moves)
+
+    monkeypatch.setattr(upgrading, "planned", planned)
+    monkeypatch.setattr(upgrading, "upgrade_all", upgrade_all)
+    body = OfRelease(to="2026.2", canary="rack1")
+    with pytest.raises(UsageError, match=r"no host that has gone to 2026\.2 goes back") as refused:
+        tasks_operate.upgrade_release(cloud, body, work)
+    assert "acme" in refused.value.next and asked == []
+    shown = tasks_operate.upgrade_release(cloud, body.model_copy(update={"dry_run": True}), work)
+    wish = Asked(canary="rack1", to="2026.2")
+    assert (shown["done"], asked) == (False, [wish])
+    assert shown["steps"] == ["in this order: ctl1 (zone rack1, drained)"]
+    assert tasks_operate.upgrade_release(cloud, body.model_copy(update={"confirm": "acme"}), work)["done"]
+    assert asked == [wish, wish, (move,)]
+
+
+def test_an_upgrade_of_packages_does_not_go_on_with_a_change_of_release(
+    cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def planned(cloud: Cloud, _wish: Asked, _how: object) -> upgrading.Upgrading:
+        lock = Versions(upgrade=Upgrade({}, "ada", release="2026.2", suite="forky"))
+        return upgrading.Upgrading(replace(cloud, versions=lock), False, (), (), {}, (), {}, frozenset())
+
+    monkeypatch.setattr(upgrading, "planned", planned)
+    with pytest.raises(UsageError, match=r"on its way to 2026\.2"):
+        tasks_operate.upgrade(cloud, OfUpgrade(), work)
 
 
 def test_reboots_go_in_the_order_that_was_found(cloud: Cloud, work: Work, done: list[Any]) -> None:

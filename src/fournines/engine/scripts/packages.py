@@ -6,7 +6,8 @@ look       declared: names. refresh: ask the sources first.
 prepare    wanted: name -> version. units: unit -> the packages whose change restarts it. What would be done.
 download   wanted.
 install    wanted, units; managed: units that packages may stop, and not start. pending: the directory of markers.
-           aside: paths that the new versions must not find. Each is kept beside itself.
+           stops: units that are stopped before, for what they have open is moved. aside: paths that the new versions
+           must not find. Each is kept beside itself.
 
 suite: of Debian; "" for the one that the host has. With it the host's own sources are read as if they said that suite,
 without touching them; `install` writes them so. Packages may be removed then, as a new suite replaces some by others.
@@ -253,15 +254,24 @@ def apt(suite: str) -> list[str]:
 def prepare(asked: dict[str, Any]) -> dict[str, Any]:
     if asked["suite"]:
         reading(asked["suite"])
-    changes = simulated(asked)
+    changes = halfway(asked) if BEGUN.exists() else simulated(asked["suite"], *words(asked["wanted"]))
     return {"changes": changes, "restarts": affected(asked["units"], {name for name, _, _ in changes})}
 
 
-def simulated(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+def halfway(asked: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """As `simulated`, of a transaction of ours that was cut off, as by a loss of power: how apt would repair what it
+    has left, and then what it had not come to. Before the one apt simulates nothing of the other."""
+    there = installed()
+    repairs = simulated(asked["suite"], "--fix-broken")
+    known = {name for name, _, _ in repairs}
+    rest = (name for name in sorted(asked["wanted"]) if name not in known)
+    return [*repairs, *((name, there.get(name, ("", ""))[1], asked["wanted"][name]) for name in rest)]
+
+
+def simulated(suite: str, *what: str) -> list[tuple[str, str, str]]:
     """(name, version before or "", version after or "") of all that would be installed or removed. Raises
     FailedError."""
-    wanted = asked["wanted"]
-    lines = said(*apt(asked["suite"]), "-s", "install", *words(wanted)).splitlines() if wanted else []
+    lines = said(*apt(suite), "-s", "install", *what).splitlines() if what else []
     found = (re.match(r"Inst (\S+)(?: \[(\S+)\])? \((\S+)", line) for line in lines)
     gone = (re.match(r"Remv (\S+)(?: \[(\S+)\])?", line) for line in lines)
     return [
@@ -313,7 +323,8 @@ def closure(needs: dict[str, set[str]], names: list[str]) -> set[str]:
 
 
 def download(asked: dict[str, Any]) -> dict[str, Any]:
-    if asked["wanted"]:
+    """What has begun has downloaded before."""
+    if asked["wanted"] and not BEGUN.exists():
         if asked["suite"]:
             reading(asked["suite"])
         said(*apt(asked["suite"]), "--download-only", "install", *words(asked["wanted"]))
@@ -341,13 +352,18 @@ def transaction(asked: dict[str, Any], lock: int) -> dict[str, Any]:
         if suite:
             reading(suite)
         if ours:
-            carried_out("dpkg", "--configure", "-a", lock=lock)
-        restarts = prepare(asked)["restarts"]
+            with contextlib.suppress(FailedError):  # what needs packages that are not unpacked yet is apt's to end
+                carried_out("dpkg", "--configure", "-a", lock=lock)
+            carried_out(*apt(suite), "--fix-broken", "install", lock=lock)
+        changes = simulated(suite, *words(asked["wanted"]))
+        restarts = affected(asked["units"], {name for name, _, _ in changes})
         pending = Path(asked["pending"])
         pending.mkdir(parents=True, exist_ok=True)
         for unit in restarts:
             (pending / f"{unit}.restart").touch(mode=0o600)
         automatic = set(said("apt-mark", "showauto").split()) & set(asked["wanted"])
+        if asked["stops"]:
+            said("systemctl", "stop", *asked["stops"])
         if asked["wanted"]:
             carried_out(*apt(suite), "install", *words(asked["wanted"]), lock=lock)
         if automatic:

@@ -111,6 +111,14 @@ class Upgrade(Operation):
         return f"{host}: other versions of packages"
 
 
+class UpgradeRelease(Upgrade):
+    name = "operation.upgrade_release"
+    what = "`upgrade --to` the release that the cloud file names: host after host to its Debian, the bus last"
+
+    async def strike(self) -> None:
+        await self.hand.upgrade_release()
+
+
 class Apply(Operation):
     name = "operation.apply"
     what = "`fournines apply` of what the cloud file has and the hosts have not"
@@ -263,7 +271,7 @@ class Replace(Membership):
         return tuple(failed)
 
 
-FAMILY: tuple[type[Strike], ...] = (Drain, Reboot, Upgrade, Apply, Leave, Join, Replace)
+FAMILY: tuple[type[Strike], ...] = (Drain, Reboot, Upgrade, UpgradeRelease, Apply, Leave, Join, Replace)
 
 #: Operation, as typed -> its fault. Of those that concern the whole cloud nothing follows; of others a target.
 TARGETED: Mapping[str, type[Operation]] = {
@@ -274,15 +282,23 @@ TARGETED: Mapping[str, type[Operation]] = {
     "replace": Replace,
 }
 WHOLE: Mapping[str, type[Operation]] = {"upgrade": Upgrade, "apply": Apply}
+#: The same, of what its last word names.
+TO_RELEASE = "upgrade --to"
 
 
-def typed(text: str) -> str:
-    """`drain ctl1` as the fault that `--faults` knows. Raises UsageError."""
+def typed(text: str, release: str) -> str:
+    """`drain ctl1` as the fault that `--faults` knows. release: that the cloud file names. Raises UsageError."""
     words = text.split()
     if (kind := WHOLE.get(" ".join(words))) is not None:
         return f"{kind.name}@all"
+    if " ".join(words[:-1]) == TO_RELEASE:
+        if words[-1] != release:
+            raise UsageError(
+                f"the cloud file wants release {release}, not {words[-1]}", next=f'release: "{words[-1]}" in the file'
+            )
+        return f"{UpgradeRelease.name}@all"
     kind = TARGETED.get(" ".join(words[:-1]))
     if kind is None or words[-1].startswith("-"):
-        forms = [*WHOLE, *(f"{name} TARGET" for name in TARGETED)]
+        forms = [*WHOLE, f"{TO_RELEASE} RELEASE", *(f"{name} TARGET" for name in TARGETED)]
         raise UsageError(f"no operation {text}", next=f"{', '.join(forms)}; such as --operation 'drain vip'")
     return f"{kind.name}@{words[-1]}"

@@ -138,6 +138,10 @@ class Operations(Protocol):
         """All hosts, to what their package sources have."""
         ...
 
+    async def upgrade_release(self) -> None:
+        """All hosts, to the release that the cloud file names."""
+        ...
+
     async def packages(self, host: str) -> str:
         """Another text whenever another version of a package is installed."""
         ...

@@ -42,8 +42,8 @@ const titleOf = (offered, kind) => offered.find((o) => o.name === kind)?.title |
 
 // What a job is about, in a few words.
 function of(job) {
-  const { host, hosts, gone, target, what, backup, faults, suite, dry_run: dry } = job.arguments;
-  const said = host || target || what || backup || suite || faults || (hosts || gone || []).join(" ");
+  const { host, hosts, gone, target, what, backup, faults, suite, to, dry_run: dry } = job.arguments;
+  const said = host || target || what || backup || suite || faults || to || (hosts || gone || []).join(" ");
   return h("span", null, said.length > 40 ? `${said.slice(0, 39)}…` : said, dry ? h("span.soft", null, said ? ", plan only" : "plan only") : null);
 }
 
