@@ -75,9 +75,11 @@ PROGRAMS = {
     "/rabbitmq-definitions": "python3 -m py_compile PATH",
     "/broker-health": "python3 -m py_compile PATH",
     "/clustered-unit.sh": "sh -n PATH",
+    "/clustered-on-disk.sh": "sh -n PATH",
     "/resource.d/fournines/lun": "sh -n PATH",
     "/resource.d/fournines/mariadb": "sh -n PATH",
     "/resource.d/fournines/rabbitmq": "sh -n PATH",
+    "/resource.d/fournines/service": "sh -n PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{
         f"/{one}.json": f"cd /usr/lib/fournines && python3 -c 'from agent.{one}.config import load; print(load())'"

@@ -13,6 +13,7 @@ from fournines.services import registry
 from fournines.services.capabilities import (
     Balanced,
     Dispensable,
+    MayBePassive,
     Provides,
     Registers,
     UsesDatabase,
@@ -58,6 +59,7 @@ def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
         "accounts": registration.accounts if registration else (),
         "functions": service.functions if isinstance(service, Provides) else (),
         "dispensable": service.dispensable if isinstance(service, Dispensable) else "",
+        "movable": [one.unit for one in service.movable(cloud)] if isinstance(service, MayBePassive) else [],
         "failover": failover(service, cloud),
         "options": {
             file: sum(map(len, sections.values())) for file, sections in sorted((known(service.name) or {}).items())

@@ -38,8 +38,8 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class RegionState:
-    """One region. Hosts in file order. passive: what runs on one host at a time because the file says so, by the names of
-    its units, which are those of its proxies (`services.passive.names`)."""
+    """One region. Hosts in file order. passive: units that run on one host at a time because the file says so; an API's
+    proxy has the same name (`services.passive.names`)."""
 
     region: Region
     states: Mapping[str, HostState]

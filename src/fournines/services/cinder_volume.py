@@ -148,11 +148,8 @@ class CinderVolume(Service):
         for kind in kinds(cloud):
             unit = _daemon(cloud, kind).unit
             yield units.runs(cloud, host, unit)
-            if (
-                kind == "leased"
-                and not passive.moves(cloud, unit)
-                and host == cloud.hosts_of(self.name, host.region)[0]
-            ):
+            first = host == cloud.hosts_of(self.name, host.region)[0]
+            if kind == "leased" and first and not passive.moves(cloud, unit):
                 yield lease.held(host, unit, _LEASE)
 
 

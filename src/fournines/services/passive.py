@@ -19,7 +19,7 @@ from importlib.resources import files
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.services import corosync, tls
-from fournines.services.capabilities import MayBePassive, Movable, present
+from fournines.services.capabilities import Clustered, MayBePassive, Movable, present
 from fournines.services.cib import PREFIX, Eligible, Location, Managed, Operation, Primitive
 from fournines.services.resource import Directory, File, Resource, Task, Unit
 from fournines.services.shared_group import AGENTS, COMMON, FAILURES, FORGETS
@@ -46,6 +46,12 @@ def moves(cloud: Cloud, unit: str) -> bool:
     return unit in movable(cloud)
 
 
+def clustered(cloud: Cloud, region: str) -> frozenset[str]:
+    """Units that the cluster starts and stops, and nobody else."""
+    always = {unit for s in present(cloud, region) if isinstance(s, Clustered) for unit in s.clustered}
+    return frozenset(always | movable(cloud).keys())
+
+
 def names(cloud: Cloud) -> frozenset[str]:
     """Of the units that move, without suffix: what an API's proxy is called, and what a daemon reports as."""
     return frozenset(one.name for one in movable(cloud).values())
@@ -67,7 +73,7 @@ def unit(cloud: Cloud, name: str) -> Iterable[Resource]:
         yield Unit(name)
         return
     yield Unit(name, state="clustered")
-    attribute = f'crm_attribute --node "$(uname -n)" --name {_id(name)}'
+    attribute = f'crm_attribute --node "$(uname -n)" --name {resource(name)}'
     yield Task(
         name=f"the cluster may run {name} here",
         check=f"{attribute} --query --quiet 2> /dev/null",
@@ -83,7 +89,7 @@ def here(cloud: Cloud, name: str, script: str) -> str:
 
 def located(name: str) -> str:
     """Shell: whether the cluster runs the unit on some host."""
-    return f"crm_resource --resource {_id(name)} --locate 2> /dev/null | grep -q 'is running on'"
+    return f"crm_resource --resource {resource(name)} --locate 2> /dev/null | grep -q 'is running on'"
 
 
 def resources(cloud: Cloud, host: Host) -> Iterable[Resource]:
@@ -96,7 +102,7 @@ def managed(cloud: Cloud, region: Region) -> Iterator[Managed]:
     members = cloud.hosts_of("pacemaker", region.name)
     for one, hosts in _hosts(cloud, region.name):
         yield _primitive(cloud, one)
-        yield Eligible(one.name, _id(one.unit))
+        yield Eligible(one.name, resource(one.unit))
         for other in members:
             if other not in hosts:
                 yield Location(one.name, other.name, "-INFINITY")
@@ -104,7 +110,7 @@ def managed(cloud: Cloud, region: Region) -> Iterator[Managed]:
 
 def ids(cloud: Cloud, region: str) -> list[str]:
     """Of the resources: each begins to run once its service is on a host."""
-    return [_id(one.unit) for one, _ in _hosts(cloud, region)]
+    return [resource(one.unit) for one, _ in _hosts(cloud, region)]
 
 
 def _hosts(cloud: Cloud, region: str) -> Iterator[tuple[Movable, tuple[Host, ...]]]:
@@ -114,7 +120,8 @@ def _hosts(cloud: Cloud, region: str) -> Iterator[tuple[Movable, tuple[Host, ...
                 yield one, cloud.hosts_of(service.name, region)
 
 
-def _id(unit: str) -> str:
+def resource(unit: str) -> str:
+    """Its id in the cluster."""
     return PREFIX + unit.removesuffix(".service")
 
 

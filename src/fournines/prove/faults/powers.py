@@ -166,7 +166,8 @@ class Powers:
 
     `account`: name and password of the campaign's own database account, with its CA's path on the hosts, "" without
     TLS. `expired`: path and content (PEM) of a service's certificate on a host, as it is but that it has expired; None
-    of a service without one. `disks`: None where no disk is seen by several hosts.
+    of a service without one. `disks`: None where no disk is seen by several hosts. `clustered`: units that a cluster
+    starts, and nobody else.
     """
 
     reach: Reach
@@ -183,6 +184,7 @@ class Powers:
     expired: Callable[[str, str], tuple[str, str] | None] = lambda service, host: None
     operations: Operations | None = None
     disks: Disks | None = None
+    clustered: frozenset[str] = frozenset()
 
     @property
     def hand(self) -> Power:
