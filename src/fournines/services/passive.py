@@ -73,13 +73,21 @@ def unit(cloud: Cloud, name: str) -> Iterable[Resource]:
         yield Unit(name)
         return
     yield Unit(name, state="clustered")
-    attribute = f'crm_attribute --node "$(uname -n)" --name {resource(name)}'
     yield Task(
         name=f"the cluster may run {name} here",
-        check=f"{attribute} --query --quiet 2> /dev/null",
+        check=f"{_attribute(name)} --query --quiet 2> /dev/null",
         want="1",
-        script=f"{attribute} --update 1",
+        script=f"{_attribute(name)} --update 1",
     )
+
+
+def withdrawn(name: str) -> str:
+    """Shell: until `apply` the cluster may not run it on this host."""
+    return f"{_attribute(name)} --delete"
+
+
+def _attribute(name: str) -> str:
+    return f'crm_attribute --node "$(uname -n)" --name {resource(name)}'
 
 
 def here(cloud: Cloud, name: str, script: str) -> str:

@@ -74,6 +74,8 @@ def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
 
 def moving_subjects(cloud: Cloud) -> Mapping[str, str]:
     """Those of `subjects` that are passive -> their resources in the cluster."""
+    if not cloud.passive:
+        return {}
     return {name: passive.resource(unit) for name, (_, unit) in subjects(cloud).items() if passive.moves(cloud, unit)}
 
 
