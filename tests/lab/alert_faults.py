@@ -33,6 +33,7 @@ NOT_HERE: Mapping[str, str] = {
     "ClusterWithoutQuorum": "takes pattern: {vip: pacemaker}",
     "ClusterMemberUnclean": "takes pattern: {vip: pacemaker}",
     "ClusterResourceFailed": "takes pattern: {vip: pacemaker}",
+    "ClusterResourceStopped": "takes pattern: {vip: pacemaker}",
     "FencingDisabled": "takes pattern: {vip: pacemaker}",
 }
 #: Counted over an hour: seen to fire, and not waited for afterwards.

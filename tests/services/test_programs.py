@@ -72,9 +72,11 @@ PROGRAMS = {
     "/monitoring/web.yml": "promtool check web-config PATH",
     "/monitoring/mysqld.cnf": "my_print_defaults --defaults-file=PATH client",
     "/clustered-unit.sh": "sh -n PATH",
+    "/clustered-on-disk.sh": "sh -n PATH",
     "/resource.d/fournines/lun": "sh -n PATH",
     "/resource.d/fournines/mariadb": "sh -n PATH",
     "/resource.d/fournines/rabbitmq": "sh -n PATH",
+    "/resource.d/fournines/service": "sh -n PATH",
     ".service": "systemd-analyze verify --man=no --recursive-errors=no PATH",
     **{
         f"/{one}.json": f"cd /usr/lib/fournines && python3 -c 'from agent.{one}.config import load; print(load())'"

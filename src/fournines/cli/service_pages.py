@@ -13,11 +13,12 @@ from fournines.services import registry
 from fournines.services.capabilities import (
     Balanced,
     Dispensable,
-    FailsOver,
+    MayBePassive,
     Provides,
     Registers,
     UsesDatabase,
     UsesMessaging,
+    failover,
 )
 from fournines.services.options import known
 from fournines.services.service import Service
@@ -40,7 +41,7 @@ def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
         "name": service.name,
         "title": " ".join(about.split()),
         "more": more,
-        "pattern": service.pattern.value,
+        "pattern": service.pattern_in(cloud).value,
         "roles": [
             *("every host" if role == EVERY_HOST else f"`{role}`" for role in service.roles),
             *(f"beside `{other}`, where monitored" for other in service.beside),
@@ -58,7 +59,8 @@ def _facts(cloud: Cloud, region: Region, service: Service) -> dict[str, Any]:
         "accounts": registration.accounts if registration else (),
         "functions": service.functions if isinstance(service, Provides) else (),
         "dispensable": service.dispensable if isinstance(service, Dispensable) else "",
-        "failover": service.failover(cloud) if isinstance(service, FailsOver) else None,
+        "movable": [one.unit for one in service.movable(cloud)] if isinstance(service, MayBePassive) else [],
+        "failover": failover(service, cloud),
         "options": {
             file: sum(map(len, sections.values())) for file, sections in sorted((known(service.name) or {}).items())
         },

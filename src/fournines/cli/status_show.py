@@ -244,12 +244,9 @@ def _balancers(region: RegionState) -> Table:
     table = _table("service", "host", *seers)
     for (proxy, server), seen in region.balancers().items():
         cells = (seen.get(name, "") for name in seers)
-        # A database that is not the writer is out on purpose.
-        table.add_row(
-            proxy,
-            server,
-            *(Text(c, style=GOOD if c.startswith("UP") else DIM if proxy == "mariadb" else BAD) for c in cells),
-        )
+        # A database that is not the writer is out on purpose, and the hosts on which what is passive does not run.
+        out = DIM if proxy == "mariadb" or proxy in region.passive else BAD
+        table.add_row(proxy, server, *(Text(c, style=GOOD if c.startswith("UP") else out) for c in cells))
     return table
 
 

@@ -158,11 +158,13 @@ class Region:
 
 @dataclass(frozen=True)
 class ServiceConfig:
-    """`services.NAME` of the cloud file. options: file -> section ("" where it has none) -> option -> value."""
+    """`services.NAME` of the cloud file. options: file -> section ("" where it has none) -> option -> value.
+    passive: on one of its hosts at a time."""
 
     options: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(
         default_factory=dict[str, Mapping[str, Mapping[str, Any]]]
     )
+    passive: bool = False
 
 
 @dataclass(frozen=True)
@@ -255,6 +257,11 @@ class Cloud:
     def drained(self) -> frozenset[str]:
         """Hosts that must carry nothing that another host can carry."""
         return frozenset(name for name, entry in self.maintenance.items() if entry.drained)
+
+    @cached_property
+    def passive(self) -> frozenset[str]:
+        """Services that are to run on one of their hosts at a time (`ha: passive`)."""
+        return frozenset(name for name, config in self.services.items() if config.passive)
 
     def region_of(self, host: Host) -> Region:
         return self.regions[host.region]

@@ -157,7 +157,7 @@ class _Resolver:
             path: Path = ("services", name)
             if self.problems.known(path, "service", name, self.every.keys(), key=True):
                 options = {f: self._sections((*path, "options", f), o) for f, o in service.options.items()}
-                configured[name] = model.ServiceConfig(options)
+                configured[name] = model.ServiceConfig(options, passive=service.ha == "passive")
         return configured
 
     def _sections(self, path: Path, written: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

@@ -248,8 +248,13 @@ class Region(Part):
 
 
 class Service(Part):
-    """What goes into a service's own files beside what fournines writes."""
+    """How many of its copies work, and what goes into its own files beside what fournines writes."""
 
+    ha: Literal["passive"] | None = Field(
+        default=None,
+        description="`passive`: it runs on one of its hosts at a time, and Pacemaker moves it; needs `cluster: "
+        "pacemaker`. For APIs and what may run once; `check` names those that can. Default: the service's own pattern",
+    )
     options: dict[str, dict[str, Option]] = Field(
         default_factory=dict[str, dict[str, Any]],
         description="file → section → option → value (file → option → value where the file has no sections)",

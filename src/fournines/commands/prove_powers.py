@@ -21,7 +21,7 @@ from fournines.prove.faults.target import subjects
 from fournines.prove.faults.world import CLOCK
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.reach import Reach
-from fournines.services import registry, tls
+from fournines.services import passive, registry, tls
 from fournines.services.resource import File
 
 #: What hosts of a lab have in common with this machine.
@@ -58,6 +58,7 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         expired=lambda service, host: _expired(cloud, service, host),
         operations=CloudOperations(cloud, reach),
         disks=_disks(cloud, region, reach),
+        clustered=passive.clustered(cloud, region.name),
     )
 
 

@@ -150,7 +150,7 @@ class _Deriver:
                 if quorum
                 else tuple(self._any(service, hosts, data_plane))
             )
-            made = Requirement(name, len(hosts) // 2 + 1 if quorum else 1, copies, service.pattern.value)
+            made = Requirement(name, len(hosts) // 2 + 1 if quorum else 1, copies, service.pattern_in(self.cloud).value)
             self._requirements[name, data_plane] = made
         least = made.least
         if name in function.writes and isinstance(service, Replicated):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fournines.cloud.model import Cloud, Host
 from fournines.cloud.source import Path
 from fournines.design.finding import Flaw
+from fournines.services import passive
 from fournines.services.capabilities import ManagedByCluster, present
 
 _PATTERN: Path = ("pattern",)
@@ -41,7 +42,7 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
             "warning",
             "the cluster manages nothing: keepalived moves the VIPs, database and bus are clusters of their own",
             "its hosts can be fenced, and gain nothing by it but resources of your own",
-            "add `vip: pacemaker`, `database: shared` or `messaging: shared`",
+            "add `vip: pacemaker`, `database: shared` or `messaging: shared`, or `ha: passive` to a service",
         )
 
 
@@ -85,7 +86,7 @@ def witnesses(cloud: Cloud) -> Iterator[Flaw]:
 
 
 def _managed(cloud: Cloud, region: str) -> bool:
-    return any(
+    return bool(passive.ids(cloud, region)) or any(
         isinstance(s, ManagedByCluster) and list(s.managed(cloud, cloud.regions[region]))
         for s in present(cloud, region)
     )

@@ -12,7 +12,7 @@ from fournines.design.condition import Component, Condition, Requirement
 from fournines.design.failover import Switching
 from fournines.design.reliability import YEAR, Reliability
 from fournines.services import registry
-from fournines.services.capabilities import FailsOver
+from fournines.services.capabilities import failover
 from fournines.services.service import Service
 
 Origin = Literal["measured", "stated", "derived"]
@@ -79,11 +79,11 @@ class SwitchGroups:
             yield self._group(condition.name, requirement, requirement is slowest)
 
     def _fails_over(self, requirement: Requirement) -> bool:
-        return isinstance(self.services.get(requirement.name), FailsOver)
+        service = self.services.get(requirement.name)
+        return service is not None and failover(service, self.cloud) is not None
 
     def _derived(self, requirement: Requirement) -> float:
-        service = self.services[requirement.name]
-        return service.failover(self.cloud) if isinstance(service, FailsOver) else 0.0
+        return failover(self.services[requirement.name], self.cloud) or 0.0
 
     def _group(self, function: str, requirement: Requirement, slowest: bool) -> SwitchGroup:
         name, spec = requirement.name, self.cloud.design

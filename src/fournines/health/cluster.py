@@ -10,6 +10,7 @@ from fournines.cloud.maintenance import Entries, newest
 from fournines.cloud.model import Cloud, Region
 from fournines.health.pacemaker import PacemakerState
 from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
+from fournines.services import passive
 
 #: The LUNs of a database and of a broker that move between hosts.
 DATABASE, MESSAGING = "database", "messaging"
@@ -39,11 +40,13 @@ class Problem:
 
 @dataclass(frozen=True, eq=False)
 class RegionState:
-    """One region. Hosts in file order."""
+    """One region. Hosts in file order. passive: units that run on one host at a time because the file says so; an API's
+    proxy has the same name (`services.passive.names`)."""
 
     region: Region
     states: Mapping[str, HostState]
     unknown: tuple[Unknown, ...]
+    passive: frozenset[str] = frozenset()
 
     @cached_property
     def vip_holders(self) -> tuple[str, ...]:
@@ -100,6 +103,14 @@ class RegionState:
             for backend in state.backends:
                 seen.setdefault((backend.proxy, backend.server), {})[name] = backend.status
         return seen
+
+    def backends_up(self, proxy: str) -> tuple[str, ...]:
+        """Hosts that some load balancer has up for `proxy`."""
+        return tuple(
+            server
+            for (name, server), seen in self.balancers().items()
+            if name == proxy and any(status.startswith("UP") for status in seen.values())
+        )
 
     def served(self) -> tuple[str, ...]:
         """What of the control plane clients cannot use now; () when all of it."""
@@ -165,4 +176,5 @@ def regions(cloud: Cloud, states: Mapping[str, HostState | Unknown]) -> Iterator
             region,
             {s.host: s for s in said if isinstance(s, HostState)},
             tuple(s for s in said if isinstance(s, Unknown)),
+            passive.names(cloud),
         )

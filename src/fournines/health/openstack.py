@@ -31,9 +31,11 @@ def openstack(r: RegionState) -> Iterator[tuple[str, str, str]]:
         return
     away = {host.host for host in r.unknown}
     ours = {host.name for host in r.region.hosts}
+    # Of what runs on one host at a time, the hosts that had it before have stopped.
+    moved = {report.kind for report in known.reports if report.kind in r.passive and report.up}
     for report in known.reports:
         host = report.host.partition("@")[0]
-        if not report.up and host not in away:
+        if not report.up and host not in away and report.kind not in moved:
             yield _late(report, host) if host in ours else _left_over(report)
     yield from _unheard(r, known)
     yield from _routers(known)
@@ -59,7 +61,7 @@ def _unheard(r: RegionState, known: Openstack) -> Iterator[tuple[str, str, str]]
     for host in r.region.hosts:
         for service in (s for s in EXPECTED if s in host.services and host.name in r.states):
             tables, kinds = EXPECTED[service]
-            for kind in kinds:
+            for kind in (k for k in kinds if k not in r.passive):
                 if tables in known.services and (kind, host.name) not in heard:
                     yield f"its {kind} has never reported", host.name, f"journalctl -u {UNITS.get(kind, kind)} -n 50"
 

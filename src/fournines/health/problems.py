@@ -33,6 +33,8 @@ SEQNO_SPREAD = 1000
 _START_WITHOUT = (
     "start what it waits for; if that is lost for good, and off: fournines recover CLOUD --gone HOST[,HOST]"
 )
+#: Of what the cluster runs on one host at a time.
+_NOWHERE = "crm_resource --why -r fournines-{}"
 #: Of a daemon that does not start.
 _DATA_LOST = "if what it has on disk is to blame: fournines recover CLOUD"
 
@@ -242,16 +244,20 @@ def _balancers(r: RegionState) -> Iterator[Problem]:
             views = ", ".join(f"{host}: {status}" for host, status in seen.items())
             next = "the network between the odd one and the backend"
             yield _problem(r, f"load balancers disagree on {proxy} of {server} ({views})", "", next)
-        # Of the database only the writer is up, so that nobody else takes writes.
-        elif not up and proxy != "mariadb":
+        # Of the database only the writer is up, so that nobody else takes writes; of what is passive one host.
+        elif not up and proxy != "mariadb" and proxy not in r.passive:
             yield _problem(
                 r, f"every load balancer has {proxy} of {server} out", server, f"journalctl -u {proxy} -n 50"
             )
     for proxy in {p for p, _ in r.balancers()}:
-        if not any(
-            status.startswith("UP") for (p, _), seen in r.balancers().items() if p == proxy for status in seen.values()
-        ):
-            yield _problem(r, f"no load balancer has a backend for {proxy}", "", "see the entries above")
+        up = r.backends_up(proxy)
+        if not up:
+            fix = _NOWHERE.format(proxy) if proxy in r.passive else "see the entries above"
+            yield _problem(r, f"no load balancer has a backend for {proxy}", "", fix)
+        elif len(up) > 1 and proxy in r.passive:
+            what = f"{proxy} runs on {' and '.join(up)}, and is to run on one host"
+            fix = f"systemctl stop {proxy}, where `crm_resource --resource fournines-{proxy} --locate` does not have it"
+            yield _problem(r, what, "", fix)
 
 
 def _units(r: RegionState) -> Iterator[Problem]:

@@ -327,7 +327,8 @@ def _rabbitmq(said: Mapping[str, Any]) -> Rabbitmq | None:
 
 
 def _probe(said: Mapping[str, Any] | None) -> Probe | None:
-    return None if said is None else Probe(said["ok"], said["error"])
+    """None where there is none: of one that moves, on the hosts that are not to run it."""
+    return None if said is None or said.get("elsewhere") else Probe(said["ok"], said["error"])
 
 
 def _units(said: Mapping[str, Any]) -> dict[str, str]:

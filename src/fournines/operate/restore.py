@@ -10,19 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fournines.cloud.model import Cloud
-from fournines.services import keystone, memcached
+from fournines.services import keystone, memcached, passive
 from fournines.services.capabilities import UsesDatabase, present
 from fournines.services.service import HaPattern
 
 
 @dataclass(frozen=True)
 class Stops:
-    """host -> units that write to the databases, in the order in which they stop."""
+    """host -> units that write to the databases, in the order in which they stop. moving: those that a cluster would
+    start again, there or on another host."""
 
     units: Mapping[str, tuple[str, ...]]
+    moving: frozenset[str] = frozenset()
 
     def script(self, host: str) -> str:
-        return f"systemctl stop {' '.join(self.units[host])}"
+        withdrawn = [passive.withdrawn(unit) for unit in self.units[host] if unit in self.moving]
+        return "\n".join(("set -e", *withdrawn, f"systemctl stop {' '.join(self.units[host])}"))
 
 
 def stops(cloud: Cloud) -> Stops:
@@ -34,7 +37,7 @@ def stops(cloud: Cloud) -> Stops:
             units = [unit for s in reversed(writing) if s.name in host.services for unit in s.units_in(cloud)]
             if units:
                 found[host.name] = tuple(units)
-    return Stops(found)
+    return Stops(found, frozenset(passive.movable(cloud)))
 
 
 def _is_client(pattern: HaPattern) -> bool:

@@ -107,7 +107,8 @@ def wrong(state: RegionState) -> Iterator[str]:
     for host in state.region.hosts:
         said = state.states.get(host.name)
         for service, part in PARTS.items():
-            if said and service in host.services and getattr(said, part) in (None, {}):
+            carried = service in host.services and service not in state.passive
+            if said and carried and getattr(said, part) in (None, {}):
                 yield f"{host.name}: nothing is known of its {service} yet"
 
 

@@ -62,6 +62,7 @@ def figures(probe: Probe, operations: Sequence[Operation], phases: Phases) -> tu
         idempotent=probe.idempotent,
         on_writer=probe.database,
         on_bus=probe.bus,
+        on_api=probe.api,
         within_s=within,
         answered_before=_share(before, within),
     )

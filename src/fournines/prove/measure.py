@@ -15,7 +15,7 @@ from fournines.prove import fenced, outside, reads
 from fournines.prove.admin import Management
 from fournines.prove.analyse import analyse
 from fournines.prove.faults.injection import Aimed, Injection, heal_leftovers, lacking, note, steps, strikable
-from fournines.prove.faults.target import CLUSTER, Standing, aim
+from fournines.prove.faults.target import CLUSTER, Standing, aim, moving_subjects
 from fournines.prove.grounds import ACCOUNT
 from fournines.prove.history import EVENTS, OPERATIONS, ROUTED, Event, Log
 from fournines.prove.load.control import LoadProcess, Progress, waiting
@@ -191,9 +191,9 @@ class Trial:
         found = await outside.standing(site, holders, leader)
         if any(f.target == "router" for f in self._fault.singles):
             found = replace(found, router=await outside.router(site))
-        if any(f.target in CLUSTER for f in self._fault.singles):
-            dc, active = await outside.cluster(site)
-            found = replace(found, dc=dc, active=active)
+        moving = moving_subjects(site.cloud)
+        if any(f.target in CLUSTER or f.service in moving for f in self._fault.singles):
+            found = replace(found, **asdict(await outside.cluster(site)))
         return found
 
     async def _await_redundancy(self) -> None:
@@ -279,18 +279,22 @@ class Trial:
 
     def _begin(self, began: float, hosts: tuple[str, ...], standing: Standing) -> None:
         site = self._site
-        struck = [strikable(f, site.cloud, site.region.name) for f in self._fault.singles]
+        # Of what runs on one host at a time there is one to strike.
+        struck = [
+            1 if f.service in standing.runs else len(strikable(f, site.cloud, site.region.name))
+            for f in self._fault.singles
+        ]
         data = {
             "fault": asdict(self._fault),
             "profile": site.profile,
             "hosts": hosts,
             "roles": standing.roles(hosts),
             "database_member": any(h.name in hosts for h in site.cloud.hosts_of("mariadb", site.region.name)),
-            "moved": fenced.tiers(site.cloud.pattern),
+            "moved": fenced.tiers(site.cloud),
             "probes": site.functions,
             "busy": site.busy,
             "run": self._run,
-            "candidates": max(map(len, struck)),
+            "candidates": max(struck),
         }
         self._log.event(Event("began", began, data))
         self._began = True

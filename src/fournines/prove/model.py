@@ -129,6 +129,7 @@ class FunctionFigures:
     idempotent: bool = True  # a request that may be sent twice: a load balancer can retry it
     on_writer: bool = True  # whether the database's writer carries it
     on_bus: bool = False  # whether the message bus does
+    on_api: bool = True  # whether an API does
     within_s: float = 1.0
     answered_before: float = float("nan")
 

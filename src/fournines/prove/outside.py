@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiomysql
@@ -13,7 +15,7 @@ import pymysql
 
 from fournines.agent.observer.pacemaker import COMMAND, parse
 from fournines.errors import FourninesError, ProveError
-from fournines.prove.faults.target import MEMBERS, ROUTERS, Standing
+from fournines.prove.faults.target import MEMBERS, ROUTERS, Standing, moving_subjects
 from fournines.prove.load.http import trusting
 from fournines.prove.load.spec import Database
 from fournines.prove.site import Site
@@ -68,9 +70,18 @@ async def _by_kernel(site: Site) -> set[str]:
     return {name for name, holds in zip(names, answers, strict=True) if holds}
 
 
-async def cluster(site: Site) -> tuple[str, str]:
-    """Pacemaker's designated controller, and the host with most of the resources of which there is one copy, by the
-    word of a member that has the quorum. "" where there is no cluster, or nobody can say."""
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """As the fields of `Standing` of these names."""
+
+    dc: str = ""
+    active: str = ""
+    runs: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+async def cluster(site: Site) -> Managed:
+    """What Pacemaker has where, by the word of a member that has the quorum. Empty where there is no cluster, or nobody
+    can say."""
     for host in site.cloud.hosts_of(MEMBERS, site.region.name):
         try:
             said = parse((await site.reach.run(host.name, " ".join(COMMAND), timeout=10.0)).stdout)
@@ -80,8 +91,10 @@ async def cluster(site: Site) -> tuple[str, str]:
             continue
         single = [r for r in said["resources"] if r["agent"].startswith(("ocf:", "systemd:")) and not _cloned(r)]
         carried = Counter(name for r in single for name in r["on"])
-        return said["dc"], max(carried, key=lambda name: carried[name], default="")
-    return "", ""
+        on = {r["name"]: r["on"][0] for r in single if r["on"]}
+        runs = {subject: on[id] for subject, id in moving_subjects(site.cloud).items() if id in on}
+        return Managed(said["dc"], max(carried, key=lambda name: carried[name], default=""), runs)
+    return Managed()
 
 
 def _cloned(resource: dict[str, Any]) -> bool:

@@ -26,8 +26,8 @@ class Probe:
 
     `idempotent`: GET and SELECT, which a load balancer or a client library may send again. `turns` None: an open loop,
     each is sent at its time whatever became of the ones before. `in_project`: in the campaign's own project.
-    `database`, `bus`: whether the database's writer, the message bus carries it. `routed`: by a second client, behind a
-    router.
+    `database`, `bus`, `api`: whether the database's writer, the message bus, an API carries it. `routed`: by a second
+    client, behind a router.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Probe:
     in_project: bool = False
     database: bool = True
     bus: bool = False
+    api: bool = True
     routed: bool = False
 
     def within(self, usual: float) -> float:
@@ -76,10 +77,18 @@ PROBES = {
         Probe("validate", 0.1, ("fresh", "kept"), "read", True, "a token validated, on the public VIP"),
         Probe("list_projects", 0.2, ("fresh", "kept"), "read", True, "projects listed, on the public VIP"),
         Probe("create_project", 0.5, ("fresh", "kept"), "write", False, "a project created: acknowledged writes"),
-        Probe("read_row", 0.1, ("fresh", "kept"), "read", True, "the register read, through the writer's path"),
-        Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, through the writer's path"),
+        Probe("read_row", 0.1, ("fresh", "kept"), "read", True, "the register read, by the writer's path", api=False),
+        Probe("write_row", 0.1, ("fresh", "kept"), "write", False, "a row committed, by the writer's path", api=False),
         Probe(
-            "publish", 0.1, ("kept",), "write", False, "a message confirmed by a quorum queue", database=False, bus=True
+            "publish",
+            0.1,
+            ("kept",),
+            "write",
+            False,
+            "a message confirmed by a quorum queue",
+            database=False,
+            bus=True,
+            api=False,
         ),
         Probe(
             "consume",
@@ -90,6 +99,7 @@ PROBES = {
             "a message delivered, counted from its publish",
             database=False,
             bus=True,
+            api=False,
         ),
         Probe(
             "validate_through_router",

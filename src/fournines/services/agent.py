@@ -35,9 +35,10 @@ from fournines.services import (
     mariadb,
     memcached,
     monitoring,
+    passive,
     tls,
 )
-from fournines.services.capabilities import Clustered, Listens, OnLun, Port, guards, present, voters
+from fournines.services.capabilities import Listens, OnLun, Port, guards, present, voters
 from fournines.services.render import template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
 from fournines.services.service import Check, HaPattern, Service
@@ -257,7 +258,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
     vips = cloud.region_of(host).vips
     has = {s.name for s in carried}
     guarded = host in guards(cloud, host.region)
-    clustered = {unit for s in carried if isinstance(s, Clustered) for unit in s.clustered}
+    clustered = passive.clustered(cloud, host.region)
     units = [u for s in carried for u in s.units_in(cloud) if u not in clustered and (u != GUARD or guarded)]
     luns = {name: at for s in carried if isinstance(s, OnLun) for name, at in s.luns.items()}
     return {
@@ -334,6 +335,7 @@ def _sections(cloud: Cloud, host: Host) -> dict[str, dict[str, Any]]:
             "port": keystone.PORT,
             "cafile": tls.CA if tls.apis(cloud) else "",
             "unit": keystone.UNIT,
+            **({"moves": True} if passive.moves(cloud, keystone.UNIT) else {}),
         },
     }
 

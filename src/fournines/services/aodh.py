@@ -12,7 +12,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, openstack, units, valkey
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Movable, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.safeguard import Safeguard
@@ -58,6 +58,9 @@ class Aodh(Service):
     guarded: ClassVar[tuple[Safeguard, ...]] = (*openstack.guards("aodh.conf"),)
     functions: ClassVar[tuple[Function, ...]] = (Function("list_alarms", "lists alarms"),)
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API, *DAEMONS)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         for package in ("aodh-api", "aodh-evaluator", "aodh-listener", "aodh-notifier", "python3-redis"):
@@ -86,7 +89,7 @@ class Aodh(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield from units.answers(cloud, host, API, CONFIG, "/v2/alarms?limit=1")
         for daemon in DAEMONS:
-            yield units.runs(host, daemon.unit)
+            yield units.runs(cloud, host, daemon.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (units.frontend(cloud, API),)

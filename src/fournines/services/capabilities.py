@@ -292,10 +292,32 @@ class ManagedByCluster(Protocol):
 
 @runtime_checkable
 class Clustered(Protocol):
-    """`clustered`: units that the cluster starts and stops, on one host at a time. That one is down says nothing
-    against its host."""
+    """`clustered`: units that the cluster starts and stops, on one host at a time, wherever there is this service. That
+    one is down says nothing against its host."""
 
     clustered: ClassVar[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Movable:
+    """A unit of which one host's copy is enough. check: the path that its API answers on `port` with 2xx, as for its
+    load balancers; "" for a daemon that has no question to be asked."""
+
+    unit: str
+    port: int = 0
+    check: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.unit.removesuffix(".service")
+
+
+@runtime_checkable
+class MayBePassive(Protocol):
+    """Works on one of its hosts at a time as well, where the cloud file says so (`ha: passive`): the cluster runs each
+    unit of `movable` once then (`services.passive`)."""
+
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]: ...
 
 
 @runtime_checkable
@@ -364,6 +386,15 @@ class FailsOver(Protocol):
     copy's host until another one serves; seconds."""
 
     def failover(self, cloud: Cloud) -> float: ...
+
+
+def failover(service: Service, cloud: Cloud) -> float | None:
+    """As of `FailsOver`; None where all copies work."""
+    from fournines.services import passive  # it imports this module
+
+    if service.name in cloud.passive:
+        return passive.failover(cloud)
+    return service.failover(cloud) if isinstance(service, FailsOver) else None
 
 
 @lru_cache(maxsize=8)

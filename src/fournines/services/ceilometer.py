@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, openstack, tls, units, valkey
-from fournines.services.capabilities import Account, Registration
+from fournines.services.capabilities import Account, Movable, Registration
 from fournines.services.render import Sections, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.safeguard import Safeguard
@@ -68,6 +68,9 @@ class Ceilometer(Service):
         *openstack.each_host("ceilometer.conf", "DEFAULT", "host"),
     )
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(CENTRAL)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         for package in ("ceilometer-agent-central", "ceilometer-agent-notification", "python3-redis"):
@@ -94,7 +97,7 @@ class Ceilometer(Service):
         yield from units.daemon(cloud, NOTIFICATION)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        return [units.runs(host, unit) for unit in self.units]
+        return [units.runs(cloud, host, unit) for unit in self.units]
 
     def registration(self, cloud: Cloud, region: Region) -> Registration:
         # Swift lets a reseller's administrator look at every account.

@@ -80,7 +80,17 @@ class Location:
     score: str
 
 
-Managed = Primitive | Group | Clone | Order | Beside | Location
+@dataclass(frozen=True)
+class Eligible:
+    """`resource` runs on those hosts alone whose node has `attribute`."""
+
+    resource: str
+    attribute: str
+
+
+Managed = Primitive | Group | Clone | Order | Beside | Location | Eligible
+#: Those that are constraints.
+RULES = (Order, Beside, Location, Eligible)
 
 
 def configuration(properties: Mapping[str, str], managed: Iterable[Managed]) -> str:
@@ -90,7 +100,7 @@ def configuration(properties: Mapping[str, str], managed: Iterable[Managed]) -> 
     _pairs(options, PROPERTIES, properties)
     resources, constraints = SubElement(root, "resources"), SubElement(root, "constraints")
     for one in managed:
-        (constraints if isinstance(one, Order | Beside | Location) else resources).append(element(one))
+        (constraints if isinstance(one, RULES) else resources).append(element(one))
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -119,6 +129,12 @@ def element(managed: Managed) -> Element:
         case Location():
             made = Element("rsc_location", id=_id(f"{managed.resource}-on-{managed.host}"), rsc=_id(managed.resource))
             made.attrib |= {"node": managed.host, "score": managed.score}
+        case Eligible():
+            name = _id(f"{managed.resource}-where-it-is")
+            made = Element("rsc_location", id=name, rsc=_id(managed.resource))
+            rule = SubElement(made, "rule", {"id": f"{name}-rule", "score": "-INFINITY"})
+            spec = {"id": f"{name}-none", "attribute": managed.attribute, "operation": "not_defined"}
+            SubElement(rule, "expression", spec)
     return made
 
 

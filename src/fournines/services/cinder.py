@@ -19,6 +19,7 @@ from fournines.services.capabilities import (
     CatalogueEntry,
     Frontend,
     Function,
+    Movable,
     Registration,
     present,
 )
@@ -95,6 +96,9 @@ class Cinder(Service):
         Function("create_volume", "creates a volume", needs=("cinder_volume",)),
     )
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API, SCHEDULER)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("cinder-api")
         yield Package("cinder-scheduler")
@@ -112,7 +116,7 @@ class Cinder(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield from units.answers(cloud, host, API, CONFIG, "/v3/volumes?limit=1")
-        yield units.runs(host, SCHEDULER.unit)
+        yield units.runs(cloud, host, SCHEDULER.unit)
 
     def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
         # Volumes of a lease's back end are another host's by then; those of its own, `HOST@BACKEND`, it had to keep.

@@ -10,6 +10,8 @@ belong to:
 - local: what keeps volumes on the host itself (LVM), on every storage host for itself. Not redundant: while a host is
   down, so are its volumes.
 
+Where the service is `ha: passive` the cluster runs what would be leased or at work on every host; `local` cannot move.
+
 The kinds that a cloud has are units of their own; the first is `cinder-volume`, others `cinder-volume-KIND`.
 
 Back ends are the operator's: `enabled_backends` and a section for each in `cinder-volume.conf`. Without any, it is
@@ -24,8 +26,8 @@ from typing import Any, ClassVar, Literal, cast
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.cloud.source import Path
-from fournines.services import cinder, lease, openstack, sandbox, units
-from fournines.services.capabilities import Port, Single
+from fournines.services import cinder, lease, openstack, passive, sandbox, units
+from fournines.services.capabilities import Movable, Port, Single
 from fournines.services.options import operators
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource, Unit
@@ -111,6 +113,9 @@ class CinderVolume(Service):
                 found.append(Single(f"volumes of back end {name} are on an NFS server", loss, removes, path))
         return tuple(found)
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(*(_daemon(cloud, kind) for kind in kinds(cloud) if kind != "local"))
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         yield Package("cinder-volume")
         if any(driver(cloud, name).startswith("cinder.volume.drivers.rbd.") for name in backends(cloud)):
@@ -131,7 +136,7 @@ class CinderVolume(Service):
                 units=(daemon.unit,),
                 options=_theirs(cloud, kind, names),
             )
-            if kind == "leased":
+            if kind == "leased" and not passive.moves(cloud, daemon.unit):
                 yield from lease.leased(cloud, host, daemon, _LEASE)
             else:
                 yield from units.daemon(cloud, daemon)
@@ -142,8 +147,9 @@ class CinderVolume(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         for kind in kinds(cloud):
             unit = _daemon(cloud, kind).unit
-            yield units.runs(host, unit)
-            if kind == "leased" and host == cloud.hosts_of(self.name, host.region)[0]:
+            yield units.runs(cloud, host, unit)
+            first = host == cloud.hosts_of(self.name, host.region)[0]
+            if kind == "leased" and first and not passive.moves(cloud, unit):
                 yield lease.held(host, unit, _LEASE)
 
 

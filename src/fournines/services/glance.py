@@ -21,6 +21,7 @@ from fournines.services.capabilities import (
     CatalogueEntry,
     Frontend,
     Function,
+    Movable,
     Port,
     Registration,
     Single,
@@ -122,6 +123,9 @@ class Glance(Service):
         if file in of and of[file] != store(cloud):
             return ()
         return (SWIFT_REFERENCE,) if file == "glance-swift.conf" else None
+
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

@@ -15,7 +15,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import endpoints, openstack, tls, units, valkey
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Movable, Registration
 from fournines.services.database_access import database_url
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
@@ -118,6 +118,9 @@ class Gnocchi(Service):
         Function("create_metric", "creates a metric and has its measures counted", writes=("swift_storage",)),
     )
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API, METRICD)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("gnocchi-api", "gnocchi-metricd", "python3-redis", "python3-swiftclient"):
             yield Package(package)
@@ -145,7 +148,7 @@ class Gnocchi(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Counts what waits in Valkey, and who works on it.
         yield from units.answers(cloud, host, API, CONFIG, "/v1/archive_policy")
-        yield units.runs(host, METRICD.unit)
+        yield units.runs(cloud, host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         # Batches of measures may be large.

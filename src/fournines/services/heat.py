@@ -13,7 +13,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, endpoints, openstack, tls, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Movable, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Package, Resource
 from fournines.services.safeguard import Safeguard, is_set, when
@@ -101,6 +101,9 @@ class Heat(Service):
         Function("create_stack", "creates a stack"),
     )
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API, CFN, ENGINE)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("heat-api", "heat-api-cfn", "heat-engine"):
             yield Package(package)
@@ -130,8 +133,8 @@ class Heat(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Answered by an engine, over the bus.
         yield from units.answers(cloud, host, API, CONFIG, "/v1/PROJECT/stacks?limit=1")
-        yield units.runs(host, CFN.unit)
-        yield units.runs(host, ENGINE.unit)
+        yield units.runs(cloud, host, CFN.unit)
+        yield units.runs(cloud, host, ENGINE.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return units.frontend(cloud, API), units.frontend(cloud, CFN)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
-from fournines.services import database_access, endpoints, sandbox, tls, units
-from fournines.services.capabilities import Frontend, Function
+from fournines.services import database_access, endpoints, passive, sandbox, tls, units
+from fournines.services.capabilities import Frontend, Function, Movable
 from fournines.services.render import HEADER, module, program, template
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.safeguard import Safeguard, having, is_set, unless, when
@@ -90,6 +90,9 @@ class Horizon(Service):
     )
     functions: ClassVar[tuple[Function, ...]] = (Function("dashboard", "opens the dashboard and signs in"),)
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         restart = (f"restart:{API.unit}",)
         for package in ("openstack-dashboard", "python3-pymysql"):
@@ -113,7 +116,7 @@ class Horizon(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         region = cloud.region_of(host)
-        urls = [endpoints.backend(cloud, host, PORT)]
+        urls = [] if passive.moves(cloud, API.unit) else [endpoints.backend(cloud, host, PORT)]
         if host == cloud.hosts_of(self.name, host.region)[0]:
             urls.append(endpoints.public(region, PUBLIC_PORT))
         for url in urls:

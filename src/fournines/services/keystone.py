@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.cloud.secrets import new_password
-from fournines.services import endpoints, fernet, memcached, openstack, quoting, tls, units
-from fournines.services.capabilities import UWSGI, Frontend, Function
+from fournines.services import endpoints, fernet, memcached, openstack, passive, quoting, tls, units
+from fournines.services.capabilities import UWSGI, Frontend, Function, Movable
 from fournines.services.registration import accounts, password_of, registration
 from fournines.services.render import Sections, module, program
 from fournines.services.resource import Directory, File, Package, Resource, Task
@@ -169,6 +169,9 @@ class Keystone(Service):
             ),
         }
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(_api(cloud))
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         for package in ("keystone", "python3-memcache"):
             yield Package(package)
@@ -203,7 +206,10 @@ class Keystone(Service):
             yield _bootstrap(cloud, region)
         yield from units.wsgi(cloud, host, api)
         if first:
-            yield from registration(cloud, region, endpoints.backend(cloud, host, PORT, "/v3"))
+            # One that moves may work on another host.
+            moves = passive.moves(cloud, UNIT)
+            own = endpoints.keystone_internal(cloud, region) if moves else endpoints.backend(cloud, host, PORT, "/v3")
+            yield from registration(cloud, region, own)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         region = cloud.region_of(host)
@@ -211,7 +217,8 @@ class Keystone(Service):
             "[ \"$(curl -s -m 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json'"
             f" -d @{AUTH_REQUEST} "
         )
-        through = {"itself": endpoints.backend(cloud, host, PORT)}
+        # Of one that moves, whichever works is reached through the VIPs.
+        through = {} if passive.moves(cloud, UNIT) else {"itself": endpoints.backend(cloud, host, PORT)}
         if host == cloud.hosts_of(self.name, host.region)[0]:  # a password costs 0.3 s of CPU: once is enough
             through["the internal VIP"] = endpoints.internal(cloud, region, PORT)
             through["the public VIP"] = endpoints.public(region, PORT)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import EXTERNAL, Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, endpoints, openstack, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Movable, Registration
 from fournines.services.render import Sections
 from fournines.services.resource import Directory, Package, Resource
 from fournines.services.safeguard import Safeguard, Setting, below, both, is_set, spread, unless, when, without
@@ -161,6 +161,9 @@ class Neutron(Service):
     )
     functions: ClassVar[tuple[Function, ...]] = (Function("create_network", "creates a network"),)
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API, RPC, PERIODIC)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         for package in ("neutron-api", "neutron-rpc-server", "neutron-periodic-workers"):
@@ -191,7 +194,7 @@ class Neutron(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield from units.answers(cloud, host, API, CONFIG, "/v2.0/networks?limit=1")
         for daemon in (RPC, PERIODIC):
-            yield units.runs(host, daemon.unit)
+            yield units.runs(cloud, host, daemon.unit)
 
     def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
         url = endpoints.internal(cloud, cloud.region_of(host), API.port, f"/v2.0/agents?host={name}")

@@ -103,7 +103,7 @@ class NeutronAgents(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         for unit in self.units:
-            yield units.runs(host, unit)
+            yield units.runs(cloud, host, unit)
 
 
 def l3(cloud: Cloud, host: Host, service: str, mode: Mode) -> Iterable[Resource]:

@@ -146,7 +146,7 @@ class NeutronL2(Service):
         yield Check(
             "Open vSwitch answers", host.name, "ovs-vsctl --timeout=5 br-exists br-int", within=120, unit=AGENT.unit
         )
-        yield units.runs(host, AGENT.unit)
+        yield units.runs(cloud, host, AGENT.unit)
 
 
 def routes(cloud: Cloud, host: Host) -> bool:

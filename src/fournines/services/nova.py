@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import broker, consoles, endpoints, openstack, tls, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Function, Movable, Registration
 from fournines.services.render import Sections, program
 from fournines.services.resource import File, Package, Resource, Task
 from fournines.services.safeguard import Safeguard, Setting, both, is_set, when, without
@@ -156,6 +156,10 @@ class Nova(Service):
         ),
     )
 
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        console = Movable(CONSOLE.unit, CONSOLE_PORT, CONSOLE_PAGE)
+        return (*units.movable(API, METADATA, CONDUCTOR, SCHEDULER), console)
+
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)
         for package in ("nova-api", "nova-conductor", "nova-scheduler", "nova-consoleproxy", "novnc"):
@@ -186,7 +190,7 @@ class Nova(Service):
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         yield from units.answers(cloud, host, API, CONFIG, "/v2.1/servers?limit=1")
         for daemon in (CONDUCTOR, SCHEDULER, CONSOLE):
-            yield units.runs(host, daemon.unit)
+            yield units.runs(cloud, host, daemon.unit)
 
     def hands_over(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:
         url = endpoints.internal(cloud, cloud.region_of(host), API.port, f"/v2.1/servers?all_tenants=1&host={name}")

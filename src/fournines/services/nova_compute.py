@@ -105,7 +105,7 @@ class NovaCompute(Service):
         yield from units.daemon(cloud, _daemon(cloud))
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield units.runs(host, UNIT)
+        yield units.runs(cloud, host, UNIT)
 
 
 def _hypervisor(cloud: Cloud, host: Host) -> Iterable[Resource]:

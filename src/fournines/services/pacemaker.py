@@ -8,7 +8,7 @@ is compared with the running one and changed where it differs (`programs/cluster
 properties that are not ours stay as the operators made them.
 
 A failed action stays on record until a person clears it (`crm_resource --cleanup`), but for those with a
-`failure-timeout`: HAProxy's health, servers that move with a disk, and power controllers, which are asked again.
+`failure-timeout`: HAProxy's health, servers that move, and power controllers, which are asked again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 from fournines.cloud.model import Bmc, Cloud, Host
 from fournines.cloud.roles import Component
 from fournines.programs.cluster.difference import differences, section
-from fournines.services import corosync, tls
+from fournines.services import corosync, passive, tls
 from fournines.services.capabilities import ManagedByCluster, present
 from fournines.services.cib import Location, Managed, Operation, Primitive, configuration
 from fournines.services.drop_in import drop_in
@@ -114,6 +114,7 @@ class Pacemaker(Service):
         if cloud.pattern.vip != "keepalived":
             yield _NO_GATE
         yield Unit(UNIT)
+        yield from passive.resources(cloud, host)
         wanted = rendered(cloud, host.region)
         yield File(WANTED, wanted)
         yield Configuration(wanted)
@@ -122,7 +123,7 @@ class Pacemaker(Service):
         yield Check(
             "the cluster runs all that it manages, and reaches every power controller",
             host.name,
-            f"{COMMAND} health",
+            " ".join((f"{COMMAND} health", *passive.ids(cloud, host.region))),
             within=120,
             unit=UNIT,
         )
@@ -209,6 +210,7 @@ def _managed(cloud: Cloud, region: str) -> Iterator[Managed]:
     for service in present(cloud, region):
         if isinstance(service, ManagedByCluster):
             yield from service.managed(cloud, cloud.regions[region])
+    yield from passive.managed(cloud, cloud.regions[region])
 
 
 def _fencing(cloud: Cloud, region: str) -> Iterator[Managed]:

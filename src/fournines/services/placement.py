@@ -12,7 +12,7 @@ from typing import ClassVar
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.cloud.roles import Component
 from fournines.services import openstack, units
-from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Registration
+from fournines.services.capabilities import UWSGI, Account, CatalogueEntry, Frontend, Movable, Registration
 from fournines.services.resource import Package, Resource
 from fournines.services.safeguard import Safeguard
 from fournines.services.schema import schema
@@ -42,6 +42,9 @@ class Placement(Service):
     namespaces: ClassVar[Mapping[str, tuple[str, ...]]] = {"placement.conf": ("placement.conf",), "uwsgi.ini": UWSGI}
 
     guarded: ClassVar[tuple[Safeguard, ...]] = (*openstack.guards("placement.conf"),)
+
+    def movable(self, cloud: Cloud) -> tuple[Movable, ...]:
+        return units.movable(API)
 
     def desired(self, cloud: Cloud, host: Host) -> Iterable[Resource]:
         region = cloud.region_of(host)

@@ -79,6 +79,10 @@ class Service(ABC):
         """`units`, of a service that has others too where a cloud asks for them."""
         return self.units
 
+    def pattern_in(self, cloud: Cloud) -> HaPattern:
+        """`pattern`, of a service of which the cloud file wants another one."""
+        return HaPattern.ACTIVE_PASSIVE if self.name in cloud.passive else self.pattern
+
     def chosen(self, cloud: Cloud) -> bool:
         """Whether the cloud's pattern is one that this service belongs to."""
         return all(getattr(cloud.pattern, tier) == value for tier, value in self.mechanism.items())

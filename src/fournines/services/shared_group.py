@@ -6,7 +6,8 @@ stopped it: two that mount one file system destroy it. The server is a systemd u
 by an OCF agent of ours whose monitor is a write that the server acknowledges: what it answers from memory says nothing
 of its disk.
 
-A service module declares a `SharedGroup`; what is the same for all of them is here and in `scripts/clustered_unit.sh`.
+A service module declares a `SharedGroup`; what is the same for all of them is here and in
+`scripts/clustered_on_disk.sh`.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from fournines.timing import timers
 from fournines.timing.timers import Timers
 
 AGENTS = "/usr/lib/ocf/resource.d/fournines"
-#: What the agents have in common; each sources it.
-COMMON = "/usr/lib/fournines/clustered-unit.sh"
+#: What the agents of units have in common, and those of units on a disk; each sources one of them.
+COMMON, ON_DISK = (f"/usr/lib/fournines/clustered-{name}.sh" for name in ("unit", "on-disk"))
 #: Failures on one host after which the group goes to another, and seconds after which the cluster forgets them.
 FAILURES, FORGETS = 2, 600
 
@@ -149,6 +150,7 @@ def _agent(name: str) -> tuple[Resource, ...]:
     scripts = files("fournines.services.scripts")
     return (
         File(COMMON, scripts.joinpath("clustered_unit.sh").read_text(encoding="utf-8")),
+        File(ON_DISK, scripts.joinpath("clustered_on_disk.sh").read_text(encoding="utf-8")),
         Directory(AGENTS),
         *(
             File(f"{AGENTS}/{agent}", scripts.joinpath(f"{agent}.sh").read_text(encoding="utf-8"), mode=0o755)

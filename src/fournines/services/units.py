@@ -15,8 +15,8 @@ from importlib.resources import files
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host
-from fournines.services import endpoints, sandbox, tls
-from fournines.services.capabilities import Frontend
+from fournines.services import endpoints, passive, sandbox, tls
+from fournines.services.capabilities import Frontend, Movable
 from fournines.services.options import operators
 from fournines.services.render import ini, program, template
 from fournines.services.resource import Directory, File, Package, Resource, Task, Unit
@@ -121,6 +121,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         api=api,
         environment=environment,
         drain_seconds=drain,
+        stop_timeout=f"{_stop_timeout(cloud, api.unit, drain + 30):g}",
         workers=WORKERS,
         after=QUORUM_FIRST if api.unit == FIRST_API else f"{QUORUM_FIRST} {FIRST_API}",
         before=APIS,
@@ -130,13 +131,23 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check} {api.nice}",
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
-    yield Unit(api.unit)
+    yield from passive.unit(cloud, api.unit)
 
 
 def weight(nice: int) -> int:
     """CPUWeight=, of 1 to 10,000, of a unit whose processes have this niceness. Where units have cgroups with the cpu
     controller, niceness counts within a unit alone; the kernel's own steps (a quarter more for each) are kept."""
     return round(100 * 1.25**-nice)
+
+
+def _stop_timeout(cloud: Cloud, unit: str, usual: float) -> float:
+    """Seconds. The cluster fences the host of a unit that takes too long."""
+    return min(usual, passive.stop_timeout(cloud)) if passive.moves(cloud, unit) else usual
+
+
+def movable(*made: Wsgi | Daemon) -> tuple[Movable, ...]:
+    """What the cluster has to know of each where its service is passive."""
+    return tuple(Movable(one.unit, one.port, one.check) if isinstance(one, Wsgi) else Movable(one.unit) for one in made)
 
 
 def frontend(cloud: Cloud, api: Wsgi, *, public: bool = True, public_port: int = 0, repeatable: str = "") -> Frontend:
@@ -182,15 +193,23 @@ def asked(
     public: bool = True,
 ) -> Iterable[Check]:
     """The service's own account (of `[keystone_authtoken]` in `config`) buys a token, and GET `path` with it is
-    answered: by this host's API itself; of the first host also through the VIPs."""
+    answered: by this host's API itself, where it runs; of the first host also through the VIPs."""
     region = cloud.region_of(host)
     urls = [f"{tls.scheme(cloud)}://{host.address}:{port}{path}"]
+    name = f"GET {path} of {unit.removesuffix('.service')} is answered"
+
+    def ask(urls: Iterable[str]) -> str:
+        return f"{GET} {config} {' '.join(shlex.quote(url) for url in urls)}"
+
+    if passive.moves(cloud, unit):
+        own = passive.here(cloud, unit, ask(urls))
+        yield Check(f"{name}, where it runs", host.name, own, within=180, unit=unit)
+        urls = []
     if host == cloud.hosts_of(service, host.region)[0]:
         urls.append(endpoints.internal(cloud, region, port, path))
         urls += [endpoints.public(region, port, path)] if public else []
-    quoted = " ".join(f"'{url}'" for url in urls)
-    name = unit.removesuffix(".service")
-    yield Check(f"GET {path} of {name} is answered", host.name, f"{GET} {config} {quoted}", within=180, unit=unit)
+    if urls:
+        yield Check(name, host.name, ask(urls), within=180, unit=unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,13 +262,14 @@ def daemon(cloud: Cloud, made: Daemon) -> Iterable[Resource]:
         "units/daemon.service.j2",
         after=f"{QUORUM_FIRST} {APIS}",
         daemon=made,
+        stop_timeout=f"{_stop_timeout(cloud, made.unit, made.stop_timeout):g}",
         environment={**_bus_environment(made.name), **made.environment},
         asked=asked,
         weight=weight(made.nice),
         sandbox=(made.sandbox or sandbox.service(made.user)).lines,
     )
     yield File(f"/etc/systemd/system/{made.unit}", text, triggers=(f"restart:{made.unit}",))
-    yield Unit(made.unit)
+    yield from passive.unit(cloud, made.unit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,17 +303,16 @@ def rounds(made: Round) -> Iterable[Resource]:
     yield Unit(made.timer)
 
 
-def runs(host: Host, unit: str) -> Check:
-    """A daemon that has no question to be asked, and has been up for ten seconds."""
-    return Check(
-        f"{unit.removesuffix('.service')} stays up",
-        host.name,
+def runs(cloud: Cloud, host: Host, unit: str) -> Check:
+    """A daemon that has no question to be asked, and has been up for ten seconds; or the cluster runs it elsewhere."""
+    up = (
         f'[ "$(systemctl show -P ActiveState {unit})" = active ] && now=$(cut -d. -f1 /proc/uptime)'
         f" && since=$(systemctl show -P ActiveEnterTimestampMonotonic {unit})"
-        " && [ $((now - since / 1000000)) -ge 10 ]",
-        within=120,
-        unit=unit,
+        " && [ $((now - since / 1000000)) -ge 10 ]"
     )
+    if passive.moves(cloud, unit):
+        up = f"systemctl -q is-active {unit} || {{ {passive.located(unit)}; exit; }}\n{up}"
+    return Check(f"{unit.removesuffix('.service')} stays up", host.name, up, within=120, unit=unit)
 
 
 def scripts() -> Iterable[Resource]:

@@ -93,6 +93,7 @@ def rules(t: Timers) -> Iterator[Contradiction]:
     yield from _device(t)
     yield from _group("database", "the database", t.database_start, t.database_stop, t)
     yield from _group("messaging", "the broker", t.messaging_start, t.messaging_stop, t)
+    yield from _group("service", "a service that is passive", t.service_start, t.service_stop, t)
 
 
 def _device(t: Timers) -> Iterator[Contradiction]:
@@ -114,7 +115,7 @@ def _device(t: Timers) -> Iterator[Contradiction]:
 
 
 def _group(name: str, what: str, start: float, stop: float, t: Timers) -> Iterator[Contradiction]:
-    """Of a server that moves with its disk."""
+    """Of a server that moves, with its disk or without one."""
     least = KILLED_BEFORE + LEAST_AGENT
     if stop < least:
         yield Contradiction(
@@ -137,6 +138,6 @@ def _group(name: str, what: str, start: float, stop: float, t: Timers) -> Iterat
             (f"{name}_start", "cluster_timeout"),
             f"{what} may take {start:g} s to start ({name}_start), less than any other resource "
             f"({t.cluster_timeout:g} s)",
-            "after a crash it recovers first: cut off in that, it is started elsewhere and recovers from the beginning",
+            "it loads, or recovers from a crash: cut off in that, it is started elsewhere, from the beginning",
             f"{name}_start of at least {t.cluster_timeout:g}",
         )

@@ -57,6 +57,11 @@ def derive(detect: float) -> Timers:
         messaging_monitor=scaled(5.0, 5.0),
         messaging_start=300.0,
         messaging_stop=50.0,
+        # Each is curl and a TLS handshake, of a dozen services on hosts that have much else to do.
+        service_monitor=scaled(5.0, 5.0),
+        # An API loads in two seconds; in minutes on a host that starts everything else as well.
+        service_start=180.0,
+        service_stop=50.0,
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),
         # Sixteen APIs, three load balancers: once a second it is some 150 checks a second, each with a handshake.
@@ -169,6 +174,9 @@ def _peer(
         messaging_monitor=10.0,
         messaging_start=120.0,
         messaging_stop=60.0,
+        service_monitor=10.0,
+        service_start=60.0,
+        service_stop=60.0,
         check_inter=check_inter,
         api_check_inter=check_inter,
         check_fastinter=check_inter,  # HAProxy's default

@@ -56,6 +56,11 @@ class Timers:
     ]
     messaging_start: Annotated[float, "how long that broker may take to start, recovery after a crash included"]
     messaging_stop: Annotated[float, "how long it may take to stop; the same as of the database"]
+    service_monitor: Annotated[
+        float, "interval at which the cluster asks an API, or looks at a daemon, of a service that is `ha: passive`"
+    ]
+    service_start: Annotated[float, "how long such a service may take to start"]
+    service_stop: Annotated[float, "how long it may take to stop; the same as of the database"]
     # Load balancer
     check_inter: Annotated[float, "HAProxy `inter`; also bounds the connect of a check"]
     api_check_inter: Annotated[float, "the same for the Python APIs behind Keystone, of which there are many"]

@@ -165,8 +165,10 @@ def _backends(region: RegionState) -> Iterator[BackendRow]:
     for backend in seer.backends if seer else ():
         proxies.setdefault(backend.proxy, {})[backend.server] = backend.up
     for name, servers in proxies.items():
-        down = [] if name == DATABASE and any(servers.values()) else [s for s, up in servers.items() if not up]
-        yield BackendRow(name=name, up=sum(servers.values()), of=len(servers), down=down)
+        one = name == DATABASE or name in region.passive
+        down = [] if one and any(servers.values()) else [s for s, up in servers.items() if not up]
+        of = 1 if name in region.passive else len(servers)
+        yield BackendRow(name=name, up=sum(servers.values()), of=of, down=down)
 
 
 def _tiers(seen: Cluster, region: RegionState, backends: list[BackendRow]) -> Iterator[Tier]:

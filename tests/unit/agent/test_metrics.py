@@ -152,6 +152,9 @@ def test_pacemakers_cluster() -> None:
     found = said(pacemaker={"ok": True, "error": "", "at": 1.0, **document})
     assert found["fournines_pacemaker_quorate{}"] == document["quorum"]
     assert len([n for n in found if "pacemaker_online" in n]) == len(document["members"])
+    stopped = {n for n, v in found.items() if "pacemaker_active" in n and not v}
+    once = [r for r in document["resources"] if not r["in"].endswith("-clone")]
+    assert stopped == {f'fournines_pacemaker_active{{resource="{r["name"]}"}}' for r in once if not r["on"]}
     gone = said(pacemaker={"ok": False, "error": "no cluster runs on this host", "at": 1.0})
     assert {n: v for n, v in gone.items() if "pacemaker" in n} == {"fournines_pacemaker_quorate{}": 0}
 

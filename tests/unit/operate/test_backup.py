@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, ServiceConfig
 from fournines.engine.transport import Completed, ManagedHost
 from fournines.errors import BackupError
 from fournines.operate import backup, copies, sealed
@@ -227,3 +227,11 @@ def test_a_restore_stops_what_writes_and_nothing_else(cloud: Cloud) -> None:
     units = set(stopping.units["ctl1"])
     assert {"keystone.service", "nova-api.service", "neutron-rpc-server.service"} <= units
     assert not {u for u in units if u.startswith(("mariadb", "fournines", "haproxy", "rabbitmq", "keepalived"))}
+
+
+def test_a_restore_takes_what_a_cluster_runs_from_the_cluster_first(cloud: Cloud) -> None:
+    passive = replace(cloud, services={**cloud.services, "keystone": ServiceConfig(passive=True)})
+    script = stops(passive).script("ctl1").splitlines()
+    assert "--name fournines-keystone --delete" in script[1]
+    assert script[-1].startswith("systemctl stop ") and "keystone.service" in script[-1]
+    assert "crm_attribute" not in stops(cloud).script("ctl1")

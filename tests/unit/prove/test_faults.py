@@ -10,7 +10,7 @@ from fournines.cloud.model import Cloud
 from fournines.errors import ProveError
 from fournines.prove.faults.catalogue import drawn
 from fournines.prove.faults.injection import strikable
-from fournines.prove.faults.target import Standing, aim, candidates, subjects
+from fournines.prove.faults.target import Standing, aim, candidates, moving_subjects, subjects
 from fournines.prove.faults.text import parse, seconds
 from fournines.prove.model import Fault
 from fournines.services import load
@@ -193,6 +193,30 @@ def test_a_target_of_a_cluster_is_one_of_its_members(
     assert candidates(fault, cloud, "phx") == (), "without a cluster there is nobody to strike"
     members = load(EXAMPLE.parent / "pacemaker-vip.yaml")
     assert aim(fault, candidates(fault, members, "phx"), standing) == struck
+
+
+@pytest.mark.parametrize(
+    ("target", "struck"),
+    [
+        ("one", ("ctl3",)),
+        ("active", ("ctl3",)),
+        ("passive", ("ctl1",)),
+        ("vip", ("ctl1",)),
+        ("all", ("ctl1", "ctl2", "ctl3")),
+    ],
+)
+def test_of_a_passive_service_the_host_that_runs_it_is_struck(
+    tmp_path: Path, target: str, struck: tuple[str, ...]
+) -> None:
+    path = tmp_path / "cloud.yaml"
+    path.write_text((EXAMPLE.parent / "pacemaker-vip.yaml").read_text() + "services: {keystone: {ha: passive}}\n")
+    cloud = load(path)
+    assert moving_subjects(cloud) == {"keystone": "fournines-keystone"}
+    fault = Fault("service.kill", "keystone", target, 0.0)
+    now = Standing(vip="ctl1", writer="ctl2", active="ctl2", runs={"keystone": "ctl3"})
+    assert aim(fault, candidates(fault, cloud, "phx"), now) == struck
+    memcached = Fault("service.kill", "memcached", "one", 0.0)
+    assert aim(memcached, candidates(memcached, cloud, "phx"), now) == ("ctl3",), "neither VIP nor writer, as ever"
 
 
 def test_a_router_is_aimed_at_among_the_hosts_with_agents_of_the_network() -> None:

@@ -78,7 +78,12 @@ class World:
         nothing: Callable[..., None] = lambda *_: None  # noqa: E731
         reporter = SimpleNamespace(begin=nothing, phase=self.said.append, counts=nothing, result=nothing)
         return Site(
-            cloud=cast(Any, SimpleNamespace(state_dir=self._directory, hosts_of=lambda *_: (), pattern=Pattern())),
+            cloud=cast(
+                Any,
+                SimpleNamespace(
+                    state_dir=self._directory, hosts_of=lambda *_: (), pattern=Pattern(), passive=frozenset[str]()
+                ),
+            ),
             region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
             profile="lan",
             powers=cast(Any, None),
@@ -101,7 +106,7 @@ def world(directory: Path, monkeypatch: pytest.MonkeyPatch, breaks: str, error: 
         return ()
 
     async def strike(trial: Any, began: float, _holders: object) -> bool:
-        trial._begin(began, ("ctl3",), SimpleNamespace(roles=lambda _: ()))
+        trial._begin(began, ("ctl3",), SimpleNamespace(roles=lambda _: (), runs={}))
         for name in ("injecting", "injected", "seen", "healed"):
             trial._event(name, **({"what": ["ctl3: another process"]} if name == "seen" else {}))
         made.maybe("strike")

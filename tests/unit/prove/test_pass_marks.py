@@ -63,6 +63,7 @@ def figures(name: str, whole: RequestFigures | None = None, **kinds: RequestFigu
         idempotent=probe.idempotent,
         on_writer=probe.database,
         on_bus=probe.bus,
+        on_api=probe.api,
         within_s=probe.within(8.0),
         answered_before=1.0,
     )
@@ -200,6 +201,8 @@ def test_a_commit_waits_for_every_member_of_the_view(function: str, member: bool
         (("database",), ("writer",), "publish", 0.75),
         (("vip", "database", "messaging"), ("writer",), "publish", 30.0),
         (("vip", "database", "messaging"), ("writer",), "validate", 20.0),
+        (("vip", "services"), (), "validate", 15.0),
+        (("vip", "services"), ("vip",), "read_row", 3.0),
         ((), ("vip",), "publish", 0.75),
     ],
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -398,3 +399,15 @@ async def test_a_lost_connection_is_opened_again_once() -> None:
     await reach.run("a", f"systemctl start {UNITS['keystone']}")
     assert opened == ["a", "a"]
     await reach.close()
+
+
+async def test_what_a_cluster_runs_is_not_started_by_a_heal(tmp_path: Path) -> None:
+    """It may run on another host by then."""
+    for name in ("service.stop", "service.crash_loop"):
+        world = Struck()
+        powers = replace(world.powers(), clustered=frozenset({UNITS["keystone"]}))
+        made = Injection(powers, [Aimed(Fault(name, "keystone", "one", 1.0), ("a",))], tmp_path / "note")
+        await made.prepare()
+        await made.strike()
+        assert await made.heal() == ()
+        assert not [script for _, script in world.scripts if f"start --no-block {UNITS['keystone']}" in script], name

@@ -58,6 +58,7 @@ class Trial:
                 regions=cloud.regions,
                 hosts=cloud.hosts,
                 pattern=cloud.pattern,
+                passive=cloud.passive,
             ),
             region=cloud.regions["phx"],
             profile="lan",

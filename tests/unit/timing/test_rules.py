@@ -27,7 +27,7 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ),
     (
         {"fence_timeout": 15.0, "fence_delay": 6.0, "cluster_timeout": 10.0}
-        | {"database_stop": 15.0, "messaging_stop": 15.0},
+        | {"database_stop": 15.0, "messaging_stop": 15.0, "service_stop": 15.0},
         ("fence_timeout", "fence_delay"),
         {"fence_timeout": 16.0},
     ),
@@ -44,6 +44,9 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"messaging_stop": 14.0}, ("messaging_stop",), {"messaging_stop": 15.0}),
     ({"messaging_stop": 61.0}, ("messaging_stop", "fence_timeout"), {"messaging_stop": 60.0}),
     ({"messaging_start": 19.0}, ("messaging_start", "cluster_timeout"), {"messaging_start": 20.0}),
+    ({"service_stop": 14.0}, ("service_stop",), {"service_stop": 15.0}),
+    ({"service_stop": 61.0}, ("service_stop", "fence_timeout"), {"service_stop": 60.0}),
+    ({"service_start": 19.0}, ("service_start", "cluster_timeout"), {"service_start": 20.0}),
     ({"fence_retry": 61.0}, ("fence_retry",), {"fence_retry": 60.0}),
     ({"cluster_timeout": 4.0}, ("cluster_timeout",), {"cluster_timeout": 5.0}),
     ({"cluster_timeout": 61.0}, ("cluster_timeout", "fence_timeout"), {"cluster_timeout": 60.0}),

@@ -31,7 +31,8 @@
       "rabbitmq":  {"port": 5672, "management_port": 15672, "cafile": "", "user": "…", "password": "…", "unit": …,
                     "lun": "messaging", "address": "198.18.0.102"},     the last two of one that a cluster moves
       "memcached": {"port": 11211, "unit": "memcached.service"},
-      "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service"},
+      "keystone":  {"port": 5000, "cafile": "", "unit": "keystone.service",
+                    "moves": true},        a cluster runs it on one host at a time; may be left out
       "openstack": {"nova": 20, "neutron": 20}      beside a database: its name -> Timers.service_down or agent_down
     }
 
@@ -101,6 +102,7 @@ class Keystone:
     port: int = 5000
     cafile: str = ""
     unit: str = "keystone.service"
+    moves: bool = False
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,10 @@ def _pacemaker(said: Mapping[str, Any]) -> Iterator[Sample]:
     for host, word in said["members"].items():
         yield "pacemaker_online", {"on": host}, word == "online"
         yield "pacemaker_unclean", {"on": host}, word == "unclean"
+    # Of a clone each host has a copy of its own.
+    for resource in said["resources"]:
+        if not resource["in"].endswith("-clone"):
+            yield "pacemaker_active", {"resource": resource["name"]}, bool(resource["on"])
 
 
 def _luns(said: Mapping[str, Any]) -> Iterator[Sample]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..clock import now
-from . import luns
+from . import luns, system
 from .config import Config, Haproxy, Keystone, Rabbitmq
 
 Found = dict[str, dict[str, Any]]
@@ -126,6 +126,9 @@ async def memcached_state(address: str, port: int) -> dict[str, Any]:
 
 
 async def keystone_state(address: str, keystone: Keystone) -> dict[str, Any]:
+    """Of one that moves, `elsewhere` on the hosts that are not to run it."""
+    if keystone.moves and not await system.active(keystone.unit):
+        return {"elsewhere": True}
     status, _ = await http_get(address, keystone.port, "/healthcheck", 2.0, cafile=keystone.cafile)
     if status != 200:
         raise OSError(f"answers {status}")

@@ -18,7 +18,7 @@ from fournines.design.finding import listed
 from fournines.design.overview import Overview, overview
 from fournines.design.reliability import MINUTES_A_YEAR, spell
 from fournines.design.switches import Observed
-from fournines.services.capabilities import FailsOver, present
+from fournines.services.capabilities import failover, present
 from fournines.services.service import Service
 from fournines.timing import timers
 
@@ -142,8 +142,9 @@ def _services(cloud: Cloud) -> Iterator[Part]:
 
 def _service(cloud: Cloud, region: Region, service: Service) -> tuple[str, ...]:
     copies = str(len(cloud.hosts_of(service.name, region.name)))
-    seconds = f"{service.failover(cloud):.2g} s" if isinstance(service, FailsOver) else ""
-    return service.name, service.pattern.value, copies, seconds, ", ".join(service.needs), _reason(service)
+    takes = failover(service, cloud)
+    seconds = "" if takes is None else f"{takes:.2g} s"
+    return service.name, service.pattern_in(cloud).value, copies, seconds, ", ".join(service.needs), _reason(service)
 
 
 def _reason(service: Service) -> str:

@@ -53,7 +53,8 @@ def draw(cloud: Cloud, region: Region) -> str:
         canvas.text(22, y + 26, name, size=14, bold=True)
         for i, service in enumerate(members):
             at = Rect(_LEFT + i % _ACROSS * (_BOX + _GAP), y + 8 + i // _ACROSS * (tall + 8), _BOX, tall)
-            _box(canvas, at, service, len(cloud.hosts_of(service.name, region.name)), _ports(service, cloud, region))
+            copies = f"{len(cloud.hosts_of(service.name, region.name))} × {service.pattern_in(cloud).value}"
+            _box(canvas, at, service, copies, _ports(service, cloud, region))
         y += height + 10
     return canvas.svg(f"Services of region {region.name} by tier: {', '.join(s.name for s in services)}.")
 
@@ -65,10 +66,10 @@ def _ports(service: Service, cloud: Cloud, region: Region) -> list[int]:
     return sorted({f.public_port or f.port for f in service.frontends(cloud, region)})
 
 
-def _box(canvas: Canvas, at: Rect, service: Service, copies: int, ports: Sequence[int]) -> None:
+def _box(canvas: Canvas, at: Rect, service: Service, copies: str, ports: Sequence[int]) -> None:
     canvas.box(at)
     canvas.text(at.x + 9, at.y + 19, fitted(service.name, _BOX - 18, 13, bold=True), size=13, bold=True)
-    canvas.text(at.x + 9, at.y + 36, fitted(f"{copies} × {service.pattern.value}", _BOX - 18, 11), size=11, ink=FAINT)
+    canvas.text(at.x + 9, at.y + 36, fitted(copies, _BOX - 18, 11), size=11, ink=FAINT)
     if ports:
         words = f"port{'s' if len(ports) > 1 else ''} {', '.join(map(str, ports))}"
         canvas.text(at.x + 9, at.y + 36 + _LINE, fitted(words, _BOX - 18, 11), size=11, ink=FAINT)

@@ -11,8 +11,8 @@ def main(words: list[str]) -> None:
     match words:
         case ["apply"]:
             apply()
-        case ["health"]:
-            health()
+        case ["health", *later]:
+            health(later)
         case ["power", "status" | "on" | "off" as action, host]:
             power(action, host)
         case _:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -82,16 +82,17 @@ def attempt(cib: Element) -> str:
         return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()
 
 
-def health() -> None:
+def health(later: Collection[str] = ()) -> None:
+    """later: ids of resources that may not run yet."""
     done = run("/usr/sbin/crm_mon", "--one-shot", "--inactive", "--output-as=xml")
     if done.returncode:
         sys.exit(f"the cluster does not run here: {done.stderr.strip()}")
-    if faults := list(ailing(_parsed(done.stdout))):
+    if faults := list(ailing(_parsed(done.stdout), later)):
         sys.exit("; ".join(faults))
 
 
-def ailing(status: Element) -> Iterator[str]:
-    """What keeps the cluster of a `crm_mon` from doing all that is ours."""
+def ailing(status: Element, later: Collection[str] = ()) -> Iterator[str]:
+    """What keeps the cluster of a `crm_mon` from doing all that is ours. later: as of `health`."""
     dc = status.find("summary/current_dc")
     if dc is None or dc.get("present") != "true":
         yield "there is no designated controller yet"
@@ -102,9 +103,13 @@ def ailing(status: Element) -> Iterator[str]:
             yield f"{node.get('name')} is not online"
     for resource in status.iter("resource"):
         name = resource.get("id", "")
+        if name in later:
+            continue
         if name.startswith(PREFIX) and (resource.get("failed") == "true" or resource.get("active") != "true"):
             on = ", ".join(node.get("name", "") for node in resource.iter("node"))
             yield f"{name} is {resource.get('role', 'Stopped').lower()}{f' on {on}' if on else ''}"
     for failure in status.iterfind("failures/failure"):
+        if failure.get("op_key", "").rsplit("_", 2)[0] in later:
+            continue
         reason = failure.get("exitreason") or failure.get("exitstatus")
         yield f"{failure.get('op_key')} on {failure.get('node')}: {reason}"

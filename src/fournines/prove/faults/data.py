@@ -89,8 +89,7 @@ class Permissions(Unstartable):
         place = DIRECTORIES[self.fault.service]
         body = (
             '[ -e "$kept" ] || exit 0\nread -r owner mode < "$kept"\n'
-            f'chown "$owner" {place} && chmod "$mode" {place} && rm "$kept" || exit 1\n'
-            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}"
+            f'chown "$owner" {place} && chmod "$mode" {place} && rm "$kept" || exit 1\n' + self.started
         )
         await self.script(host, "heal", body)
 

@@ -204,7 +204,7 @@ class Powers:
     `account`: name and password of the campaign's own database account, with its CA's path on the hosts, "" without
     TLS. `expired`: path and content (PEM) of a service's certificate on a host, as it is but that it has expired; None
     of a service without one. `disks`: None where no disk is seen by several hosts. `servers`: None where there is
-    nothing to boot servers from.
+    nothing to boot servers from. `clustered`: units that a cluster starts, and nobody else.
     """
 
     reach: Reach
@@ -222,6 +222,7 @@ class Powers:
     operations: Operations | None = None
     disks: Disks | None = None
     servers: Servers | None = None
+    clustered: frozenset[str] = frozenset()
 
     @property
     def hand(self) -> Power:

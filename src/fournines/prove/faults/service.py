@@ -59,10 +59,19 @@ class UnitFault(PerHost):
             raise not_seen("processes of the unit survive", host, f"{self.unit}: {sorted(pid for pid, _ in alive)}")
         return f"{host}: {len(old)} processes of {self.unit} gone"
 
+    @property
+    def started(self) -> str:
+        """Shell: begins its start. What a cluster runs it starts, perhaps elsewhere: two copies must not work."""
+        if self.unit in self.by.clustered:
+            return ":"
+        return f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}"
+
     async def start(self, host: str) -> None:
+        if self.unit in self.by.clustered:
+            return
         await self.run(
             host,
-            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}",
+            self.started,
             timeout=30.0,
             doing=f"cannot start {self.unit}",
         )
@@ -136,7 +145,7 @@ class Stop(ServiceFault):
         return f"{host}: {self.unit} has no process"
 
     async def heal_host(self, host: str) -> None:
-        await self.run(host, f"systemctl start --no-block {self.unit}", doing=f"cannot start {self.unit}")
+        await self.start(host)
 
 
 class CrashLoop(ServiceFault):
@@ -182,8 +191,7 @@ class CrashLoop(ServiceFault):
     async def heal_host(self, host: str) -> None:
         await self.run(
             host,
-            f"[ ! -e {self.drop_in} ] || {{ rm {self.drop_in} && systemctl daemon-reload; }}; "
-            f"systemctl reset-failed {self.unit} 2>/dev/null; systemctl start --no-block {self.unit}",
+            f"[ ! -e {self.drop_in} ] || {{ rm {self.drop_in} && systemctl daemon-reload; }}; {self.started}",
             timeout=30.0,
             doing=f"cannot start {self.unit}",
         )

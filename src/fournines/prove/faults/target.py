@@ -1,17 +1,18 @@
 """Which hosts a target means: `one` (neither VIP holder nor writer, where there is such a host), `vip`, `writer`,
 `leader` (of the probe's queue), `router` (where most routers are active), `dc` (Pacemaker's designated controller),
-`active` (where most of what Pacemaker runs once is), `passive` (a member where none of it is), `minority`, `half`,
-`majority`, `all`, or the name of a host or a zone."""
+`active` (where most of what Pacemaker runs once is; of a passive service the host that has it), `passive` (a member
+where none of it is), `minority`, `half`, `majority`, `all`, or the name of a host or a zone. Of a passive service `one`
+is `active`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fournines.cloud.model import Cloud, Host
 from fournines.prove.faults.service import CORE
 from fournines.prove.model import Fault
-from fournines.services import registry
+from fournines.services import passive, registry
 from fournines.services.agent import FALLBACK, GUARD, Agent
 from fournines.services.capabilities import guards
 
@@ -43,7 +44,8 @@ SOME: Mapping[str, Callable[[Cloud, str], Sequence[Host]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Who is what at this moment; empty where nobody is, or it cannot be told."""
+    """Who is what at this moment; empty where nobody is, or it cannot be told. runs: subjects of faults that a cluster
+    runs on one host at a time -> that host."""
 
     vip: str = ""
     writer: str = ""
@@ -51,6 +53,7 @@ class Standing:
     router: str = ""
     dc: str = ""
     active: str = ""
+    runs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def roles(self, hosts: Iterable[str]) -> tuple[str, ...]:
         struck = set(hosts)
@@ -67,6 +70,13 @@ def subjects(cloud: Cloud) -> Mapping[str, tuple[str, str]]:
         for unit in own:
             found.setdefault(_short(unit), (name, unit))
     return found | ({_short(unit): (Agent.name, unit) for unit in SOME} if Agent.name in carried else {})
+
+
+def moving_subjects(cloud: Cloud) -> Mapping[str, str]:
+    """Those of `subjects` that are passive -> their resources in the cluster."""
+    if not cloud.passive:
+        return {}
+    return {name: passive.resource(unit) for name, (_, unit) in subjects(cloud).items() if passive.moves(cloud, unit)}
 
 
 def _short(unit: str) -> str:
@@ -91,6 +101,10 @@ def aim(fault: Fault, hosts: Sequence[Host], standing: Standing, struck: Iterabl
     `struck`: those that a fault before this one struck, and that only come back: `one` is another, where there is one.
     """
     names = [h.name for h in hosts]
+    runs = standing.runs.get(fault.service, "")
+    if runs and fault.target in ("one", "active", "passive"):
+        # It has processes there alone.
+        return tuple(n for n in names if (n == runs) != (fault.target == "passive"))[:1]
     if fault.target == "one":
         names = [n for n in names if n not in set(struck)] or names
     match fault.target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fournines.services import passive
 from fournines.services.alerts.alert import SCRAPE, Alert, Line, Scope, planned, wait
 from fournines.services.capabilities import Balanced, present
 from fournines.timing import timers
@@ -27,9 +28,9 @@ def _backends(s: Scope, names: list[str]) -> Iterator[Alert]:
         if isinstance(x, Balanced)
         for frontend in x.frontends(s.cloud, s.region)
     ]
-    # Of those whose leader is elected, the leader alone is up.
-    led = sorted(f.name for _, f in balanced if f.moves)
-    rest = [(service, f) for service, f in balanced if not f.moves]
+    # Of those whose leader is elected, the leader alone is up; of what is passive, the host on which it runs.
+    led = sorted({f.name for _, f in balanced if f.moves} | passive.names(s.cloud))
+    rest = [(service, f) for service, f in balanced if f.name not in led]
     seen = s("fournines_backend_up", *([f'proxy!~"{"|".join(led)}"'] if led else []))
     leaves = frozen_api(timers(s.cloud))
     if rest:

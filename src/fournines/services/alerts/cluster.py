@@ -55,6 +55,16 @@ def cluster(s: Scope) -> Iterator[Alert]:
         run="on a member: pcs property set stonith-enabled=true; fournines apply CLOUD",
         samples=(s.on("fournines_pacemaker_fencing", names[0], 1, 0),),
     )
+    yield Alert(
+        name="ClusterResourceStopped",
+        expr=f"max by (resource) ({s('fournines_pacemaker_active')}) == 0",
+        wait=wait(t.corosync_token + t.corosync_consensus + t.fence_timeout),
+        severity="critical",
+        summary="{{ $labels.resource }} runs on no member of the Pacemaker cluster",
+        means="Every host that may run it is away, or has failed to; or the host that had it cannot be fenced.",
+        run="fournines status CLOUD; on a member: crm_resource --why -r RESOURCE; crm_mon -1 --failcounts",
+        samples=tuple(s.on("fournines_pacemaker_active", n, 1, 0, 'resource="fournines-vip-internal"') for n in names),
+    )
     for lun in (lun for lun in s.region.luns.values() if lun.hosts):
         yield from _lun(s, lun)
 

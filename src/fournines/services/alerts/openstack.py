@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fournines.services import passive
 from fournines.services.alerts.alert import DAY, Alert, Scope, planned
 from fournines.timing import timers
 
@@ -43,11 +44,13 @@ def openstack(s: Scope) -> Iterator[Alert]:
 
 def _reports(s: Scope, writer: str) -> Iterator[Alert]:
     """The agent where the writer is reads the tables; after a failover another one does."""
-    t = timers(s.cloud)
-    labels = ('service="nova"', 'kind="nova-scheduler"', f'on="{writer}"')
+    t, moved = timers(s.cloud), "|".join(sorted(passive.names(s.cloud)))
+    labels = ('service="nova"', 'kind="nova-compute"', f'on="{writer}"')
+    # Of what is passive, the hosts that had it before no longer report.
+    seen = s("fournines_openstack_agent_up", *([f'kind!~"{moved}"'] if moved else []))
     yield Alert(
         name="OpenstackAgentDown",
-        expr=f"max by (cloud, region, service, kind, on) ({s('fournines_openstack_agent_up')}) == 0{planned('on')}",
+        expr=f"max by (cloud, region, service, kind, on) ({seen}) == 0{planned('on')}",
         wait=60,
         severity="warning",
         summary="{{ $labels.kind }} on {{ $labels.on }} does not report",

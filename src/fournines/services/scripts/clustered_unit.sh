@@ -1,19 +1,25 @@
 # Managed by fournines.
-# What the OCF agents of ours have in common that run a systemd unit on a disk that moves. An agent sets, and then
+# What the OCF agents of ours have in common that run a systemd unit on one host at a time. An agent sets, and then
 # sources this file with its own arguments:
 #
 # NAME, WHAT          the agent's name; what it runs, for people
-# OCF_RESKEY_*        defaults of its parameters
-# owned               prints what belongs to OCF_RESKEY_user if anything below OCF_RESKEY_datadir does
-# made                makes what `well` needs; fails while the server does not answer
-# well                the server takes a write; prints why not
-#
-# OCF_RESKEY_unit     the unit, which nobody else starts
-# OCF_RESKEY_datadir  where its data is, on a disk that is mounted before it starts
-# OCF_RESKEY_user     whose data that is
+# OCF_RESKEY_*        defaults of its parameters, of which `unit` is one: nobody else starts that
+# parameters          prints the description of those that only this agent has
+# ready               what must be so before the unit starts; fails with a reason
+# made                makes what `well` needs; fails while the unit does not answer
+# well                it works; prints why not
+# leave               what comes before the unit is stopped
 
 : "${OCF_ROOT:=/usr/lib/ocf}"
 . "$OCF_ROOT/lib/heartbeat/ocf-shellfuncs"
+
+# NAME DEFAULT DESCRIPTION: of one parameter.
+parameter() {
+    cat <<END
+<parameter name="$1" required="0"><longdesc lang="en">$3</longdesc>
+<shortdesc lang="en">$3</shortdesc><content type="string" default="$2"/></parameter>
+END
+}
 
 metadata() {
     cat <<END
@@ -21,15 +27,11 @@ metadata() {
 <!DOCTYPE resource-agent SYSTEM "ra-api-1.dtd">
 <resource-agent name="$NAME" version="1.0">
 <version>1.0</version>
-<longdesc lang="en">$WHAT, by its systemd unit. It is well if it takes a write.</longdesc>
+<longdesc lang="en">$WHAT, by its systemd unit. Its monitor asks whether it works.</longdesc>
 <shortdesc lang="en">$WHAT</shortdesc>
 <parameters>
-<parameter name="unit" required="0"><longdesc lang="en">systemd unit</longdesc>
-<shortdesc lang="en">Unit</shortdesc><content type="string" default="$OCF_RESKEY_unit"/></parameter>
-<parameter name="datadir" required="0"><longdesc lang="en">Where its data is</longdesc>
-<shortdesc lang="en">Data directory</shortdesc><content type="string" default="$OCF_RESKEY_datadir"/></parameter>
-<parameter name="user" required="0"><longdesc lang="en">Whose data that is</longdesc>
-<shortdesc lang="en">User</shortdesc><content type="string" default="$OCF_RESKEY_user"/></parameter>
+$(parameter unit "$OCF_RESKEY_unit" "The systemd unit")
+$(parameters)
 </parameters>
 <actions>
 <action name="start" timeout="300s"/>
@@ -59,17 +61,12 @@ settled() {
 monitor() {
     [ "$(settled)" = active ] || return "$OCF_NOT_RUNNING"
     said=$(well) && return "$OCF_SUCCESS"
-    ocf_exit_reason "it takes no write: $said"
+    ocf_exit_reason "$said"
     return "$OCF_ERR_GENERIC"
 }
 
 start() {
-    if ! mountpoint -q "$OCF_RESKEY_datadir"; then
-        ocf_exit_reason "nothing is mounted at $OCF_RESKEY_datadir"
-        return "$OCF_ERR_INSTALLED"
-    fi
-    # The same user has another number on a host that was installed in another order.
-    [ "$(stat -c %U "$(owned)")" = "$OCF_RESKEY_user" ] || chown -R "$OCF_RESKEY_user": "$OCF_RESKEY_datadir"
+    ready || return "$OCF_ERR_INSTALLED"
     systemctl reset-failed "$OCF_RESKEY_unit" 2> /dev/null
     if ! systemctl start "$OCF_RESKEY_unit"; then
         ocf_exit_reason "it does not start: journalctl -u $OCF_RESKEY_unit says why"
@@ -83,7 +80,8 @@ start() {
 }
 
 stop() {
-    # Killed by systemd when it does not stop in time: a crash, from which the next start recovers.
+    leave
+    # Killed by systemd when it does not stop in time.
     systemctl stop "$OCF_RESKEY_unit"
     case "$(settled)" in
         inactive | failed) return "$OCF_SUCCESS" ;;

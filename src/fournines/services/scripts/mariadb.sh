@@ -22,7 +22,7 @@ made() {
 }
 
 well() {
-    query "$WRITE"
+    query "$WRITE" || { echo "it takes no write"; false; }
 }
 
-. /usr/lib/fournines/clustered-unit.sh
+. /usr/lib/fournines/clustered-on-disk.sh
