@@ -60,7 +60,7 @@ def derive(detect: float) -> Timers:
         # Each is curl and a TLS handshake, of a dozen services on hosts that have much else to do.
         service_monitor=scaled(5.0, 5.0),
         # An API loads in two seconds; in minutes on a host that starts everything else as well.
-        service_start=180.0,
+        service_start=300.0,
         service_stop=50.0,
         # Dead: two connects of at most `inter`. Frozen: two replies that stay out for `timeout`.
         check_inter=scaled(0.5, 0.25),

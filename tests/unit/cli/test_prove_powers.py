@@ -11,6 +11,7 @@ import pytest
 
 from fournines.commands import proof
 from fournines.commands.prove_powers import HostProcesses, powers_of
+from fournines.commands.prove_real_hosts import FirewallNetwork
 from fournines.engine.transport import Completed
 from fournines.prove.faults.powers import Process
 from fournines.prove.reach import Reach
@@ -60,11 +61,12 @@ async def test_the_environment_as_the_host_tells_it() -> None:
     assert told == ("3",)
 
 
-def test_hosts_that_are_no_lab_have_neither_switch_nor_power(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hosts_that_are_no_lab_have_a_firewall_and_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     cloud = load(EXAMPLE)
     monkeypatch.setattr("fournines.commands.prove_powers.lab.exists", lambda _name: False)
     powers = powers_of(cloud, cloud.regions["phx"], reach(Shell("")))
-    assert (powers.power, powers.network) == (None, None)
+    assert powers.power is None  # no host of it has a power controller
+    assert isinstance(powers.network, FirewallNetwork)
     assert powers.units["guard"] == "fournines-guard.service"
     assert 4567 in powers.ports["mariadb"]
 

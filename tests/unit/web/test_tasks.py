@@ -292,11 +292,6 @@ def test_power_is_switched_by_the_other_members(cloud: Cloud, work: Work) -> Non
         tasks_operate.fence(cloud, OfFence(host="ctl1", action="off"), work)
 
 
-def test_another_release_is_no_security_update(cloud: Cloud, work: Work) -> None:
-    with pytest.raises(UsageError, match="no security update"):
-        tasks_operate.upgrade(cloud, OfUpgrade(to="2026.2", security=True), work)
-
-
 def test_an_upgrade_that_began_is_forgotten(cloud: Cloud, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     async def abandon(_cloud: Cloud, _how: object) -> str:
         return "me"
