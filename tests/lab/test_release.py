@@ -72,7 +72,8 @@ def version(fournines: Run, host: str, package: str) -> str:
 def test_all_hosts_go_to_the_next_release(three: Path, fournines: Run, tmp_path: Path) -> None:
     healthy(three, fournines)
     before = {host: version(fournines, host, "rabbitmq-server") for host in HOSTS}
-    three.write_text(three.read_text().replace(f'release: "{load(three).release}"', f'release: "{TO}"'))
+    text = three.read_text().replace(f'release: "{load(three).release}"', f'release: "{TO}"')
+    three.write_text(f"{text}accept: {{untried-release: this is the rehearsal}}\n")
     assert fournines("check", three, ok=False).returncode == 0
     assert "the cloud has release 2025.1" in fournines("plan", three, ok=False).stderr
     upgrade = ("upgrade", str(three), "--to", TO)
