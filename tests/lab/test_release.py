@@ -1,7 +1,7 @@
 """Three controllers go to another release, and to the Debian that has it, while clients ask. Killed at a moment drawn
 by chance, it is continued.
 
-25 minutes on two cores: nearly all packages of each host are others then.
+Long: nearly all packages of each host are others then, which took 7 to 9 minutes a host on two busy cores.
 """
 
 from __future__ import annotations
