@@ -138,7 +138,8 @@ def _primitive(cloud: Cloud, one: Movable) -> Primitive:
     steps = (
         Operation("start", 0, t.service_start),
         Operation("stop", 0, t.service_stop),
-        Operation("monitor", t.service_monitor, t.cluster_timeout),
+        # It waits for what systemd is starting again; what runs and does not answer is found after `patience`.
+        Operation("monitor", t.service_monitor, t.service_start),
     )
     parameters = {"unit": one.unit}
     if one.check:

@@ -58,7 +58,7 @@ def test_each_unit_is_a_resource_whose_monitor_asks_what_the_load_balancers_ask(
     assert {o.name: (o.interval, o.timeout) for o in keystone.operations} == {
         "start": (0, t.service_start),
         "stop": (0, t.service_stop),
-        "monitor": (t.service_monitor, t.cluster_timeout),
+        "monitor": (t.service_monitor, t.service_start),
     }
     assert float(keystone.parameters["patience"]) < t.cluster_timeout
     assert made["nova-conductor"].parameters == {"unit": "nova-conductor.service"}, "it has no question to be asked"
@@ -163,6 +163,7 @@ ocf_exit_reason() { echo "$1" >&2; }
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
     "show -P ActiveState"*) cat "$WORLD/active" ;;
+    "show -P NRestarts"*) echo x >> "$WORLD/restarts"; wc -l < "$WORLD/restarts" ;;
     show*) ;;
     start*) echo "$*" >> "$WORLD/done"; echo active > "$WORLD/active" ;;
     stop*) echo "$*" >> "$WORLD/done"; echo inactive > "$WORLD/active" ;;
@@ -240,6 +241,11 @@ def test_an_api_is_well_if_it_answers(host: Host, active: str, status: str, code
 def test_a_daemon_is_well_if_it_runs(host: Host) -> None:
     host.set(active="active", status="000")
     assert host.run("monitor", unit="nova-conductor.service") == (0, "")
+
+
+def test_what_ends_again_and_again_is_not_waited_for(host: Host) -> None:
+    host.set(active="activating", status="000")
+    assert host.run("monitor", **API) == (7, "")
 
 
 def test_it_starts_where_it_is_and_nowhere_else(host: Host) -> None:

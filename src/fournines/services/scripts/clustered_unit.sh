@@ -44,8 +44,10 @@ $(parameters)
 END
 }
 
-# Once nothing is on its way: somebody may restart the unit, by hand or for a new configuration.
+# Once nothing is on its way: systemd may be starting again what died, or somebody the unit, by hand or for a new
+# configuration. One that ends again and again does not stay up.
 settled() {
+    before=$(systemctl show -P NRestarts "$OCF_RESKEY_unit")
     while :; do
         active=$(systemctl show -P ActiveState "$OCF_RESKEY_unit")
         job=$(systemctl show -P Job "$OCF_RESKEY_unit")
@@ -53,6 +55,8 @@ settled() {
             activating | deactivating | reloading) ;;
             *) [ -n "$job" ] || break ;;
         esac
+        restarts=$(systemctl show -P NRestarts "$OCF_RESKEY_unit")
+        [ $((${restarts:-0} - ${before:-0})) -lt 3 ] || break
         sleep 0.2
     done
     echo "$active"
