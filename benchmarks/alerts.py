@@ -24,9 +24,6 @@ from benchmarks.figure import ROOT, Figure, busy_since, cpu_ticks, fournines
 if TYPE_CHECKING:
     from lab.alert_faults import Site
 
-#: Seconds for which what was raised before anybody was notified may go on: two windows of ten minutes.
-SETTLES = 1200.0
-
 
 def figures() -> Iterable[Figure]:
     """Raises RuntimeError without a lab, or with an alert that does not fire or resolve."""
@@ -62,12 +59,12 @@ def figures() -> Iterable[Figure]:
 def _calm(site: Site, minutes: float) -> Figure:
     """Raises RuntimeError with the alerts that fired, or that still do before it has begun."""
     from lab.alert_clients import hook
-    from lab.alert_watch import Watch
+    from lab.alert_watch import CALM, Watch
 
     watch = Watch(site)
     asked = fournines("prove", str(site.path), "--calm", f"{minutes:g}m", "--busy", "--yes", "--json")
     with hook(str(site.gateway)):
-        if not watch.until(watch.well(), SETTLES):
+        if not watch.until(watch.well(), CALM):
             raise RuntimeError(f"before it has begun fire {', '.join(sorted(watch.now))}")
         ticks, began = cpu_ticks(), time.monotonic()
         done = subprocess.run(asked, check=False, cwd=ROOT, capture_output=True, text=True)

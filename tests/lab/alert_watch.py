@@ -10,8 +10,9 @@ from lab.alert_clients import clients, hook
 from lab.alert_faults import ALONE, HOURLY, TOGETHER, Site, Struck, with_queues, without_them
 
 POLL = 2.0
-#: Seconds that all may take to be well: before the first fault, and after a heal.
-CALM, HEALED = 300.0, 420.0
+#: Seconds that all may take to be well: before the first fault, where notifications that nobody took since the first
+#: `apply` count for ten minutes; and after a heal.
+CALM, HEALED = 1200.0, 420.0
 #: Made of what happened within five or ten minutes: they outlast their faults by that.
 COUNTED = frozenset(("NotificationsFail", "AlertsNotDelivered", "RulesFail", "ServerErrors"))
 #: Takes ten minutes of a lost host.

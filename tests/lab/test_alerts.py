@@ -10,7 +10,7 @@ import pytest
 
 from lab.alert_clients import HOOK_PORT, hook
 from lab.alert_faults import Site
-from lab.alert_watch import Watch, exercise
+from lab.alert_watch import CALM, Watch, exercise
 from lab.conftest import Run, healthy, write_cloud
 
 NAME = "test-alarm"
@@ -38,7 +38,7 @@ def test_a_busy_cloud_that_is_well_raises_none(site: Site, fournines: Run) -> No
     `test_prove`."""
     watch = Watch(site)
     with hook(str(site.gateway)):
-        assert watch.until(watch.well(), 1200), watch.now
+        assert watch.until(watch.well(), CALM), watch.now
         began = time.monotonic()
         fournines("prove", site.path, "--calm", "8m", "--busy", "--yes", timeout=1200, ok=False)
         assert site.fired(math.ceil(time.monotonic() - began)) == {}
