@@ -1,13 +1,13 @@
 """Runs on a host, with Python's own library alone: what its daemons say of themselves, with no agent in between, as one
 JSON document. Changes nothing.
 
-The argument: {"services": those of this host, "vips": addresses}. Of each part that the host carries
+The argument: {"services": those of this host, "units": theirs, "vips": addresses}. Of each part that the host carries
 there is a value, {"inactive": its unit}, or {"error": why it could not be told}:
 
     galera     {variable of SHOW GLOBAL STATUS: value}
     rabbitmq   {"running": [broker, …], "alarms": [broker, …], "parted": whether a broker sees a partition}
     haproxy    {"servers": [[proxy, server, status], …], "stale": seconds that its configuration is newer}
-    units      [each unit that has failed]
+    units      [each of the units that has failed]
     vips       [each VIP that the kernel has]
 """
 
@@ -89,9 +89,9 @@ def asked(command: str) -> str:
     return said.decode()
 
 
-def units() -> list[str]:
-    said = run("systemctl", "list-units", "--state=failed", "--no-legend", "--plain")
-    return [line.split()[0] for line in said.splitlines() if line.strip()]
+def failed(units: list[str]) -> list[str]:
+    said = run("systemctl", "list-units", "--all", "--state=failed", "--no-legend", "--plain")
+    return [unit for unit in units if unit in {line.split()[0] for line in said.splitlines() if line.strip()}]
 
 
 def held(vips: list[str]) -> list[str]:
@@ -120,7 +120,7 @@ def told(look: Callable[[], Any], unit: str = "") -> Any:
 def main() -> None:
     settings = json.loads(sys.argv[1])
     looks = {"galera": galera, "rabbitmq": rabbitmq, "haproxy": haproxy}
-    said = {"units": told(units), "vips": told(lambda: held(settings["vips"]))}
+    said = {"units": told(lambda: failed(settings["units"])), "vips": told(lambda: held(settings["vips"]))}
     for part, (service, unit) in UNITS.items():
         if service in settings["services"]:
             said[part] = told(looks[part], unit)

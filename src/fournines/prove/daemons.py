@@ -19,6 +19,7 @@ from fournines.cloud.model import Region
 from fournines.errors import FourninesError
 from fournines.prove.model import Finding
 from fournines.prove.reach import Reach
+from fournines.services import registry
 
 #: What one host says, part by part; a part that could not be told is {"error": why}.
 Said = Mapping[str, Any]
@@ -34,7 +35,8 @@ async def ask(reach: Reach, region: Region) -> dict[str, Said]:
     vips = [str(region.vips.internal), str(region.vips.public)]
 
     async def one(host: str, services: list[str]) -> Said:
-        settings = json.dumps({"services": services, "vips": vips})
+        units = [unit for name in services if name in registry() for unit in registry()[name].units]
+        settings = json.dumps({"services": services, "units": units, "vips": vips})
         try:
             done = await reach.run(host, f"python3 - {shlex.quote(settings)}", stdin=_program(), timeout=LOOK_S)
             if done.status:
@@ -83,7 +85,7 @@ def findings(said: Mapping[str, Said], region: Region, *, clustered: bool = Fals
     if count["haproxy"]:
         yield finding("load balancers say that every backend has its servers", "haproxy", _servers)
         yield finding("load balancers run with the configuration that is on disk", "haproxy", _stale)
-    yield finding("systemd says that no unit has failed", "units", _units)
+    yield finding("systemd says that no unit of a service has failed", "units", _units)
 
 
 def _is(value: Any, what: str) -> bool:

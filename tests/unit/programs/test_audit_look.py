@@ -96,22 +96,23 @@ def test_brokers_alarms_and_partitions_are_told(tmp_path: Path, monkeypatch: pyt
 def test_programs_that_the_host_has_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = {
         "mariadb": "WSREP_READY\tON\nwsrep_cluster_size\t3\n",
-        "systemctl": "keystone.service loaded failed failed Keystone\n\n",
+        "systemctl": "keystone.service loaded failed failed Keystone\nsomebodys.path loaded failed failed X\n\n",
         "ip": json.dumps([{"addr_info": [{"local": "198.18.0.100"}]}, {}]),
     }
     monkeypatch.setattr(audit_look, "run", lambda *words: answers[words[0]])
     assert audit_look.galera() == {"wsrep_ready": "ON", "wsrep_cluster_size": "3"}
-    assert audit_look.units() == ["keystone.service"]
+    assert audit_look.failed(["keystone.service", "haproxy.service"]) == ["keystone.service"]
     assert audit_look.held(["198.18.0.100", "198.18.1.100"]) == ["198.18.0.100"]
 
 
 def test_what_cannot_be_told_says_why_and_hides_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(audit_look.sys, "argv", ["-", json.dumps({"services": ["mariadb", "haproxy"], "vips": []})])
+    asked = {"services": ["mariadb", "haproxy"], "units": [], "vips": []}
+    monkeypatch.setattr(audit_look.sys, "argv", ["-", json.dumps(asked)])
     monkeypatch.setattr(audit_look, "SOCKET", "/nowhere")
     monkeypatch.setattr(audit_look, "galera", lambda: audit_look.run("sh", "-c", "echo no such user >&2; exit 1"))
-    monkeypatch.setattr(audit_look, "units", list)
+    monkeypatch.setattr(audit_look, "failed", list)
     monkeypatch.setattr(audit_look, "runs", lambda _: True)
     audit_look.main()
     said = json.loads(capsys.readouterr().out)
