@@ -8,7 +8,7 @@ is compared with the running one and changed where it differs (`programs/cluster
 properties that are not ours stay as the operators made them.
 
 A failed action stays on record until a person clears it (`crm_resource --cleanup`), but for those with a
-`failure-timeout`: HAProxy's health, servers that move with a disk, and power controllers, which are asked again.
+`failure-timeout`: HAProxy's health, servers that move, and power controllers, which are asked again.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Pacemaker(Service):
     mechanism: ClassVar[Mapping[str, str]] = {"cluster": "pacemaker"}
     needs: ClassVar[tuple[str, ...]] = ("corosync", "haproxy")
     #: What it runs is installed before it is told to start it.
-    after: ClassVar[tuple[str, ...]] = ("mariadb_shared", "rabbitmq_shared")
+    after: ClassVar[tuple[str, ...]] = ("mariadb_replica", "mariadb_shared", "rabbitmq_shared")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     moves_vip: ClassVar[bool] = True

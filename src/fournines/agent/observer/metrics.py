@@ -68,6 +68,7 @@ def _samples(state: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _openstack(_part(state, "openstack"))
     yield from _pacemaker(_part(state, "pacemaker"))
     yield from _luns(_part(state, "luns"))
+    yield from _replica(_part(state, "replica"))
 
 
 def _count(said: Any) -> int:
@@ -190,6 +191,19 @@ def _pacemaker(said: Mapping[str, Any]) -> Iterator[Sample]:
     for host, word in said["members"].items():
         yield "pacemaker_online", {"on": host}, word == "online"
         yield "pacemaker_unclean", {"on": host}, word == "unclean"
+
+
+def _replica(said: Mapping[str, Any]) -> Iterator[Sample]:
+    """Of a copy of a database that the cluster promotes."""
+    if not said.get("ok"):
+        return
+    primary = said["state"] == "primary"
+    yield "database_primary", {}, primary
+    if primary:
+        yield "database_safe", {}, bool(said["complete"])
+    else:
+        yield "database_follows", {}, said["receives"] == said["applies"] == "Yes"
+        yield "database_lag_seconds", {}, said["lag"]
 
 
 def _luns(said: Mapping[str, Any]) -> Iterator[Sample]:
