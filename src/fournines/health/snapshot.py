@@ -290,8 +290,9 @@ def _replica(said: Mapping[str, Any]) -> Replica | None:
     if not said:
         return None
     known = Replica.__dataclass_fields__
-    lists = {name: tuple(said.get(name) or ()) for name in ("sync", "aside")}
-    return Replica(**{name: value for name, value in said.items() if name in known} | lists)
+    values: dict[str, Any] = {name: value for name, value in said.items() if name in known}
+    values |= {name: tuple(said.get(name) or ()) for name in ("sync", "aside")}
+    return Replica(**values)
 
 
 def _vip(said: Mapping[str, Any]) -> Vip:

@@ -355,12 +355,13 @@ class Agent:
         fresh.replace(STATE)
 
 
-#: Sessions of services; replication and root's own stay. What waits for an acknowledgement ends without one.
+#: All sessions but those of replication. What waits for an acknowledgement ends without one.
 _CLIENTS_END = """delimiter //
 begin not atomic
     declare continue handler for sqlexception begin end;
     for client in (select id from information_schema.processlist
-        where user not in ('root', 'system user', 'event_scheduler') and command not like 'Binlog Dump%') do
+        where user not in ('system user', 'event_scheduler') and id != connection_id()
+        and command not like 'Binlog Dump%') do
         execute immediate concat('kill connection ', client.id);
     end for;
 end//

@@ -175,11 +175,12 @@ def lead(
             mode = "alone"
     elif not complete:
         if not semi.waits:
-            mode = "wait" if semi.clients and semi.on else ""
+            # One that acknowledges, or that has everything: else commits would wait for one that hangs.
+            mode = "wait" if semi.clients and (semi.on or _has(semi.position, sync, seen)) else ""
         elif semi.on and (not memory.armed or memory.off != semi.switched_off):
             memory = replace(memory, armed=semi.position, off=semi.switched_off)
         elif semi.on and _all_known(sync, semi):
-            complete = any(not gtid.lacks(seen[h].received, memory.armed) for h in sync if h in seen)
+            complete = _has(memory.armed, sync, seen)
     partial_since = None if complete else now if memory.partial is None or record.complete else memory.partial
     return Step(replace(record, sync=sync, complete=complete), mode, replace(memory, partial=partial_since))
 
@@ -190,6 +191,11 @@ def _sync(me: str, record: Record, seen: Mapping[str, Seen], stopped: frozenset[
     unseen = {host: run for host, run in record.sync.items() if host not in seen and host not in stopped}
     there = {s.host: s.run for s in seen.values() if s.state == "replica" and s.run}
     return {host: run for host, run in {**unseen, **there}.items() if host != me and host not in stopped}
+
+
+def _has(position: str, sync: Mapping[str, str], seen: Mapping[str, Seen]) -> bool:
+    """Whether one of `sync` has all up to `position`."""
+    return any(not gtid.lacks(seen[host].received, position) for host in sync if host in seen)
 
 
 def _all_known(sync: Mapping[str, str], semi: Semi) -> bool:

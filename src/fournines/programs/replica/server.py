@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from dataclasses import dataclass, field
 
@@ -27,6 +26,10 @@ _VARIABLES = (
     *("rpl_semi_sync_master_enabled", "rpl_semi_sync_master_timeout"),
 )
 _STATUS = ("status", "clients", "wait_sessions", "yes_tx", "no_times")
+_FOLLOWS = (
+    *("master_host", "slave_io_running", "slave_sql_running", "gtid_io_pos", "seconds_behind_master"),
+    *("last_io_errno", "last_sql_errno", "last_io_error", "last_sql_error"),
+)
 _SEMI = ", ".join(f"'rpl_semi_sync_master_{name}'" for name in _STATUS)
 _TOLD = "select ''told'', term, host, lineage from fournines.replication"
 _ASK = f"""{"".join(f"select '{name}', @@global.{name};" for name in _VARIABLES)}
@@ -36,9 +39,8 @@ set @known = (select count(*) from information_schema.tables
     where table_schema = 'fournines' and table_name = 'replication');
 set @told = if(@known, '{_TOLD}', 'do 0');
 execute immediate @told;
-show slave status\\G
+select 'follows', {", ".join(_FOLLOWS)} from information_schema.slave_status;
 """  # noqa: S608 - names of our own
-_FIELD = re.compile(r" *(\w+): (.*)")
 
 
 class ServerError(Exception):
@@ -47,7 +49,7 @@ class ServerError(Exception):
 
 @dataclass(frozen=True)
 class Follower:
-    """`show slave status`, of a server that follows another. running: `Yes`, `No`, `Connecting`, `Preparing`."""
+    """Of a server that follows another one. receives, applies: `Yes`, `No`, `Connecting`, `Preparing`."""
 
     of: str
     receives: str
@@ -90,19 +92,17 @@ def parse(text: str) -> Answer:
     said: dict[str, str] = {}
     followers: set[str] = set()
     told: list[str] = ["0", "", ""]
-    fields: dict[str, str] = {}
+    follows: Follower | None = None
     for line in text.splitlines():
-        name, tab, value = line.partition("\t")
-        if not tab:
-            if found := _FIELD.fullmatch(line):
-                fields[found[1]] = found[2]
-        elif name == "follower":
+        name, _, value = line.partition("\t")
+        if name == "follower":
             followers.add(value.rpartition(":")[0])
         elif name == "told":
             told = value.split("\t")
+        elif name == "follows":
+            follows = _follower(value.split("\t"))
         else:
             said[name] = value
-    follows = _follower(fields) if fields else None
     binlog = said["gtid_binlog_pos"]
     applied = gtid.merged(binlog, said["gtid_slave_pos"])
     semi = {name: said.get(f"rpl_semi_sync_master_{name}", "0") for name in _STATUS}
@@ -128,17 +128,17 @@ def parse(text: str) -> Answer:
     )
 
 
-def _follower(fields: dict[str, str]) -> Follower:
-    behind = fields.get("Seconds_Behind_Master", "NULL")
-    error = fields.get("Last_IO_Error") or fields.get("Last_SQL_Error") or ""
+def _follower(values: list[str]) -> Follower:
+    of = dict(zip(_FOLLOWS, values, strict=True))
+    lag = of["seconds_behind_master"]
     return Follower(
-        of=fields["Master_Host"],
-        receives=fields["Slave_IO_Running"],
-        applies=fields["Slave_SQL_Running"],
-        received=fields.get("Gtid_IO_Pos", ""),
-        lag=None if behind == "NULL" else float(behind),
-        error=error,
-        errno=int(fields.get("Last_IO_Errno") or 0) or int(fields.get("Last_SQL_Errno") or 0),
+        of=of["master_host"],
+        receives=of["slave_io_running"],
+        applies=of["slave_sql_running"],
+        received=of["gtid_io_pos"],
+        lag=None if lag == "NULL" else float(lag),
+        error=of["last_io_error"] or of["last_sql_error"],
+        errno=int(of["last_io_errno"]) or int(of["last_sql_errno"]),
     )
 
 
@@ -186,10 +186,11 @@ def promoted(term: int, host: str, lineage: str) -> str:
 
 
 def wait() -> str:
-    """Commits wait for an acknowledgement from now on."""
+    """Commits wait for an acknowledgement from now on. Enabled anew: where nothing is written nobody acknowledges
+    anything, by which MariaDB would know that somebody does."""
     return (
         f"set global rpl_semi_sync_master_timeout = {FOR_EVER};\n"
-        "set global rpl_semi_sync_master_wait_no_slave = on;\nset global rpl_semi_sync_master_enabled = on;\n"
+        "set global rpl_semi_sync_master_enabled = off;\nset global rpl_semi_sync_master_enabled = on;\n"
     )
 
 
