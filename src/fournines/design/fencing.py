@@ -53,6 +53,20 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
         )
 
 
+def outside(cloud: Cloud) -> Iterator[Flaw]:
+    """Copies of a database that the cluster promotes, on hosts that it does not know."""
+    for host in cloud.hosts:
+        if "mariadb_replica" in host.services and "pacemaker" not in host.services:
+            yield Flaw(
+                host.entry,
+                "error",
+                f"{host.name} has a copy of the database and is no member of the cluster",
+                "the cluster starts nothing there, and cannot fence it: the first primary waits for it",
+                "a role that carries corosync and pacemaker, such as endpoint",
+                key=True,
+            )
+
+
 def alone(cloud: Cloud) -> Iterator[Flaw]:
     """Clusters that can move nothing."""
     for region in cloud.regions.values():
