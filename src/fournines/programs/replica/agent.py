@@ -149,7 +149,8 @@ class Agent:
         try:
             unit, answer = server.unit(self.settings.unit), server.look()
             if kind == "pre" and operation == "promote":
-                crm.tell(self._word(answer, unit))
+                # Who is promoted compares.
+                crm.tell(self._word(answer, unit), everywhere=True)
             elif kind == "post" and operation in ("promote", "start") and answer.read_only:
                 self._serve(crm.read(), answer, unit)
             elif kind == "post" and operation == "stop" and not answer.read_only:

@@ -49,8 +49,10 @@ def quorate() -> bool:
     return _run("/usr/sbin/crm_node", "--quorum").stdout.strip() == "1"
 
 
-def tell(word: Seen) -> None:
-    _run("/usr/sbin/attrd_updater", "--name", WORD, "--private", "--update", word.text)
+def tell(word: Seen, *, everywhere: bool = False) -> None:
+    """everywhere: it returns once all members would be given it."""
+    wait = ("--wait", "cluster") if everywhere else ()
+    _run("/usr/sbin/attrd_updater", "--name", WORD, "--private", "--update", word.text, *wait)
 
 
 def silence() -> None:
@@ -77,4 +79,4 @@ def promote_by(score: int) -> None:
     """This host's promotion score; 0: it has none."""
     name = os.environ.get("OCF_RESOURCE_INSTANCE", "").partition(":")[0]
     words = ("--update", str(score)) if score else ("--delete",)
-    _run("/usr/sbin/crm_attribute", "--promotion", name, "--lifetime", "reboot", *words)
+    _run("/usr/sbin/crm_attribute", f"--promotion={name}", "--lifetime", "reboot", *words)
