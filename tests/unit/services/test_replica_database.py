@@ -16,7 +16,7 @@ from fournines.services.cib import Beside, Clone, Location, Order, Primitive
 from fournines.services.database_access import address, database_url
 from fournines.services.mariadb_replica import SECRET, SETTINGS, MariadbReplica
 from fournines.services.openings import openings, sources
-from fournines.services.resource import File, Unit
+from fournines.services.resource import File, Task, Unit
 from fournines.timing import timers
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "mariadb-replica.yaml"
@@ -132,7 +132,7 @@ def test_the_replicas_password_is_rotated_with_the_others(pair: Cloud) -> None:
     rotation = MariadbReplica().rotations()["database"]
     rotation.change(pair, "accept", 0.0)
     accounts, _ = registry()["mariadb_replica_accounts"].desired(pair, pair.host_by_name["ctl1"])
-    assert " or mysql_native_password using" in accounts.stdin  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(accounts, Task) and " or mysql_native_password using" in accounts.stdin
     rotation.change(pair, "use", 0.0)
     assert pair.secrets.get(SECRET) != before
 
