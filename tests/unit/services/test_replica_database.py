@@ -1,4 +1,4 @@
-"""A database of which the cluster promotes one copy: where clients find it, what the cluster is told, who reaches it."""
+"""A database of which the cluster promotes one copy: where clients find it, what the cluster is told, who comes."""
 
 from __future__ import annotations
 

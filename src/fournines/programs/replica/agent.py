@@ -67,7 +67,7 @@ class Agent:
 
     def stop(self) -> int:
         rebuild.end()
-        crm.promote_by(0)
+        # Its score stays: a primary that is started again where it was is promoted again, before any replica.
         PRIMARY.unlink(missing_ok=True)
         # Killed by systemd when it does not stop in time: a crash, from which the next start recovers.
         run("systemctl", "stop", self.settings.unit)
