@@ -237,6 +237,10 @@ def mariadb(root: Path) -> Options:
     return {"my.cnf": {"mariadbd": {**options, "wsrep_provider_*": ""}}}
 
 
+def mariadb_replica(_: Path) -> Options:
+    return {"my.cnf": "mariadb"}
+
+
 def mariadb_shared(_: Path) -> Options:
     return {"my.cnf": "mariadb"}
 
@@ -387,6 +391,7 @@ PROGRAMS = (
     horizon,
     keepalived,
     mariadb,
+    mariadb_replica,
     mariadb_shared,
     memcached,
     nova_compute,

@@ -83,6 +83,8 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
         yield f"Pacemaker  {_controlled(seen)}", _resources(seen)
         if seen.history:
             yield "Fencing, the latest first", _fencing(seen)
+    if region.replicas:
+        yield f"Database  {_safe(region)}", _replicas(region)
     if region.luns:
         yield "LUNs", _luns(region)
     if region.rabbitmq:
@@ -96,6 +98,32 @@ def _tables(region: RegionState) -> Iterator[tuple[str, Table]]:
             yield "Routers", _routers(region.openstack)
     if region.balancers():
         yield "Backends, as each load balancer sees them", _balancers(region)
+
+
+def _safe(region: RegionState) -> str:
+    """What the loss of the primary would cost."""
+    if any(r.complete for r in region.replicas.values()):
+        return "a replica has every acknowledged row"
+    return "no replica is known to have every acknowledged row: none is promoted by itself"
+
+
+def _replicas(region: RegionState) -> Table:
+    table = _table("host", "role", "replication", "lag", "semi-sync", "received", "may be promoted")
+    for name, r in region.replicas.items():
+        primary = r.state == "primary"
+        threads = "" if primary else f"receives {r.receives or 'No'}, applies {r.applies or 'No'}"
+        waits = f"commits wait ({r.waiting} now)" if r.waits else "commits do not wait"
+        answers = "acknowledges" if r.acknowledges else "does not acknowledge"
+        table.add_row(
+            name,
+            _mark(r.ok and (primary or r.follows), r.state if r.ok else r.error),
+            Text(threads, style=GOOD if r.follows else BAD),
+            "" if r.lag is None else f"{r.lag:.0f} s",
+            _mark(r.waits if primary else r.acknowledges, waits if primary else answers),
+            r.position,
+            Text("is", style=GOOD) if primary else _mark(not r.why, r.why or "yes"),
+        )
+    return table
 
 
 def _luns(region: RegionState) -> Table:

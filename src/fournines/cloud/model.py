@@ -27,7 +27,7 @@ class Pattern:
 
     cluster: Literal["pacemaker"] | None = None
     vip: Literal["keepalived", "pacemaker"] = "keepalived"
-    database: Literal["galera", "shared"] = "galera"
+    database: Literal["galera", "replica", "shared"] = "galera"
     messaging: Literal["rabbitmq", "shared"] = "rabbitmq"
     network: Literal["ovs", "ovs-dvr"] = "ovs"
     compute: Literal["libvirt", "fake"] = "libvirt"

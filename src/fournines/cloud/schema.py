@@ -65,10 +65,11 @@ class Pattern(Part):
         description="`keepalived`: VRRPv3 unicast; a host without quorum gives it up. `pacemaker`: IPaddr2 resources "
         "of the cluster",
     )
-    database: Literal["galera", "shared"] = Field(
+    database: Literal["galera", "replica", "shared"] = Field(
         default="galera",
-        description="`galera`: MariaDB with Galera, one writer. `shared`: one MariaDB on a LUN that several hosts see "
-        "(`storage`), on one of them at a time; needs `cluster: pacemaker`",
+        description="`galera`: MariaDB with Galera, one writer. `replica`: a primary and semi-synchronous replicas, "
+        "each with its own disk. `shared`: one MariaDB on a LUN that several hosts see (`storage`), on one of them at "
+        "a time. The last two need `cluster: pacemaker`",
     )
     messaging: Literal["rabbitmq", "shared"] = Field(
         default="rabbitmq",
@@ -115,7 +116,8 @@ class Vips(Part):
     public: Address = Field(description="on network `public`; TLS")
     database: Address | None = Field(
         default=None,
-        description="on network `management`: of the database of `pattern: {database: shared}`, with which it moves",
+        description="on network `management`: of the database of `pattern: {database: replica}` or `shared`, with "
+        "which it moves",
     )
     messaging: Address | None = Field(
         default=None,

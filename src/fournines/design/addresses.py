@@ -139,11 +139,11 @@ def _vips(cloud: Cloud) -> Iterator[tuple[Region, str, IPv4Address]]:
         yield from ((region, name, address) for name, address in region.vips.moving.items())
 
 
-#: Tier of `pattern:`, which is `shared` where there is one that moves with its address -> what that is, and where
-#: clients find the other ones.
+#: Tier of `pattern:` -> its values where there is one that moves with its address, what that is, and where clients find
+#: the other ones.
 _MOVING = {
-    "database": ("database", "clients reach Galera through the internal VIP"),
-    "messaging": ("broker", "clients reach each node of RabbitMQ's cluster at its own address"),
+    "database": (("replica", "shared"), "database", "clients reach Galera through the internal VIP"),
+    "messaging": (("shared",), "broker", "clients reach each node of RabbitMQ's cluster at its own address"),
 }
 
 
@@ -151,8 +151,8 @@ def moving(cloud: Cloud) -> Iterator[Flaw]:
     """Addresses of what moves between hosts, and of nothing else."""
     for region in cloud.regions.values():
         path: Path = ("regions", region.name, "vips")
-        for tier, (what, instead) in _MOVING.items():
-            moves, address = getattr(cloud.pattern, tier) == "shared", region.vips.moving.get(tier)
+        for tier, (values, what, instead) in _MOVING.items():
+            moves, address = getattr(cloud.pattern, tier) in values, region.vips.moving.get(tier)
             if moves and address is None:
                 yield Flaw(
                     path,
@@ -167,6 +167,6 @@ def moving(cloud: Cloud) -> Iterator[Flaw]:
                     "warning",
                     f"nobody has {address}: {instead}",
                     "the address is kept free for nothing",
-                    f"remove it, or pattern: {{{tier}: shared}}",
+                    f"remove it, or pattern: {{{tier}: {' or '.join(values)}}}",
                     key=True,
                 )

@@ -87,6 +87,7 @@ DESIGN_RULES = (
     Rule("no-firewall", "hosts without a firewall", firewall.none),
     Rule("cluster", "a cluster that is missing, or that manages nothing", fencing.unclear, acceptable=False),
     Rule("cluster-of-one", "clusters with one member", fencing.alone, acceptable=False),
+    Rule("outside-cluster", "copies of the database on hosts outside the cluster", fencing.outside, acceptable=False),
     Rule("witness", "witnesses that a cluster cannot ask", fencing.witnesses, acceptable=False),
     Rule(
         "passive",

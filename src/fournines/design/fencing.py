@@ -11,8 +11,16 @@ from fournines.services import passive
 from fournines.services.capabilities import ManagedByCluster, present
 
 _PATTERN: Path = ("pattern",)
-#: Tier that may be `shared` -> of what there is one then, and the tier's other value.
-_ONE = {"database": ("database", "galera"), "messaging": ("broker", "rabbitmq")}
+#: Tier -> its values of which the cluster moves one server, what that is, and the tier's other value.
+_ONE = {
+    "database": (("replica", "shared"), "database", "galera"),
+    "messaging": (("shared",), "broker", "rabbitmq"),
+}
+#: What a second one would do.
+_OTHERWISE = {
+    "replica": "nothing would promote one of them, and nothing would keep a second from taking writes",
+    "shared": "nothing would start it, and nothing would keep two hosts from writing to one disk",
+}
 
 
 def unclear(cloud: Cloud) -> Iterator[Flaw]:
@@ -27,13 +35,13 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
             "add `cluster: pacemaker`, or `vip: keepalived`",
         )
     if pattern.cluster is None:
-        for tier, (what, other) in _ONE.items():
-            if getattr(pattern, tier) == "shared":
+        for tier, (moving, what, other) in _ONE.items():
+            if (value := getattr(pattern, tier)) in moving:
                 yield Flaw(
                     (*_PATTERN, tier),
                     "error",
                     f"one {what} is to move between hosts, and the cloud has no cluster",
-                    "nothing would start it, and nothing would keep two hosts from writing to one disk",
+                    _OTHERWISE[value],
                     f"add `cluster: pacemaker`, or `{tier}: {other}`",
                 )
     if pattern.cluster and not any(_managed(cloud, region) for region in cloud.regions):
@@ -42,8 +50,23 @@ def unclear(cloud: Cloud) -> Iterator[Flaw]:
             "warning",
             "the cluster manages nothing: keepalived moves the VIPs, database and bus are clusters of their own",
             "its hosts can be fenced, and gain nothing by it but resources of your own",
-            "add `vip: pacemaker`, `database: shared` or `messaging: shared`, or `ha: passive` to a service",
+            "add `vip: pacemaker`, `database: replica`, `database: shared` or `messaging: shared`, or `ha: passive`"
+            " to a service",
         )
+
+
+def outside(cloud: Cloud) -> Iterator[Flaw]:
+    """Copies of a database that the cluster promotes, on hosts that it does not know."""
+    for host in cloud.hosts:
+        if "mariadb_replica" in host.services and "pacemaker" not in host.services:
+            yield Flaw(
+                host.entry,
+                "error",
+                f"{host.name} has a copy of the database and is no member of the cluster",
+                "the cluster starts nothing there, and cannot fence it: the first primary waits for it",
+                "a role that carries corosync and pacemaker, such as endpoint",
+                key=True,
+            )
 
 
 def alone(cloud: Cloud) -> Iterator[Flaw]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from fournines.cloud.maintenance import Entries, newest
 from fournines.cloud.model import Cloud, Region
 from fournines.health.pacemaker import PacemakerState
-from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq
+from fournines.health.snapshot import Galera, HostState, Openstack, Queue, Rabbitmq, Replica
 from fournines.services import passive
 
 #: The LUNs of a database and of a broker that move between hosts.
@@ -68,7 +68,14 @@ class RegionState:
     @cached_property
     def writers(self) -> tuple[str, ...]:
         """Hosts that take writes; one, in health. Of a database that moves: those that have its disk."""
-        return tuple(name for name, g in self.galera.items() if g.acting) or self.luns.get(DATABASE, ())
+        acting = (name for name, g in self.galera.items() if g.acting)
+        primaries = (name for name, r in self.replicas.items() if r.ok and r.state == "primary")
+        return (*acting, *primaries) or self.luns.get(DATABASE, ())
+
+    @cached_property
+    def replicas(self) -> Mapping[str, Replica]:
+        """Copies of a database that the cluster promotes."""
+        return {name: s.replica for name, s in self.states.items() if s.replica}
 
     @cached_property
     def rabbitmq(self) -> Mapping[str, Rabbitmq]:
@@ -118,7 +125,7 @@ class RegionState:
         holder = self.states.get(self.vip_holders[0]) if self.vip_holders else None
         if holder is None or holder.vip is None or not holder.vip.balancer:
             gone.append("the VIP")
-        if (self.galera or DATABASE in self.luns) and not self.writers:
+        if (self.galera or self.replicas or DATABASE in self.luns) and not self.writers:
             gone.append("the database")
         if (self.rabbitmq or MESSAGING in self.luns) and not any(r.ok for r in self.rabbitmq.values()):
             gone.append("the message bus")

@@ -29,6 +29,8 @@ RUNS = ("active", "reloading")
 CERTIFICATE_DAYS = 30
 #: Transactions between the most and the least advanced node that polling at different moments does not explain.
 SEQNO_SPREAD = 1000
+#: Seconds that a replica may be behind the primary.
+LAG = 30.0
 #: Only a person may decide it (docs/decisions, cold start).
 _START_WITHOUT = (
     "start what it waits for; if that is lost for good, and off: fournines recover CLOUD --gone HOST[,HOST]"
@@ -47,6 +49,7 @@ def problems(region: RegionState) -> list[Problem]:
         _vip,
         _galera,
         _writer,
+        _replicas,
         _rabbitmq,
         _probes,
         _balancers,
@@ -75,6 +78,12 @@ def warnings(region: RegionState, t: Timers) -> Iterator[Problem]:
         if entry.drained:
             what = f"drained since {entry.since}: {entry.reason}"
             yield _problem(region, what, name, f"fournines undrain CLOUD {name}, when the work is done")
+    for name, copy in region.replicas.items():
+        if copy.aside:
+            what = (
+                f"has old data of the database aside, in {', '.join(copy.aside)}: it had rows that the primary lacked"
+            )
+            yield _problem(region, what, name, "look whether you want any of it, then remove it")
     lease = t.vip_lease if t.vip_quorum else 0.0
     for name, state in region.states.items():
         delay = state.guard.delay if state.guard else 0.0
@@ -197,6 +206,35 @@ def _writer(r: RegionState) -> Iterator[Problem]:
         yield _problem(r, what, "", fix, r.writers)
     elif not r.writers and any(g.good for g in r.galera.values()):
         yield _problem(r, "no node takes writes", "", "journalctl -u fournines-observer says why on each")
+
+
+def _replicas(r: RegionState) -> Iterator[Problem]:
+    """Of a database that the cluster promotes."""
+    if not r.replicas:
+        return
+    if len(r.writers) > 1:
+        what = f"{' and '.join(r.writers)} take writes at once"
+        yield _problem(r, what, "", "fournines fence CLOUD HOST off, of the one that Pacemaker has not promoted")
+    elif not r.writers:
+        reasons = "; ".join(f"{name}: {copy.why or copy.error or copy.state}" for name, copy in r.replicas.items())
+        fix = "start what it waits for; if that is lost for good: replica accept-loss on a host (docs/patterns.md)"
+        yield _problem(r, f"no copy of the database is the primary ({reasons})", "", fix)
+    for name, copy in r.replicas.items():
+        if not copy.ok:
+            yield _problem(r, f"its copy of the database: {copy.error}", name, "crm_mon --one-shot says why")
+        elif copy.state == "building":
+            what = "its database is made a copy of the primary's: until then it cannot take over"
+            yield _problem(r, what, name, "journalctl -u fournines-database-build -n 50")
+        elif copy.state == "primary" and not copy.complete:
+            what = "no replica is known to have every acknowledged row: none is promoted by itself"
+            yield _problem(r, what, name, "see the replicas' own entries; it goes by itself once one has caught up")
+        elif copy.state != "primary" and r.writers and not copy.follows:
+            said = copy.problem or f"receives: {copy.receives or 'No'}, applies: {copy.applies or 'No'}"
+            fix = "mariadb -e 'show slave status\\G'; PYTHONPATH=/usr/lib/fournines python3 -m replica rebuild"
+            yield _problem(r, f"its copy of the database does not follow the primary: {said}", name, fix)
+        elif (copy.lag or 0.0) > LAG:
+            what = f"its copy of the database is {copy.lag:.0f} s behind the primary"
+            yield _problem(r, what, name, "it catches up by itself; if not, see its disk and CPU")
 
 
 def _rabbitmq(r: RegionState) -> Iterator[Problem]:

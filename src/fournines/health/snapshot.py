@@ -162,6 +162,40 @@ class Lun:
 
 
 @dataclass(frozen=True)
+class Replica:
+    """A copy of a database that the cluster promotes, as its agent saw it last. ok: it did lately; else `error`. state:
+    `primary`, `replica`, `idle` (it follows nobody), `building` (it becomes a copy of the primary's).
+
+    position, applied: GTIDs that it has received, and applied. complete: some replica has every acknowledged row. sync:
+    hosts that may have acknowledged one. waits: the primary's commits wait for a replica; acknowledges: this replica
+    tells it. receives, applies: of its two threads. lag: seconds, None: not known. problem: what is in the way. why: it
+    must not be promoted; "": it may. aside: folders with old data that a copy took the place of.
+    """
+
+    ok: bool
+    error: str
+    state: str = ""
+    position: str = ""
+    applied: str = ""
+    primary: str = ""
+    complete: bool = False
+    sync: tuple[str, ...] = ()
+    waits: bool = False
+    waiting: int = 0
+    acknowledges: bool = False
+    receives: str = ""
+    applies: str = ""
+    lag: float | None = None
+    problem: str = ""
+    why: str = ""
+    aside: tuple[str, ...] = ()
+
+    @property
+    def follows(self) -> bool:
+        return self.state == "replica" and self.receives == "Yes" and self.applies == "Yes"
+
+
+@dataclass(frozen=True)
 class HostState:
     """age: seconds between the host's clock and when its agent wrote this. units: name -> "active", "failed (…)".
     departed: peers that its guard has declared dead. certificates: file -> seconds since the epoch at which it ends;
@@ -183,6 +217,7 @@ class HostState:
     keystone: Probe | None = None
     pacemaker: PacemakerState | None = None
     luns: Mapping[str, Lun] = field(default_factory=dict[str, "Lun"])
+    replica: Replica | None = None
     units: Mapping[str, str] = field(default_factory=dict[str, str])
     certificates: Mapping[str, float | None] = field(default_factory=dict[str, "float | None"])
     absent: tuple[str, ...] = ()
@@ -222,6 +257,7 @@ def parse(document: Mapping[str, Any], age: float) -> HostState:
         keystone=_probe(document.get("keystone")),
         pacemaker=pacemaker.parse(document["pacemaker"]) if document.get("pacemaker") else None,
         luns=_luns(_part(document, "luns")),
+        replica=_replica(_part(document, "replica")),
         units=_units(_part(document, "units")),
         certificates=_part(document, "certificates").get("ends") or {},
         absent=tuple(_part(document, "certificates").get("absent") or ()),
@@ -247,6 +283,16 @@ def _part(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _luns(said: Mapping[str, Any]) -> dict[str, Lun]:
     luns: Mapping[str, Mapping[str, Any]] = said.get("luns") or {}
     return {name: Lun(**state) for name, state in luns.items()}
+
+
+def _replica(said: Mapping[str, Any]) -> Replica | None:
+    """What is in it that this version does not know is left out."""
+    if not said:
+        return None
+    known = Replica.__dataclass_fields__
+    values: dict[str, Any] = {name: value for name, value in said.items() if name in known}
+    values |= {name: tuple(said.get(name) or ()) for name in ("sync", "aside")}
+    return Replica(**values)
 
 
 def _vip(said: Mapping[str, Any]) -> Vip:

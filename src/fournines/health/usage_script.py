@@ -24,7 +24,7 @@ def main() -> None:
         "cores": len(os.sched_getaffinity(0)),
         "memory": 1024 * memory_kib(),
         "resident": 1024 * sum(pss_kib(p) for p in Path("/proc").glob("[0-9]*")),
-        "database": database() if "mariadb" in services else None,
+        "database": database() if {"mariadb", "mariadb_replica"} & set(services) else None,
         "bus": connections(asked["amqp"]) if {"rabbitmq", "rabbitmq_shared"} & set(services) else None,
         "sessions": sessions(asked["haproxy"], asked["proxy"]) if "haproxy" in services else None,
     }

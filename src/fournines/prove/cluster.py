@@ -26,9 +26,13 @@ ANSWER_S = 2.0
 #: The audit looks until all holds, for so long: a backend may lag behind, and the agents look every 5 s.
 AUDIT_S = 15.0
 #: Service -> the part of a host's state that its agent only knows once it has looked.
-PARTS = {"keepalived": "vip", "mariadb": "galera", "mariadb_shared": "luns", "rabbitmq_shared": "luns"} | {
-    name: name for name in ("rabbitmq", "memcached", "keystone")
-}
+PARTS = {
+    "keepalived": "vip",
+    "mariadb": "galera",
+    "mariadb_replica": "replica",
+    "mariadb_shared": "luns",
+    "rabbitmq_shared": "luns",
+} | {name: name for name in ("rabbitmq", "memcached", "keystone")}
 
 
 class ClusterHealth:
@@ -121,6 +125,8 @@ def assess(state: RegionState, reached: int | None = None) -> Iterator[Finding]:
     yield Finding("one node takes writes", len(writers) == 1, " and ".join(writers) or "nobody")
     for name, hosts in state.luns.items():
         yield Finding(f"LUN {name} is mounted on one host", len(hosts) == 1, " and ".join(hosts) or "nowhere")
+    if any("mariadb_replica" in host.services for host in state.region.hosts):
+        yield _replicated(state)
     if any("mariadb" in host.services for host in state.region.hosts):
         yield _in_step(state, reached)
     whole = sum(not q.missing and len(q.members) == len(state.rabbitmq) for q in state.queues)
@@ -139,6 +145,17 @@ def assess(state: RegionState, reached: int | None = None) -> Iterator[Finding]:
     yield Finding("every unit is active", not down, ", ".join(down) or "all of them")
     other = list(wrong(state))
     yield Finding("status finds nothing wrong", not other, "; ".join(other[:3]) or "healthy")
+
+
+def _replicated(state: RegionState) -> Finding:
+    lagging = [name for name, r in state.replicas.items() if not (r.state == "primary" or r.follows)]
+    safe = any(r.complete for r in state.replicas.values())
+    said = f"{', '.join(lagging)} do not follow" if lagging else "all follow"
+    return Finding(
+        "every replica follows the primary, and one has all that was acknowledged",
+        bool(state.replicas) and not lagging and safe,
+        said if safe else f"{said}; no replica is known to have all",
+    )
 
 
 def _in_step(state: RegionState, reached: int | None) -> Finding:

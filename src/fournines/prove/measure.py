@@ -289,7 +289,11 @@ class Trial:
             "profile": site.profile,
             "hosts": hosts,
             "roles": standing.roles(hosts),
-            "database_member": any(h.name in hosts for h in site.cloud.hosts_of("mariadb", site.region.name)),
+            "database_member": any(
+                h.name in hosts
+                for service in ("mariadb", "mariadb_replica")
+                for h in site.cloud.hosts_of(service, site.region.name)
+            ),
             "moved": fenced.tiers(site.cloud),
             "probes": site.functions,
             "busy": site.busy,

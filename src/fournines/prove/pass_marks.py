@@ -140,7 +140,8 @@ def _limits(result: FaultResult, f: FunctionFigures, how: Severity) -> Limits:
     if how != "host" or result.fault.service:
         return usual
     roles = {result.fault.target, *result.roles}
-    fenced = allowance(result.moved, roles, database=f.on_writer, bus=f.on_bus, api=f.on_api)
+    commits = f.on_writer and f.kind == "write" and result.database_member
+    fenced = allowance(result.moved, roles, database=f.on_writer, bus=f.on_bus, api=f.on_api, commits=commits)
     if not fenced:
         return usual
     return replace(

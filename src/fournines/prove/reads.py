@@ -1,4 +1,4 @@
-"""The final reads: what every API backend and every Galera node shows of the acknowledged writes."""
+"""The final reads: what every API backend and every copy of the database shows of the acknowledged writes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def readers(site: Site, session: aiohttp.ClientSession, prefix: str) -> Iterator
 
 def _databases(site: Site, query: str) -> Iterator[tuple[str, Read]]:
     """Each node has all rows; of a database that moves there is one, on whichever host."""
-    for host in site.cloud.hosts_of("mariadb", site.region.name):
+    copies = (h for name in ("mariadb", "mariadb_replica") for h in site.cloud.hosts_of(name, site.region.name))
+    for host in copies:
         yield f"database on {host.name}", column_of_node(site.reach, host.name, query)
     if moving := [h.name for h in site.cloud.hosts_of("mariadb_shared", site.region.name)]:
         yield "database", column_of_any(site.reach, moving, query)
@@ -139,9 +140,10 @@ def column_of_any(reach: Reach, hosts: Sequence[str], query: str) -> Read:
 
 
 def column_of_node(reach: Reach, host: str, query: str) -> Read:
-    """The one column of `query` from the Galera node on `host`, past the load balancer, through its own socket.
+    """The one column of `query` from the database on `host`, past the load balancer, through its own socket.
 
-    The node first applies everything that the cluster had committed when it was asked.
+    A Galera node first applies everything that the cluster had committed when it was asked. A replica of a primary is
+    asked again until it has applied all of it (`read_until_agreed`).
     """
 
     async def read() -> list[str]:

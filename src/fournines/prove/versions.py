@@ -12,7 +12,7 @@ PACKAGES = (
     *("mariadb-server", "memcached", "pacemaker", "rabbitmq-server"),
 )
 #: Services, one of which a cloud has: where the others are installed too.
-DATABASES = ("mariadb", "mariadb_shared")
+DATABASES = ("mariadb", "mariadb_replica", "mariadb_shared")
 #: Of those that are installed: which of them a cloud has, its pattern says.
 _QUERY = "dpkg-query -W -f '${Package} ${Version}\\n' " + " ".join(PACKAGES) + " 2> /dev/null || true"
 

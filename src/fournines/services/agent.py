@@ -283,6 +283,7 @@ def _observer(cloud: Cloud, host: Host) -> dict[str, Any]:
         "fernet_keys": keystone.KEYS if "keystone" in has else "",
         **({"pacemaker": True} if "pacemaker" in has else {}),
         **({"luns": luns} if luns else {}),
+        **({"replica": True} if "mariadb_replica" in has else {}),
         **{name: section for name, section in _sections(cloud, host).items() if {name, f"{name}_shared"} & has},
     } | _database(cloud, host)
 
@@ -292,7 +293,7 @@ def _certificates(cloud: Cloud, has: Collection[str]) -> list[str]:
     own, and those that `rotate` renews, all at once; so a few stand for all."""
     found = [tls.CA, CERTIFICATE]
     found += [haproxy.CERTIFICATE] if "haproxy" in has else []
-    if tls.encrypted(cloud) and "mariadb" in has:
+    if tls.encrypted(cloud) and {"mariadb", "mariadb_replica"} & set(has):
         found += [f"{database_tls.CERTIFICATES}/{name}.pem" for name in ("server", "member", "members")]
     return found
 
@@ -346,7 +347,7 @@ def _database(cloud: Cloud, host: Host) -> dict[str, Any]:
     if "mariadb" in host.services:
         members = [h.name for h in cloud.hosts_of("mariadb", host.region)]
         sections["galera"] = {"members": members, "unit": mariadb.UNIT}
-    elif "mariadb_shared" not in host.services:
+    elif not {"mariadb_replica", "mariadb_shared"} & host.services:
         return {}
     t = timers(cloud)
     down = {"nova": t.service_down, "cinder": t.service_down, "neutron": t.agent_down}

@@ -18,12 +18,14 @@ PROPERTIES = "cib-bootstrap-options"
 
 @dataclass(frozen=True)
 class Operation:
-    """`interval` and `timeout` in seconds; `interval` 0 for what is done once."""
+    """`interval` and `timeout` in seconds; `interval` 0 for what is done once. role: of a copy that can be promoted,
+    for which it is (`Promoted`, `Unpromoted`); Pacemaker tells two monitors apart by their intervals."""
 
     name: str
     interval: float = 0.0
     timeout: float = 20.0
     on_fail: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,20 @@ class Clone:
 
 @dataclass(frozen=True)
 class Order:
-    """`then` starts after `first`, and stops before it."""
+    """`then` starts after `first`, and stops before it. promoted: after `first` was promoted, before it is demoted."""
 
     first: str
     then: str
+    promoted: bool = False
 
 
 @dataclass(frozen=True)
 class Beside:
-    """`resource` runs where `other` does, and nowhere else."""
+    """`resource` runs where `other` does, and nowhere else. promoted: where it is promoted."""
 
     resource: str
     other: str
+    promoted: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,10 +126,14 @@ def element(managed: Managed) -> Element:
             name = f"{managed.first}-before-{managed.then}"
             made = Element("rsc_order", id=_id(name), first=_id(managed.first), then=_id(managed.then))
             made.set("kind", "Mandatory")
+            if managed.promoted:
+                made.attrib |= {"first-action": "promote", "then-action": "start"}
         case Beside():
             name = f"{managed.resource}-beside-{managed.other}"
             made = Element("rsc_colocation", {"id": _id(name), "rsc": _id(managed.resource)})
             made.attrib |= {"with-rsc": _id(managed.other), "score": "INFINITY"}
+            if managed.promoted:
+                made.set("with-rsc-role", "Promoted")
         case Location():
             made = Element("rsc_location", id=_id(f"{managed.resource}-on-{managed.host}"), rsc=_id(managed.resource))
             made.attrib |= {"node": managed.host, "score": managed.score}
@@ -152,10 +160,13 @@ def _primitive(wanted: Primitive) -> Element:
     _attributes(made, "meta_attributes", wanted.meta)
     operations = SubElement(made, "operations") if wanted.operations else made
     for one in wanted.operations:
-        spec = {"id": f"{_id(wanted.name)}-{one.name}", "name": one.name, "interval": _seconds(one.interval)}
+        name = "-".join(word for word in (_id(wanted.name), one.name, one.role.lower()) if word)
+        spec = {"id": name, "name": one.name, "interval": _seconds(one.interval)}
         spec["timeout"] = _seconds(one.timeout)
         if one.on_fail:
             spec["on-fail"] = one.on_fail
+        if one.role:
+            spec["role"] = one.role
         SubElement(operations, "op", spec)
     return made
 

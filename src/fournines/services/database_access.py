@@ -50,8 +50,12 @@ def parameters(cloud: Cloud) -> list[str]:
 def address(cloud: Cloud, region: Region) -> IPv4Address:
     """Where clients find the database: behind the load balancers, which know the writer; or, of one that moves between
     hosts, at the address that moves with it (decision 116)."""
-    shared = cloud.pattern.database == "shared"
-    return region.vips.moving.get("database", region.vips.internal) if shared else region.vips.internal
+    return region.vips.moving.get("database", region.vips.internal) if moves(cloud) else region.vips.internal
+
+
+def moves(cloud: Cloud) -> bool:
+    """Whether the cluster says which host it is on, with an address of its own."""
+    return cloud.pattern.database in ("replica", "shared")
 
 
 def database_url(cloud: Cloud, region: Region, name: str) -> str:

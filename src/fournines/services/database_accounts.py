@@ -46,7 +46,7 @@ def wanted(cloud: Cloud, region: str) -> Wanted:
     network = cloud.regions[region].networks["management"].cidr
     values = {
         "accounts": [
-            {"name": name, "databases": databases, "digests": _digests(cloud, f"{name}.database")}
+            {"name": name, "databases": databases, "digests": digests(cloud, f"{name}.database")}
             for name, databases in asked(cloud, region).items()
         ],
         "host": f"{network.network_address}/{network.netmask}",
@@ -55,7 +55,7 @@ def wanted(cloud: Cloud, region: str) -> Wanted:
     return Wanted(template("mariadb/accounts-check.sh.j2", **values), template("mariadb/accounts.sql.j2", **values))
 
 
-def _digests(cloud: Cloud, secret: str) -> list[str]:
+def digests(cloud: Cloud, secret: str) -> list[str]:
     """Of the password in use and, in the middle of a rotation, of the other one. In an order that does not change when
     the two change places."""
     return sorted(_digest(p) for p in (cloud.secrets.get(secret), cloud.secrets.other(secret)) if p is not None)

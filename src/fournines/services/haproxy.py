@@ -89,7 +89,10 @@ class Haproxy(Service):
     pattern: ClassVar[HaPattern] = HaPattern.ACTIVE_ACTIVE
     roles: ClassVar[tuple[str, ...]] = ("endpoint",)
     component: ClassVar[Component] = "core"
-    needs: ClassVar[tuple[str, ...]] = ("mariadb", "mariadb_shared", "rabbitmq", "rabbitmq_shared", "memcached")
+    needs: ClassVar[tuple[str, ...]] = (
+        *("mariadb", "mariadb_replica", "mariadb_shared"),
+        *("rabbitmq", "rabbitmq_shared", "memcached"),
+    )
     fronts: ClassVar[bool] = True
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     timed: ClassVar[Mapping[str, tuple[Timed, ...]]] = {"haproxy.cfg": TIMED}

@@ -55,7 +55,7 @@ class Keystone(Service):
     roles: ClassVar[tuple[str, ...]] = ("controller",)
     component: ClassVar[Component] = "core"
     needs: ClassVar[tuple[str, ...]] = (
-        *("mariadb", "mariadb_shared", "mariadb_accounts"),
+        *("mariadb", "mariadb_shared", "mariadb_accounts", "mariadb_replica", "mariadb_replica_accounts"),
         *("memcached", "haproxy", "keepalived", "pacemaker"),
     )
     first_start: ClassVar[Rolling] = "first-alone"

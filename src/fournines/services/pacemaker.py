@@ -64,7 +64,7 @@ class Pacemaker(Service):
     mechanism: ClassVar[Mapping[str, str]] = {"cluster": "pacemaker"}
     needs: ClassVar[tuple[str, ...]] = ("corosync", "haproxy")
     #: What it runs is installed before it is told to start it.
-    after: ClassVar[tuple[str, ...]] = ("mariadb_shared", "rabbitmq_shared")
+    after: ClassVar[tuple[str, ...]] = ("mariadb_replica", "mariadb_shared", "rabbitmq_shared")
     rolling: ClassVar[Rolling] = "one-by-one"
     units: ClassVar[tuple[str, ...]] = (UNIT,)
     moves_vip: ClassVar[bool] = True

@@ -12,7 +12,6 @@ A service module declares a `SharedGroup`; what is the same for all of them is h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +19,7 @@ from importlib.resources import files
 from ipaddress import IPv4Address
 
 from fournines.cloud.model import Cloud, Host, Lun, Region
-from fournines.services import cluster_address, corosync, luns
+from fournines.services import cluster_address, corosync, luns, where_it_runs
 from fournines.services.capabilities import Single
 from fournines.services.cib import Group, Location, Managed, Operation, Primitive
 from fournines.services.resource import Directory, File, Resource, Task, Unit
@@ -122,20 +121,9 @@ class SharedGroup:
                 yield Location(self.name, other.name, "-INFINITY")
 
     def task(self, name: str, check: str, script: str, wanted: str, *, stdin: str = "", timeout: float = 120.0) -> Task:
-        """What `script` makes in the server, on the host that has it, from `wanted`; `check` as a task's.
-
-        The hosts that do not have it remember what was last made, so that a failover between two runs makes none of it
-        again.
-        """
-        known, digest = f"/var/lib/fournines/{self.name}-accounts", hashlib.sha256(wanted.encode()).hexdigest()[:16]
-        elsewhere = f"[ \"$(cat {known} 2> /dev/null)\" = {digest} ] && echo ok || echo 'not made yet'"
-        return Task(
-            name=name,
-            check=f"if {self.here}; then\n{check}\nelse\n{elsewhere}\nfi",
-            # The cluster has it started on one of the hosts by now, or is about to move it.
-            script=f"if {self.here}; then\n{script}\nfi\necho {digest} > {known}",
-            stdin=stdin,
-            timeout=timeout,
+        """As `where_it_runs.task`."""
+        return where_it_runs.task(
+            self.name, self.here, name, check=check, script=script, wanted=wanted, stdin=stdin, timeout=timeout
         )
 
     def checks(self, cloud: Cloud, host: Host, what: str, well: str) -> Iterable[Check]:

@@ -92,6 +92,7 @@ def rules(t: Timers) -> Iterator[Contradiction]:
         )
     yield from _device(t)
     yield from _group("database", "the database", t.database_start, t.database_stop, t)
+    yield from _alone(t)
     yield from _group("messaging", "the broker", t.messaging_start, t.messaging_stop, t)
     yield from _group("service", "a service that is passive", t.service_start, t.service_stop, t)
 
@@ -111,6 +112,20 @@ def _device(t: Timers) -> Iterator[Contradiction]:
             "members lose the witness's vote over a silence for which they do not lose one another",
             f"quorum_device of at least {t.corosync_token:g}",
             fatal=False,
+        )
+
+
+def _alone(t: Timers) -> Iterator[Contradiction]:
+    """A primary that was cut off must know it before it goes on without its replicas: half of the time after it has
+    said so in the cluster's configuration, of which the majority may have seen nothing."""
+    cut_off = max(t.corosync_token + t.corosync_consensus, WITNESS_NOTICES * t.quorum_device)
+    if 0 < t.database_alone < 2 * cut_off:
+        yield Contradiction(
+            ("database_alone", "corosync_token", "corosync_consensus", "quorum_device"),
+            f"a primary goes on without a replica after {t.database_alone:g} s; that it was cut off it "
+            f"knows after up to {cut_off:g} s",
+            "it would acknowledge rows that the primary which the majority promotes does not have",
+            f"database_alone of at least {2 * cut_off:g}, or 0",
         )
 
 

@@ -53,6 +53,8 @@ def derive(detect: float) -> Timers:
         # InnoDB's recovery reads its log: a few GB on a disk that others use as well.
         database_start=300.0,
         database_stop=50.0,
+        # Twice what a part of the cluster takes to know that it was cut off, with a quorum device.
+        database_alone=scaled(8.0, 8.0),
         # Each is a start of Python, a TLS handshake and a flush.
         messaging_monitor=scaled(5.0, 5.0),
         messaging_start=300.0,
@@ -171,6 +173,7 @@ def _peer(
         database_monitor=10.0,
         database_start=120.0,
         database_stop=60.0,
+        database_alone=max(30.0, round(4.4 * corosync_token, 1)),
         messaging_monitor=10.0,
         messaging_start=120.0,
         messaging_stop=60.0,

@@ -51,6 +51,11 @@ class Timers:
     database_monitor: Annotated[float, "interval at which the cluster writes a row to the database that it runs"]
     database_start: Annotated[float, "how long that database may take to start, recovery after a crash included"]
     database_stop: Annotated[float, "how long it may take to stop; killed 10 s before, and after it its host is fenced"]
+    database_alone: Annotated[
+        float,
+        "commits for which no replica of `database: replica` answers wait for so long; then the primary goes on alone, "
+        "and no replica is promoted until one has everything again. 0: they wait until one answers, or is fenced",
+    ]
     messaging_monitor: Annotated[
         float, "interval at which the cluster has the broker that it runs confirm a message and give it back"
     ]

@@ -188,6 +188,9 @@ def _tiers(seen: Cluster, region: RegionState, backends: list[BackendRow]) -> It
     if count := hosts("mariadb"):
         good = sum(1 for g in region.galera.values() if g.good)
         yield _tier("Database", region.writers, good, count, "takes the writes")
+    if count := hosts("mariadb_replica"):
+        good = sum(1 for r in region.replicas.values() if r.state == "primary" or r.follows)
+        yield _tier("Database", region.writers, good, count, "takes the writes")
     if hosts("rabbitmq_shared"):
         yield _counted("Messaging", sum(1 for r in region.rabbitmq.values() if r.ok), 1)
     if count := hosts("rabbitmq"):

@@ -30,7 +30,10 @@ EXPORTERS = {"node_exporter", "mysqld_exporter"}
 MONITORS: dict[str, Any] = {
     f"mon{n}": {"zone": f"rack{n}", "address": f"198.18.0.4{n}", "roles": ["monitoring"]} for n in (1, 2)
 }
-MANY = ["monitored-cloud", "pacemaker-vip", "two-controllers-witness", "small-cloud", "dedicated-tiers", "split-groups"]
+MANY = [
+    *("monitored-cloud", "pacemaker-vip", "mariadb-replica", "two-controllers-witness"),
+    *("small-cloud", "dedicated-tiers", "split-groups"),
+]
 
 
 def made(directory: Path, region: dict[str, Any] | None = None, **more: Any) -> Cloud:

@@ -111,7 +111,7 @@ def test_computes_are_in_no_quorum_and_another_one_changes_no_host(tmp_path: Pat
 
 _WITHOUT = (
     *("agent", "arbitrator", "mariadb_accounts", "mysqld_exporter", "node_exporter", "nova_hosts", "qnetd"),
-    "rabbitmq_accounts",
+    *("mariadb_replica_accounts", "rabbitmq_accounts"),
 )
 
 

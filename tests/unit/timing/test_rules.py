@@ -21,7 +21,7 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ({"corosync_consensus": 0.9}, ("corosync_consensus", "corosync_token"), {"corosync_consensus": 0.96}),
     ({"corosync_token": 0.5}, ("corosync_token",), {"corosync_token": 0.6}),
     (
-        {"corosync_token": 30.0, "corosync_consensus": 36.0, "quorum_device": 30.0},
+        {"corosync_token": 30.0, "corosync_consensus": 36.0, "quorum_device": 30.0, "database_alone": 0.0},
         ("corosync_token", "corosync_consensus", "server_timeout"),
         {"corosync_token": 27.0, "corosync_consensus": 32.5},
     ),
@@ -33,6 +33,11 @@ CASES: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
     ),
     ({"fence_delay": 1.0}, ("fence_delay",), {"fence_delay": 1.5}),
     ({"quorum_device": 1.0}, ("quorum_device",), {"quorum_device": 1.25}),
+    (
+        {"database_alone": 7.0},
+        ("database_alone", "corosync_token", "corosync_consensus", "quorum_device"),
+        {"database_alone": 7.2},
+    ),
     (
         {"quorum_device": 1.5, "corosync_token": 1.6, "corosync_consensus": 2.0},
         ("quorum_device", "corosync_token"),

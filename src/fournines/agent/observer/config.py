@@ -19,6 +19,7 @@
       "pacemaker": true,                   a member of a Pacemaker cluster, whose state is reported; may be left out
       "luns": {"database": "/var/lib/mysql"},            disks that other hosts see as well: where each is mounted, on
                                            the host that has it; may be left out
+      "replica": true,                     it has a copy of the database, which the cluster may promote; may be left out
       "fernet_keys": "/etc/keystone/fernet-keys",        directory, "" where there is none
 
       each of these only where the host carries the service:
@@ -132,6 +133,7 @@ class Config:
     metrics_token: str = field(default="", repr=False)  # for /metrics alone
     pacemaker: bool = False
     luns: dict[str, str] = field(default_factory=dict[str, str])
+    replica: bool = False
 
     @property
     def peer_names(self) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def _samples(state: Mapping[str, Any]) -> Iterator[Sample]:
     yield from _openstack(_part(state, "openstack"))
     yield from _pacemaker(_part(state, "pacemaker"))
     yield from _luns(_part(state, "luns"))
+    yield from _replica(_part(state, "replica"))
 
 
 def _count(said: Any) -> int:
@@ -194,6 +195,19 @@ def _pacemaker(said: Mapping[str, Any]) -> Iterator[Sample]:
     for resource in said["resources"]:
         if not resource["in"].endswith("-clone"):
             yield "pacemaker_active", {"resource": resource["name"]}, bool(resource["on"])
+
+
+def _replica(said: Mapping[str, Any]) -> Iterator[Sample]:
+    """Of a copy of a database that the cluster promotes."""
+    if not said.get("ok"):
+        return
+    primary = said["state"] == "primary"
+    yield "database_primary", {}, primary
+    if primary:
+        yield "database_safe", {}, bool(said["complete"])
+    else:
+        yield "database_follows", {}, said["receives"] == said["applies"] == "Yes"
+        yield "database_lag_seconds", {}, said["lag"]
 
 
 def _luns(said: Mapping[str, Any]) -> Iterator[Sample]:

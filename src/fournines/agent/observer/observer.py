@@ -17,7 +17,20 @@ from typing import Any, cast
 from .. import process
 from ..clock import now
 from ..guard import channel
-from . import daemons, handshakes, luns, maintenance, metrics, openstack, pacemaker, sever, sockets, system, watch
+from . import (
+    daemons,
+    handshakes,
+    luns,
+    maintenance,
+    metrics,
+    openstack,
+    pacemaker,
+    replica,
+    sever,
+    sockets,
+    system,
+    watch,
+)
 from .clients import Roster
 from .config import Config, Galera, Haproxy
 from .database import EVICT_AFTER, Database
@@ -219,9 +232,11 @@ class Observer:
         return self.drained and at - self._drained >= VIPS_LEAVE_AFTER
 
     def _takes_writes(self) -> bool:
-        """Of a database that moves: whether its disk is here."""
+        """Of a database that moves: whether its primary or its disk is here."""
         if self.database:
             return self.database.decision.acting
+        if self.config.replica:
+            return self.found.get("replica", {}).get("state") == "primary"
         return bool(self.found.get("luns", {}).get("luns", {}).get("database", {}).get("mounted"))
 
     async def look_for_maintenance(self) -> None:
@@ -392,6 +407,8 @@ class Observer:
             found.append(watch.Watcher("pacemaker", pacemaker.EVERY, pacemaker.look))
         if config.luns:
             found.append(watch.Watcher("luns", luns.EVERY, lambda: luns.look(config.luns)))
+        if config.replica:
+            found.append(watch.Watcher("replica", replica.EVERY, replica.look))
         if config.openstack:
             server, look = config.galera or Galera(members=()), openstack.look
             found.append(

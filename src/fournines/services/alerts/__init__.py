@@ -12,11 +12,12 @@ from fournines.services.alerts.hosts import hosts
 from fournines.services.alerts.messaging import messaging
 from fournines.services.alerts.openstack import openstack
 from fournines.services.alerts.pipeline import pipeline
+from fournines.services.alerts.replicas import replicas
 from fournines.services.alerts.vip import vips
 
 #: Where the runbook is: docs/alerts.md of the documentation, a heading for each alert.
 RUNBOOK = "docs/alerts.md"
-_TIERS = (hosts, vips, cluster, database, messaging, balancers, openstack, pipeline)
+_TIERS = (hosts, vips, cluster, database, replicas, messaging, balancers, openstack, pipeline)
 
 
 def alerts(cloud: Cloud, region: Region) -> tuple[Alert, ...]:

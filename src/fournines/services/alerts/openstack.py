@@ -35,7 +35,7 @@ def openstack(s: Scope) -> Iterator[Alert]:
             run="on the host: systemctl status memcached; journalctl -u memcached -n 50",
             samples=(s.on("fournines_daemon_answers", caches[0], 1, 0, 'daemon="memcached"'),),
         )
-    writers = s.hosts("mariadb") + s.hosts("mariadb_shared")
+    writers = [h for name in ("mariadb", "mariadb_replica", "mariadb_shared") for h in s.hosts(name)]
     if writers and any(s.hosts(name) for name in ("nova", "cinder", "neutron")):
         yield from _reports(s, writers[0])
     if writers and s.hosts("neutron_agents"):
