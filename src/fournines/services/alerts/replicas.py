@@ -35,7 +35,7 @@ def replicas(s: Scope) -> Iterator[Alert]:
         severity="critical",
         summary="{{ $value }} copies of the database take writes",
         means="Rows go to one of them and not to the other: one of the two will be kept aside.",
-        run="fournines status CLOUD; fournines fence CLOUD HOST off, of the one that Pacemaker has not promoted",
+        run="fournines status CLOUD; fournines fence CLOUD HOST off (of the one that Pacemaker has not promoted)",
         samples=tuple(s.on("fournines_database_primary", n, is_, 1) for n, is_ in primary),
     )
     yield Alert(
