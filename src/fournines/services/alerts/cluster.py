@@ -80,7 +80,7 @@ def _lun(s: Scope, lun: Lun) -> Iterator[Alert]:
         severity="critical",
         summary="LUN {{ $labels.lun }} is mounted on {{ $value }} hosts",
         means="Each of them writes over what the other has written: the file system is being destroyed.",
-        run="fournines status CLOUD; fournines fence CLOUD HOST off, of the one that Pacemaker does not run it on",
+        run="fournines status CLOUD; fournines fence CLOUD HOST off (of the one that Pacemaker does not run it on)",
         samples=tuple(s.on("fournines_lun_mounted", n, int(n == lun.hosts[0]), 1, of) for n in lun.hosts),
     )
     yield Alert(
