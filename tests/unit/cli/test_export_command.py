@@ -40,7 +40,8 @@ def test_every_service_has_a_page_that_is_in_step_with_it(tmp_path: Path) -> Non
 
 
 def test_the_runbook_is_in_step_with_the_alerts() -> None:
-    clouds = [EXAMPLES / f"{name}.yaml" for name in ("monitored-cloud", "pacemaker-vip", "mariadb-replica")]
+    names = ("monitored-cloud", "pacemaker-vip", "active-passive-two-nodes", "mariadb-replica")
+    clouds = [EXAMPLES / f"{name}.yaml" for name in names]
     written = (ROOT / "docs/alerts.md").read_text(encoding="utf-8")
     words = " ".join(f"examples/{c.name}" for c in clouds)
     assert written == run("alerts", *clouds).stdout, f"run: fournines export alerts {words} > docs/alerts.md"
