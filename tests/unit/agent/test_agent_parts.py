@@ -262,6 +262,8 @@ class TestKeepalived:
             (True, 1.1, True, 0.1, 0.9, False, True),  # told to leave, and did not
             (False, 9.9, True, 0.1, 0.9, False, False),  # left
             (False, 0.0, True, 3.1, 3.1, False, True),  # a frozen backup would not take over
+            (False, 0.0, True, 0.1, 3.1, False, False),  # it works, and has no CPU for its script
+            (False, 0.0, True, 0.1, 12.1, False, True),  # it works, and never runs its script
             (False, 0.0, False, 99.0, 99.0, False, False),  # stopped
             (True, 0.0, False, 99.0, 99.0, True, True),  # dead, its VIP left behind
             (True, 0.0, False, 99.0, 99.0, False, False),  # dead, but the only one that has it

@@ -13,8 +13,9 @@ from .. import netlink
 from ..cgroup import Cgroup, Idleness
 from .config import Vip
 
-#: keepalived touches its file each second; a second second is a stall's.
-ALIVE_WITHIN = 3.0
+#: keepalived touches its file each second; a second second is a stall's. One that works, or waits for a CPU, is slow
+#: for longer: on hosts without idle time all would be killed in turn, and nobody would have the VIP.
+ALIVE_WITHIN, ALIVE_WITHIN_BUSY = 3.0, 12.0
 #: Seconds in which keepalived must have left the VIP after it was told to.
 OBEY_WITHIN = 1.0
 
@@ -72,7 +73,7 @@ def intervene(seen: Observed, patience: float) -> str:
     """Why keepalived is to be killed and the VIP taken off, "" to leave both alone. `patience`: seconds in which one
     that works uses some CPU: a holder sends adverts. One that sends none is about to be taken for dead by the others.
 
-    Only a keepalived that has stopped working is killed; one that is slower than `ALIVE_WITHIN` but holds no VIP is
+    Only a keepalived that has stopped working is killed; one that does not touch its file in time but holds no VIP is
     killed too, for it would not take over either.
     """
     if seen.held and seen.forbidden_for > OBEY_WITHIN:
@@ -81,7 +82,7 @@ def intervene(seen: Observed, patience: float) -> str:
         return "keepalived is dead, its VIP is still here, and another host has taken it"
     if seen.held and seen.running and seen.idle_for > patience:
         return f"keepalived holds the VIP and has not run for {seen.idle_for:.1f} s"
-    if seen.running and seen.silent_for > ALIVE_WITHIN:
+    if seen.running and seen.silent_for > (ALIVE_WITHIN if seen.idle_for > patience else ALIVE_WITHIN_BUSY):
         return f"keepalived has not run its script for {seen.silent_for:.1f} s"
     return ""
 
