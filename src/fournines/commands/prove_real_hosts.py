@@ -9,13 +9,12 @@ import json
 import shlex
 import socket
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from fournines.cloud.model import Cloud, Host, Region
 from fournines.commands.power_controller import known, settings_of
 from fournines.errors import HostError
+from fournines.programs import source
 from fournines.programs.recovery_fence import Controller
 from fournines.prove.faults.powers import Drop
 from fournines.prove.reach import Reach
@@ -171,7 +170,7 @@ class FirewallNetwork:
 
     async def _run(self, host: str, *words: str) -> str:
         script = f"python3 - {shlex.join(words)}"
-        done = await self._reach.run(host, script, stdin=_program(), timeout=20.0)
+        done = await self._reach.run(host, script, stdin=source("network_fault.py"), timeout=20.0)
         if done.status:
             raise HostError("the host's packets cannot be lost, or no longer lost", where=host, why=done.stderr.strip())
         return done.stdout
@@ -182,8 +181,3 @@ def _own_address(host: str) -> str:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((host, 9))
         return str(probe.getsockname()[0])
-
-
-@cache
-def _program() -> str:
-    return files("fournines.programs").joinpath("network_fault.py").read_text(encoding="utf-8")

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """keystone-register check SHA256|apply: compare Keystone's tables with registration.json (that of this digest), or make
 what is missing by its API.
 

@@ -117,7 +117,7 @@ def call(method: str, url: str, body: object = None, token: str = "") -> tuple[A
     """What the API says, and the headers of that. Raises OSError; HTTPError, which is one, where it refuses."""
     headers = {"Content-Type": "application/json", **({"X-Auth-Token": token} if token else {})}
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310  # of the cloud file
+    request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 - of the cloud file
     with direct().open(request, timeout=60) as reply:
         said = reply.read()
         return (json.loads(said) if said else {}), reply.headers

@@ -38,7 +38,7 @@ def direct() -> urllib.request.OpenerDirector:
 
 def call(url: str, headers: Mapping[str, str], body: bytes | None = None, method: str | None = None) -> Any:
     """The reply. Raises SystemExit with what the API said, or why it said nothing."""
-    request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310  # of the cloud file
+    request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310 - of the cloud file
     try:
         return direct().open(request, timeout=10)
     except urllib.error.HTTPError as error:

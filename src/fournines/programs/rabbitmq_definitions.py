@@ -53,7 +53,7 @@ class Api:
         )
 
     def _call(self, url: str, method: str, body: bytes | None = None) -> bytes:
-        request = urllib.request.Request(url, body, self._headers, method=method)  # noqa: S310  # of the cloud file
+        request = urllib.request.Request(url, body, self._headers, method=method)  # noqa: S310 - of the cloud file
         with self._opener.open(request, timeout=10) as reply:
             return reply.read()
 

@@ -19,7 +19,7 @@ from fournines.prove.faults.target import Standing
 from fournines.prove.model import Finding
 from fournines.prove.reach import Reach
 from fournines.prove.site import Look
-from fournines.services import registry, tls
+from fournines.services import passive, registry, tls
 from fournines.services.agent import HTTP_PORT, state_token
 
 ANSWER_S = 2.0
@@ -68,7 +68,9 @@ class ClusterHealth:
 
     async def _asked(self) -> tuple[Finding, ...]:
         said = await daemons.ask(self._reach, self._region)
-        return tuple(daemons.findings(said, self._region, clustered=self._cloud.pattern.cluster is not None))
+        clustered = self._cloud.pattern.cluster is not None
+        moving = passive.names(self._cloud)
+        return tuple(daemons.findings(said, self._region, clustered=clustered, moving=moving))
 
     async def _state(self) -> RegionState:
         known = {"Authorization": f"Bearer {state_token(self._cloud)}"}

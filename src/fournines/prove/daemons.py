@@ -10,13 +10,12 @@ import asyncio
 import json
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from fournines.cloud.model import Region
 from fournines.errors import FourninesError
+from fournines.programs import source
 from fournines.prove.model import Finding
 from fournines.prove.reach import Reach
 from fournines.services import registry
@@ -38,7 +37,9 @@ async def ask(reach: Reach, region: Region) -> dict[str, Said]:
         units = [unit for name in services if name in registry() for unit in registry()[name].units]
         settings = json.dumps({"services": services, "units": units, "vips": vips})
         try:
-            done = await reach.run(host, f"python3 - {shlex.quote(settings)}", stdin=_program(), timeout=LOOK_S)
+            done = await reach.run(
+                host, f"python3 - {shlex.quote(settings)}", stdin=source("audit_look.py"), timeout=LOOK_S
+            )
             if done.status:
                 raise ValueError((done.stderr.strip() or "no output").splitlines()[-1])
             return json.loads(done.stdout)
@@ -51,14 +52,12 @@ async def ask(reach: Reach, region: Region) -> dict[str, Said]:
     return {host.name: said for host, said in zip(hosts, answers, strict=True)}
 
 
-@cache
-def _program() -> str:
-    return files("fournines.programs").joinpath("audit_look.py").read_text(encoding="utf-8")
-
-
-def findings(said: Mapping[str, Said], region: Region, *, clustered: bool = False) -> Iterator[Finding]:
+def findings(
+    said: Mapping[str, Said], region: Region, *, clustered: bool = False, moving: Collection[str] = ()
+) -> Iterator[Finding]:
     """One a tier that the region has. `clustered`: a cluster decides what runs where, so that a daemon which does not
-    run on one host is nothing wrong, as long as it runs on another."""
+    run on one host is nothing wrong, as long as it runs on another. `moving`: services of which one host's copy works,
+    so that a load balancer has the others out."""
     count = Counter(service for host in region.hosts for service in host.services)
 
     def finding(name: str, part: str, wrong: Callable[[Mapping[str, Any]], Iterable[str]]) -> Finding:
@@ -83,7 +82,11 @@ def findings(said: Mapping[str, Said], region: Region, *, clustered: bool = Fals
         name = "brokers say that all run, without alarm or partition"
         yield finding(name, "rabbitmq", lambda told: _rabbitmq(told, count["rabbitmq"]))
     if count["haproxy"]:
-        yield finding("load balancers say that every backend has its servers", "haproxy", _servers)
+        yield finding(
+            "load balancers say that every backend has its servers",
+            "haproxy",
+            lambda told: _servers(told, {"mariadb", *moving}),
+        )
         yield finding("load balancers run with the configuration that is on disk", "haproxy", _stale)
     yield finding("systemd says that no unit of a service has failed", "units", _units)
 
@@ -122,15 +125,15 @@ def _rabbitmq(told: Mapping[str, Mapping[str, Any]], members: int) -> Iterator[s
             yield f"{host} sees a partition"
 
 
-def _servers(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Of the database only the writer is up, so that nobody else takes writes."""
+def _servers(told: Mapping[str, Mapping[str, Any]], single: Collection[str]) -> Iterator[str]:
+    """single: of these one is enough. Of the database it is the writer, so that nobody else takes writes."""
     for host, seen in told.items():
         proxies: dict[str, list[tuple[str, str]]] = {}
         for proxy, server, status in seen["servers"]:
             proxies.setdefault(proxy, []).append((server, status))
         for proxy, servers in proxies.items():
             away = [f"{host} has {proxy} of {s} {status}" for s, status in servers if not status.startswith(SERVES)]
-            yield from away if proxy != "mariadb" or len(away) == len(servers) else ()
+            yield from away if proxy not in single or len(away) == len(servers) else ()
 
 
 def _stale(told: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

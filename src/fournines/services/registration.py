@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 from typing import Any
 
 from fournines.cloud.model import Cloud, Region
 from fournines.services import endpoints
 from fournines.services.accounts import GENERATIONS, Login, logins
 from fournines.services.capabilities import Account, Registers, Registration, present
+from fournines.services.render import program
 from fournines.services.resource import File, Resource, Task
 
 WANTED = "/etc/fournines/registration.json"
@@ -25,8 +25,7 @@ _OPTIONS = {"ignore_lockout_failure_attempts": True}
 def registration(cloud: Cloud, region: Region, own_url: str) -> Iterable[Resource]:
     """For one host: the task that makes all of a region's catalogue entries, projects, roles and accounts, through the
     API at `own_url`, once it answers. Compared in the database, for a probe must not cost a password's hash."""
-    program = files("fournines.programs").joinpath("keystone_register.py").read_text()
-    yield File(SCRIPT, program, mode=0o755)
+    yield File(SCRIPT, program("keystone_register.py"), mode=0o755)
     wanted = json.dumps(_document(cloud, region, own_url), indent=2) + "\n"
     yield File(WANTED, wanted, mode=0o600, secret=True)
     yield Task(

@@ -13,7 +13,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +20,7 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from ruamel.yaml import YAML
 
+from fournines import programs
 from fournines.cloud.secrets import Secret
 from fournines.errors import FourninesError
 
@@ -154,7 +154,7 @@ def template(path: str, /, **values: Any) -> str:
 @cache
 def module(name: str) -> str:
     """`fournines/programs/NAME`, to be imported on a host by what its own Python runs."""
-    return f"# {MARK}.\n" + files("fournines.programs").joinpath(name).read_text(encoding="utf-8")
+    return f"# {MARK}.\n" + programs.source(name)
 
 
 def program(name: str) -> str:

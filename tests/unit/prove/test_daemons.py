@@ -40,13 +40,13 @@ def said(host: str) -> dict[str, Any]:
     }
 
 
-def wrong(*, clustered: bool = False, **changes: Change) -> dict[str, bool | None]:
+def wrong(*, clustered: bool = False, moving: tuple[str, ...] = (), **changes: Change) -> dict[str, bool | None]:
     """Of those findings that do not hold: name -> False, or None where it cannot be told. `changes`: host -> what is
     different there."""
     world = {host: said(host) for host in HOSTS}
     for host, change in changes.items():
         change(world[host])
-    return {f.name: f.ok for f in daemons.findings(world, REGION, clustered=clustered) if not f.ok}
+    return {f.name: f.ok for f in daemons.findings(world, REGION, clustered=clustered, moving=moving) if not f.ok}
 
 
 def test_healthy_daemons_are_fine() -> None:
@@ -91,6 +91,19 @@ def test_a_daemon_that_does_not_run_is_wrong_unless_a_cluster_wants_it_so() -> N
     assert wrong(ctl2=away)[name] is False
     assert wrong(clustered=True, ctl2=away) == {}
     assert wrong(clustered=True, ctl1=away, ctl2=away, ctl3=away)[name] is False
+
+
+def test_of_a_service_that_moves_one_copy_is_enough() -> None:
+    def out(*hosts: str) -> Change:
+        return lambda s: s["haproxy"]["servers"].__setitem__(
+            slice(0, 3), [["keystone", h, "DOWN" if h in hosts else "UP"] for h in HOSTS]
+        )
+
+    assert wrong(moving=("keystone",), ctl1=out("ctl2", "ctl3")) == {}
+    assert list(wrong(ctl1=out("ctl2", "ctl3"))) == ["load balancers say that every backend has its servers"]
+    assert list(wrong(moving=("keystone",), ctl1=out(*HOSTS))) == [
+        "load balancers say that every backend has its servers"
+    ]
 
 
 def test_an_arbitrator_is_a_member_too() -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from fournines.plan.model import Action, Change, Stage
+from fournines.programs import source
 from fournines.services.resource import Run, Step
 from fournines.services.service import Check, Rolling
 
@@ -68,9 +67,8 @@ class Shell:
         return [Run(self.script, self.timeout)]
 
 
-@cache
 def program(name: str) -> str:
-    return files("fournines.programs").joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return source(f"{name}.py")
 
 
 def change(host: str, action: Action, what: str) -> Change:

@@ -188,16 +188,17 @@ def promoted(term: int, host: str, lineage: str) -> str:
 def wait() -> str:
     """Commits wait for an acknowledgement from now on. Enabled anew: where nothing is written nobody acknowledges
     anything, by which MariaDB would know that somebody does."""
-    return (
-        f"set global rpl_semi_sync_master_timeout = {FOR_EVER};\n"
-        "set global rpl_semi_sync_master_enabled = off;\nset global rpl_semi_sync_master_enabled = on;\n"
-    )
+    return _waits(FOR_EVER)
 
 
 def alone() -> str:
     """They do not, and those that wait go on; a replica that has caught up acknowledges nevertheless."""
+    return _waits(NOT_AT_ALL)
+
+
+def _waits(milliseconds: int) -> str:
     return (
-        f"set global rpl_semi_sync_master_timeout = {NOT_AT_ALL};\n"
+        f"set global rpl_semi_sync_master_timeout = {milliseconds};\n"
         "set global rpl_semi_sync_master_enabled = off;\nset global rpl_semi_sync_master_enabled = on;\n"
     )
 

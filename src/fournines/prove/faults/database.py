@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from importlib.resources import files
 from typing import ClassVar
 
 from fournines.errors import FourninesError, ProveError
+from fournines.programs import source
 from fournines.prove.faults.data import DIRECTORIES
 from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.service import UnitFault
@@ -20,7 +20,7 @@ DATADIR = DIRECTORIES["mariadb"]
 
 
 def program(name: str) -> str:
-    return files("fournines.programs").joinpath(f"{name}.py").read_text(encoding="utf-8")
+    return source(f"{name}.py")
 
 
 class Client(Scripted):
