@@ -27,6 +27,8 @@ API = units.Wsgi(
     user="aodh",
     port=8042,
     application={"wsgi-file": "/usr/share/aodh-common/app.wsgi"},
+    config=CONFIG,
+    asked="/v2/alarms?limit=1",
 )
 DAEMONS = tuple(
     units.Daemon(
@@ -87,7 +89,7 @@ class Aodh(Service):
             yield from units.daemon(cloud, daemon)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield from units.answers(cloud, host, API, CONFIG, "/v2/alarms?limit=1")
+        yield from units.answers(cloud, host, API)
         for daemon in DAEMONS:
             yield units.runs(cloud, host, daemon.unit)
 

@@ -41,6 +41,8 @@ API = units.Wsgi(
     user="cinder",
     port=8776,
     application="cinder_application.py",
+    config=CONFIG,
+    asked="/v3/volumes?limit=1",
 )
 SCHEDULER = units.Daemon(
     unit="cinder-scheduler.service",
@@ -115,7 +117,7 @@ class Cinder(Service):
         yield from units.daemon(cloud, SCHEDULER)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield from units.answers(cloud, host, API, CONFIG, "/v3/volumes?limit=1")
+        yield from units.answers(cloud, host, API)
         yield units.runs(cloud, host, SCHEDULER.unit)
 
     def forgets(self, cloud: Cloud, host: Host, name: str) -> Iterable[Resource]:

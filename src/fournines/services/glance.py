@@ -53,6 +53,8 @@ API = units.Wsgi(
     application={"wsgi-file": "/usr/bin/glance-wsgi-api", "pyargv": f"--config-file {CONFIG}"},
     threads=8,  # an upload holds one for as long as it takes
     environment={"REQUESTS_CA_BUNDLE": tls.TRUSTED},  # for what it sends to another host's
+    config=CONFIG,
+    asked="/v2/images?limit=1",
 )
 
 
@@ -155,7 +157,7 @@ class Glance(Service):
         if store(cloud) == "ceph":
             why = f"echo 'put the keyring of client.glance at {KEYRING}'; exit 1"
             yield Check("Ceph's keyring is there", host.name, f"test -s {KEYRING} || {{ {why}; }}", within=10)
-        yield from units.answers(cloud, host, API, CONFIG, "/v2/images?limit=1")
+        yield from units.answers(cloud, host, API)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (replace(units.frontend(cloud, API), body=0),)  # images, of any size

@@ -35,6 +35,8 @@ API = units.Wsgi(
     user="gnocchi",
     port=8041,
     application={"wsgi-file": "/usr/bin/gnocchi-api"},
+    config=CONFIG,
+    asked="/v1/archive_policy",
 )
 METRICD = units.Daemon(
     unit="gnocchi-metricd.service",
@@ -147,7 +149,7 @@ class Gnocchi(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Counts what waits in Valkey, and who works on it.
-        yield from units.answers(cloud, host, API, CONFIG, "/v1/archive_policy")
+        yield from units.answers(cloud, host, API)
         yield units.runs(cloud, host, METRICD.unit)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:

@@ -30,6 +30,8 @@ API = units.Wsgi(
     user="heat",
     port=8004,
     application={"wsgi-file": "/usr/bin/heat-wsgi-api"},
+    config=CONFIG,
+    asked="/v1/PROJECT/stacks?limit=1",
 )
 CFN = units.Wsgi(
     unit="heat-api-cfn.service",
@@ -132,7 +134,7 @@ class Heat(Service):
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
         # Answered by an engine, over the bus.
-        yield from units.answers(cloud, host, API, CONFIG, "/v1/PROJECT/stacks?limit=1")
+        yield from units.answers(cloud, host, API)
         yield units.runs(cloud, host, CFN.unit)
         yield units.runs(cloud, host, ENGINE.unit)
 

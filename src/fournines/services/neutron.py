@@ -48,6 +48,8 @@ API = units.Wsgi(
     },
     workers=2,
     threads=1,
+    config=CONFIG,
+    asked="/v2.0/networks?limit=1",
 )
 
 
@@ -192,7 +194,7 @@ class Neutron(Service):
             yield from units.daemon(cloud, daemon)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield from units.answers(cloud, host, API, CONFIG, "/v2.0/networks?limit=1")
+        yield from units.answers(cloud, host, API)
         for daemon in (RPC, PERIODIC):
             yield units.runs(cloud, host, daemon.unit)
 

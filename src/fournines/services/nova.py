@@ -42,6 +42,8 @@ API = units.Wsgi(
     check="/",  # the versions: its health check is behind a token
     workers=2,
     threads=1,
+    config=CONFIG,
+    asked="/v2.1/servers?limit=1",
 )
 METADATA = units.Wsgi(
     unit="nova-api-metadata.service",
@@ -188,7 +190,7 @@ class Nova(Service):
             yield from units.daemon(cloud, daemon)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        yield from units.answers(cloud, host, API, CONFIG, "/v2.1/servers?limit=1")
+        yield from units.answers(cloud, host, API)
         for daemon in (CONDUCTOR, SCHEDULER, CONSOLE):
             yield units.runs(cloud, host, daemon.unit)
 

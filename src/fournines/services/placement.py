@@ -27,6 +27,8 @@ API = units.Wsgi(
     port=8778,
     application={"wsgi-file": "/usr/bin/placement-api"},
     check="/",  # the versions: the API has no health check of its own, and needs no token for them
+    config=CONFIG,
+    asked="/resource_providers",
 )
 
 
@@ -67,7 +69,7 @@ class Placement(Service):
         yield from units.wsgi(cloud, host, API)
 
     def checks(self, cloud: Cloud, host: Host) -> Iterable[Check]:
-        return units.answers(cloud, host, API, CONFIG, "/resource_providers")
+        return units.answers(cloud, host, API)
 
     def frontends(self, cloud: Cloud, region: Region) -> tuple[Frontend, ...]:
         return (units.frontend(cloud, API),)

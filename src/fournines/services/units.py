@@ -2,7 +2,8 @@
 
 Whole units, not drop-ins: the packaged ones start a database and a bus on their own host, bind every address, and end
 quietly when something is missing. An API is drained before it stops: its health check turns 404, which tells HAProxy to
-send it nothing new, and only then does uWSGI finish what it has.
+send it nothing new, and only then does uWSGI finish what it has. It starts as it stops: its check is 404 until it has
+answered the first requests, which the host itself sends.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Wsgi:
     path that answers 2xx without a token. workers: the fewest processes. nice: as of nice(1), of one that serves.
     inter: seconds between checks; 0: the budget's `api_check_inter`. options: the file's name in the cloud file, where
     a service has several. sandbox: as of `Daemon`. forked: loaded once, by uWSGI's master, whose forks its processes
-    are: for applications that neither connect nor start a thread while they load.
+    are: for applications that neither connect nor start a thread while they load. config, asked: a file with the
+    service's own account in `[keystone_authtoken]`, and a path that is asked with a token of it: by the unit that
+    starts, before a load balancer sends it anything, and by `apply`, which wants an answer.
     """
 
     unit: str
@@ -72,6 +75,8 @@ class Wsgi:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     sandbox: Sandbox | None = None
     forked: bool = False
+    config: str = ""
+    asked: str = ""
 
     @property
     def name(self) -> str:
@@ -93,6 +98,7 @@ class Wsgi:
 
     @property
     def drain_file(self) -> str:
+        """While it is there, the health check is 404."""
         return f"/run/{self.name}/drain"
 
 
@@ -128,10 +134,17 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
         weight=weight(api.nice),
         sandbox=(api.sandbox or sandbox.service(api.user)).lines,
         quiet=[pattern.replace("CHECK", api.check) for pattern in _OF_CHECKS],
-        loaded=f"{LOADED} {'https' if tls.apis(cloud) else 'http'}://{host.address}:{api.port}{api.check} {api.nice}",
+        loaded=_loaded(cloud, host, api),
     )
     yield File(f"/etc/systemd/system/{api.unit}", text, triggers=restart)
     yield from passive.unit(cloud, api.unit)
+
+
+def _loaded(cloud: Cloud, host: Host, api: Wsgi) -> str:
+    url = f"{tls.scheme(cloud)}://{host.address}:{api.port}"
+    # With a query it is not the load balancers' check, and is answered by the application.
+    words = [LOADED, f"{url}{api.check}?", str(api.nice), api.drain_file]
+    return shlex.join([*words, api.config, f"{url}{api.asked}"] if api.asked else words)
 
 
 def weight(nice: int) -> int:
@@ -176,9 +189,9 @@ def none_listed(what: str, config: str, url: str, key: str, *, refused: str = ""
     return Task(what, check, says if refused else f"{GET} --delete {asked}", python=True, timeout=300)
 
 
-def answers(cloud: Cloud, host: Host, api: Wsgi, config: str, path: str, *, public: bool = True) -> Iterable[Check]:
+def answers(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Check]:
     """`asked`, of an API under uWSGI."""
-    return asked(cloud, host, api.service, unit=api.unit, port=api.port, config=config, path=path, public=public)
+    return asked(cloud, host, api.service, unit=api.unit, port=api.port, config=api.config, path=api.asked)
 
 
 def asked(
@@ -318,7 +331,7 @@ def runs(cloud: Cloud, host: Host, unit: str) -> Check:
 def scripts() -> Iterable[Resource]:
     """What units and checks call."""
     yield File(WORKERS, template("units/workers.sh.j2"), mode=0o755)
-    yield File(LOADED, template("units/loaded.sh.j2"), mode=0o755)
+    yield File(LOADED, template("units/loaded.sh.j2", get=GET), mode=0o755)
     yield File(GET, program("openstack_get.py"), mode=0o755)
 
 
@@ -367,7 +380,7 @@ def _uwsgi(cloud: Cloud, host: Host, api: Wsgi) -> str:
         # SIGTERM lets every worker finish what it has, for so many seconds.
         "hook-master-start": "unix_signal:15 gracefully_kill_them_all",
         "worker-reload-mercy": 20,
-        "route-if-not": f"equal:${{PATH_INFO}};{api.check} goto:serve",
+        "route-if-not": f"equal:${{REQUEST_URI}};{api.check} goto:serve",
         "route-if": f"exists:{api.drain_file} break:404 Not Found",
         "route-label": "serve",
     }
