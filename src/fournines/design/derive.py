@@ -19,6 +19,7 @@ from fournines.services.capabilities import (
     MovesVip,
     Provides,
     Replicated,
+    electorate,
     voters,
 )
 from fournines.services.service import HaPattern, Service
@@ -145,17 +146,20 @@ class _Deriver:
         if made is None:
             hosts = self.cloud.hosts_of(name, self.region)
             quorum = service.pattern is HaPattern.QUORUM and not data_plane
-            copies = (
-                tuple(self._copy(service, h, data_plane) for h in hosts)
-                if quorum
-                else tuple(self._any(service, hosts, data_plane))
-            )
-            made = Requirement(name, len(hosts) // 2 + 1 if quorum else 1, copies, service.pattern_in(self.cloud).value)
+            copies = tuple(self._voices(name) if quorum else self._any(service, hosts, data_plane))
+            least = len(copies) // 2 + 1 if quorum else 1
+            made = Requirement(name, least, copies, service.pattern_in(self.cloud).value)
             self._requirements[name, data_plane] = made
         least = made.least
         if name in function.writes and isinstance(service, Replicated):
             least = service.write_quorum(self.cloud, self.cloud.regions[self.region])
         return Requirement(made.name, least, made.copies, made.pattern, needed_by)
+
+    def _voices(self, name: str) -> Iterator[Copy]:
+        """One each host that counts in its quorum. An arbitrator keeps no data, and counts all the same: a majority of
+        members and arbitrators has a member in it, where members are the greater part."""
+        for host, by in electorate(self.cloud, self.region, name):
+            yield self._copy(self.services[by], host, False)
 
     def _votes(self, present: Iterable[str]) -> Iterator[Requirement]:
         """The lease's majority: of those that vote, each with what it stands on."""

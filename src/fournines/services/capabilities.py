@@ -413,11 +413,18 @@ class Arbitrates(Protocol):
 
 
 @lru_cache(maxsize=64)
-def members(cloud: Cloud, region: str, service: str) -> tuple[Host, ...]:
-    """Hosts of `region` that count in the quorum of `service`: its own, in file order, then its arbitrators."""
+def electorate(cloud: Cloud, region: str, service: str) -> tuple[tuple[Host, str], ...]:
+    """Hosts of `region` that count in the quorum of `service`, each with the service by which it does: its own, in file
+    order, then its arbitrators."""
     others = [s.name for s in present(cloud, region) if isinstance(s, Arbitrates) and s.arbitrates == service]
     own = cloud.hosts_of(service, region)
-    return own + tuple(h for name in others for h in cloud.hosts_of(name, region) if h not in own)
+    arbitrators = ((h, name) for name in others for h in cloud.hosts_of(name, region) if h not in own)
+    return (*((h, service) for h in own), *arbitrators)
+
+
+def members(cloud: Cloud, region: str, service: str) -> tuple[Host, ...]:
+    """The hosts of `electorate`."""
+    return tuple(host for host, _ in electorate(cloud, region, service))
 
 
 #: More votes make the VIP move later, not more surely.

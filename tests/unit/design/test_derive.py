@@ -131,6 +131,16 @@ def test_the_vips_holder_has_a_balancer_beside_it_and_a_majority_behind_it() -> 
     assert needs["the VIP's vote"].least == 2
 
 
+@pytest.mark.parametrize(
+    ("example", "service"), [("two-controllers-witness", "mariadb"), ("active-passive-two-nodes", "corosync")]
+)
+def test_a_witness_counts_in_the_quorum_that_it_arbitrates(example: str, service: str) -> None:
+    """One controller's loss leaves a majority: the controller that is left, and the witness."""
+    (condition, _) = conditions(load(EXAMPLES / f"{example}.yaml"))
+    (need,) = (r for r in condition.requirements if r.name == service)
+    assert (need.least, [c.host for c in need.copies]) == (2, ["ctl1", "ctl2", "wit1"])
+
+
 def test_without_a_lease_there_is_no_vote(tmp_path: Path) -> None:
     text = (EXAMPLES / "three-controllers.yaml").read_text().replace("profile: lan", "profile: kolla-22.2")
     (tmp_path / "cloud.yaml").write_text(text)
