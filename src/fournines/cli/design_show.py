@@ -177,7 +177,7 @@ def _table(*names: str) -> Table:
 def _show_weaknesses(out: Console, rows: list[Weakness], everything: bool, functions: tuple[str, ...]) -> None:
     table = _table(">min/year", ">sets", "what", "what removes it")
     for w in rows if everything else rows[:_ROWS]:
-        stops = "" if w.stops == functions else f" [{', '.join(w.stops)}]"
+        stops = "" if w.stops == functions else f" [{', '.join(w.stops) or 'none of these functions'}]"
         what = Text.assemble(f"{w.region}: {w.what}", (stops, "cyan"))
         table.add_row(minutes(w.probability), str(w.count), what, Text(w.removes, "green"))
     out.print(table)

@@ -86,7 +86,8 @@ class SharedGroup:
         if lun is None:
             return ()
         what = f"the {self.does} is on one LUN, {lun.device}"
-        return (Single(what, "nothing works without it", "a disk array that is redundant itself", lun.entry),)
+        loss = f"whatever needs the {self.does} stops with it"
+        return (Single(what, loss, "a disk array that is redundant itself", lun.entry),)
 
     def resources(self, cloud: Cloud, host: Host, fill: tuple[str, ...]) -> Iterable[Resource]:
         """The unit, the agent and the disk. fill: as of `luns.resources`."""

@@ -104,7 +104,7 @@ def test_what_is_logged_while_the_database_is_away_has_no_traceback(error: Excep
         assert said.startswith("Whatever\nTraceback")
 
 
-def test_policies_are_registered_before_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policies_are_registered_and_tables_mapped_before_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
     policies = SimpleNamespace(_enforcer=SimpleNamespace(load_rules=lambda: done.append("policies")))
     modules = {
@@ -112,13 +112,14 @@ def test_policies_are_registered_before_the_first_request(monkeypatch: pytest.Mo
         "keystone.server.wsgi": SimpleNamespace(initialize_public_application=lambda: done.append("application")),
         "sqlalchemy.engine": SimpleNamespace(Engine=None),
         "sqlalchemy.event": SimpleNamespace(listen=lambda *_: None),
+        "sqlalchemy.orm": SimpleNamespace(configure_mappers=lambda: done.append("tables")),
     }
     monkeypatch.setattr(guard.importlib, "import_module", modules.__getitem__)
     handler = logging.NullHandler()
     monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
     guard.keystone()
     assert [type(f) for f in handler.filters] == [guard.OneLine]
-    assert done == ["application", "policies"]
+    assert done == ["application", "policies", "tables"]
 
 
 def test_what_is_logged_between_requests_is_left_alone() -> None:

@@ -4,9 +4,9 @@ Keystone turns any failure to look something up while it checks a policy into 40
 others into 401 or 404. A client takes those for the last word; a 503 it asks again, and so does the load balancer, of
 another Keystone.
 
-Its policies are registered before its threads take requests. By itself Keystone registers them during the first request
-that needs one; to another thread's request in that moment, what is not registered yet is forbidden. Managed by
-fournines.
+Its policies are registered and its tables mapped before its threads take requests. By itself Keystone does both during
+the first request that needs them; to another thread's request in that moment, a policy that is not registered yet is
+forbidden. Managed by fournines.
 """
 
 from __future__ import annotations
@@ -97,6 +97,7 @@ def keystone() -> Application:
     for handler in logging.getLogger().handlers:
         handler.addFilter(OneLine())
     register_policies()
+    importlib.import_module("sqlalchemy.orm").configure_mappers()
     return Guarded(application)
 
 
