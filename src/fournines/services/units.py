@@ -143,7 +143,7 @@ def wsgi(cloud: Cloud, host: Host, api: Wsgi) -> Iterable[Resource]:
 def _loaded(cloud: Cloud, host: Host, api: Wsgi) -> str:
     url = f"{tls.scheme(cloud)}://{host.address}:{api.port}"
     # With a query it is not the load balancers' check, and is answered by the application.
-    words = [LOADED, f"{url}{api.check}?", str(api.nice), api.drain_file]
+    words = [LOADED, f"{url}{api.check}?loaded", str(api.nice), api.drain_file]
     return shlex.join([*words, api.config, f"{url}{api.asked}"] if api.asked else words)
 
 

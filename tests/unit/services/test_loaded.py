@@ -50,7 +50,7 @@ class Api:
     def run(self, *words: str) -> list[str]:
         """What was called, in order."""
         environment = {"PATH": f"{self.directory}:/usr/bin:/bin", "MAINPID": "10"}
-        done = ["/bin/sh", str(self.script), "https://h/?", "0", str(self.closed), *words]
+        done = ["/bin/sh", str(self.script), "https://h/?loaded", "0", str(self.closed), *words]
         subprocess.run(done, env=environment, check=True, capture_output=True)
         return self.calls.read_text().splitlines()
 
@@ -82,7 +82,7 @@ def test_its_check_is_404_until_then_for_the_load_balancers_alone(cloud: Cloud) 
     }
     unit = files["/etc/systemd/system/nova-api.service"]
     assert "ExecStartPre=/usr/bin/touch /run/nova-api/drain\n" in unit
-    asked = "'https://198.18.16.11:8774/?' 0 /run/nova-api/drain /etc/nova/nova.conf 'https://198.18.16.11:8774/v2.1/servers?limit=1'"
+    asked = "'https://198.18.16.11:8774/?loaded' 0 /run/nova-api/drain /etc/nova/nova.conf 'https://198.18.16.11:8774/v2.1/servers?limit=1'"
     assert f"ExecStartPost=+{LOADED} {asked}\n" in unit
     rules = files["/etc/fournines/uwsgi/nova-api.ini"]
     assert "route-if-not = equal:${REQUEST_URI};/ goto:serve\nroute-if = exists:/run/nova-api/drain break:404" in rules
