@@ -146,6 +146,7 @@ class Frontend:
 
     check: path that a healthy backend answers with 2xx; "" for a TCP connect. check_port: where, if not `port`.
     standby: only the first backend that is up gets connections. inter: seconds between two checks; 0: `check_inter`.
+    forks: its backends fork for each connection, so that a check that failed must not be followed by more of them.
     moves: its clients leave a drained host by themselves, because another backend is elected.
     patience: seconds for which failing checks are waited out; 0: `check_fall` of them.
     settings: HAProxy keywords of this section alone. body: bytes of the largest request; 0: any. issues_tokens: takes
@@ -167,6 +168,7 @@ class Frontend:
     moves: bool = False
     patience: float = 0.0
     inter: float = 0.0
+    forks: bool = False
     repeatable: str = ""
     encrypts: bool = False
     check_encrypts: bool = False

@@ -399,6 +399,7 @@ def _listen(cloud: Cloud, region: Region, service: str, frontend: Frontend) -> d
     checked = (
         " check"
         + (f" inter {ms(frontend.inter)}" if frontend.inter not in (0.0, t.check_inter) else "")
+        + (f" fastinter {ms(frontend.inter)} downinter {ms(frontend.inter)}" if frontend.forks else "")
         + (f" port {frontend.check_port}" if frontend.check_port else "")
         + (f" fall {math.ceil(frontend.patience / t.check_fastinter)}" if frontend.patience else "")
         + (" on-marked-down shutdown-sessions" if cut else "")

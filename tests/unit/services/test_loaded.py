@@ -1,4 +1,4 @@
-"""What a unit does between uWSGI's READY and its first client, as the rendered script does it."""
+"""What a unit does between uWSGI's READY and its first client, as the rendered script does it; how often it is asked."""
 
 from __future__ import annotations
 
@@ -86,3 +86,15 @@ def test_its_check_is_404_until_then_for_the_load_balancers_alone(cloud: Cloud) 
     assert f"ExecStartPost=+{LOADED} {asked}\n" in unit
     rules = files["/etc/fournines/uwsgi/nova-api.ini"]
     assert "route-if-not = equal:${REQUEST_URI};/ goto:serve\nroute-if = exists:/run/nova-api/drain break:404" in rules
+
+
+def test_a_console_proxy_that_is_slow_is_not_asked_more_often(cloud: Cloud) -> None:
+    """It forks for each check: faster ones after a failed one kept it slow for good."""
+    files = {
+        r.path: r.content
+        for r in registry()["haproxy"].desired(cloud, cloud.host_by_name["ctl1"])
+        if isinstance(r, File)
+    }
+    lines = [line for line in files["/etc/haproxy/haproxy.cfg"].splitlines() if ":6080 " in line and " check " in line]
+    assert len(lines) == 3
+    assert all(" inter 10000ms fastinter 10000ms downinter 10000ms " in line for line in lines), lines
