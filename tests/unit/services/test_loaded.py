@@ -1,4 +1,4 @@
-"""What a unit does between uWSGI's READY and its first client, as the rendered script does it; how often it is asked."""
+"""What a unit does between uWSGI's READY and its first client, as rendered; and how often it is asked."""
 
 from __future__ import annotations
 
