@@ -120,6 +120,11 @@ def require(hosts: int) -> None:
         )
 
 
+def room() -> int:
+    """How many more hosts there is memory for."""
+    return _available_memory() // _HOST_MEMORY
+
+
 def _available_memory() -> int:
     """Bytes that could be used without swapping."""
     for line in Path("/proc/meminfo").read_text().splitlines():

@@ -34,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> FaultResult:
 
 
 def of(*results: FaultResult, **changes: object) -> Campaign:
-    return dataclasses.replace(campaign(), results=results, profile="lan", baseline="", **changes)
+    return dataclasses.replace(campaign(), results=results, reference=None, **changes)
 
 
 def states(row: Row) -> dict[str, str]:

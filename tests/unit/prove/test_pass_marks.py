@@ -26,9 +26,9 @@ from fournines.prove.pass_marks import (
 )
 from fournines.prove.probes import PROBES
 from fournines.prove.severity import severity
-from samples.campaign import campaign
+from samples.campaign import OWN, campaign
 
-BASE = next(r for r in campaign().results if r.profile == "lan")
+BASE = next(r for r in campaign().results if r.subject == OWN)
 IDLE = tuple((float(t), 0.5) for t in range(100))
 
 
