@@ -85,7 +85,11 @@ def shared(hosts: dict[str, int], up: Collection[str], room: int) -> Sharing:
     both = " and ".join(hosts)
     wanted = sum(hosts[name] for name in missing)
     if wanted <= room:
-        made = f"; {' and '.join(missing)} {_are(missing)} brought up, and taken down at the end" if missing else ""
+        made = (
+            f"; {' and '.join(missing)} {_are(missing)} brought up, and taken down at the end; that takes minutes more"
+            if missing
+            else ""
+        )
         return Sharing(missing, True, f"{both} are there at the same time, and their runs are interleaved{made}")
     if up:
         there = next(iter(up))

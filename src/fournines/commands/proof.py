@@ -66,7 +66,7 @@ def prove(clouds: Sequence[Cloud], wish: Wish, operator: Operator) -> Campaign:
     if wish.suite and not wish.functions:
         functions = functions_of(wish.suite, functions)
     plan = plan_of([(p.cloud, p.region.name) for p in places], wish, functions)
-    said = (how.said, left_out, plan.said(wish.repeat * (len(places) + bool(wish.baseline))))
+    said = (how.said, left_out, plan.said(wish.repeat * (2 if wish.baseline else 1), len(places)))
     operator.say("\n".join(filter(None, said)))
     work = partial(_campaign, places, plan, wish, operator, functions=functions, together=how.together)
     return alone(clouds, wish, operator, work, fresh=how.missing)

@@ -60,8 +60,8 @@ class Plan:
     def faults(self) -> tuple[Fault, ...]:
         return tuple(e.fault for e in self.estimates)
 
-    def said(self, times: int) -> str:
-        """One line a fault, the sum last."""
+    def said(self, times: int, clouds: int = 1) -> str:
+        """One line a fault, the sum last. `times`: that each of so many clouds is struck."""
         if self.lasts is not None:
             return f"soak for {spell(self.lasts)}, seed {self.seed}: about {len(self.estimates)} faults"
         width = max(len(str(e.fault)) for e in self.estimates)
@@ -70,8 +70,9 @@ class Plan:
             f" redundant again {e.redundancy:.0f} s, then checks {e.rest:.0f} s"
             for e in self.estimates
         ]
-        total = spell(times * sum(e.total for e in self.estimates))
+        total = spell(times * clouds * sum(e.total for e in self.estimates))
         often = f", each {times} times" if times > 1 else ""
+        often += " on each cloud" if clouds > 1 else ""
         absent = [
             f"not measured, for {cloud.name} cannot be struck with it: {f}: {why}" for cloud, f, why in self.absent
         ]

@@ -143,9 +143,9 @@ def test_no_fault_in_common_is_refused_with_what_is_in_the_way(clouds: tuple[Clo
 
 def test_the_plan_says_what_is_not_measured(clouds: tuple[Cloud, Cloud]) -> None:
     plan = plan_of(places(*clouds), wish(faults="host.power_off@vip,host.power_off@dc"), ("validate",))
-    said = plan.said(2)
+    said = plan.said(3, 2)
     assert "not measured, for acme cannot be struck with it: host.power_off@dc: there is no host that is dc" in said
-    assert "1 fault, each 2 times" in said
+    assert "1 fault, each 3 times on each cloud: about" in said
 
 
 def test_a_suite_is_all_that_either_cloud_has(clouds: tuple[Cloud, Cloud]) -> None:
