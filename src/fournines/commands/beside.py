@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,10 +15,11 @@ from fournines.design import require_valid
 from fournines.engine import SshOptions
 from fournines.engine.events import Event, StageStarted
 from fournines.errors import LabError, UsageError
-from fournines.prove.report_text import plural
 from fournines.prove.site import Reporter
+from fournines.services import registry
 
 SSH = SshOptions()
+_UNIT_GB = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,14 @@ def sharing(clouds: Sequence[Cloud]) -> Sharing:
             _require_lab(cloud)
             require_valid(cloud)
     up = [cloud.name for cloud in clouds if lab.exists(cloud.name)]
-    return shared({cloud.name: len(cloud.hosts) for cloud in clouds}, up, lab.room())
+    return shared({cloud.name: memory(cloud) for cloud in clouds}, up, lab.available_memory() / 1e9)
+
+
+def memory(cloud: Cloud) -> float:
+    """What its lab takes, GB. Measured: a controller of the core with 8 units 0.57, one with everything and 51 units
+    5.3, a compute with 6 units 0.47."""
+    known = registry()
+    return _UNIT_GB * sum(len(known[name].units) for host in cloud.hosts for name in host.services)
 
 
 def require_apart(one: Cloud, other: Cloud) -> None:
@@ -75,39 +83,38 @@ def _require_lab(cloud: Cloud) -> None:
         ) from error
 
 
-def shared(hosts: dict[str, int], up: Collection[str], room: int) -> Sharing:
-    """`hosts`: how many each cloud has. `up`: whose labs are. `room`: for so many more hosts there is memory. Pure.
+def shared(needs: Mapping[str, float], up: Collection[str], available: float) -> Sharing:
+    """`needs`: GB of memory that each cloud's lab takes. `up`: those that are there, and have taken theirs. Pure.
 
     Raises LabError when one cannot be brought up. A lab that is up is never taken down for another: its hosts' data
     are somebody's.
     """
-    missing = tuple(name for name in hosts if name not in up)
-    both = " and ".join(hosts)
-    wanted = sum(hosts[name] for name in missing)
-    if wanted <= room:
-        made = (
-            f"; {' and '.join(missing)} {_are(missing)} brought up, and taken down at the end; that takes minutes more"
-            if missing
-            else ""
-        )
+    missing = tuple(name for name in needs if name not in up)
+    both = " and ".join(needs)
+    wanted = sum(needs[name] for name in missing)
+    if wanted <= available:
+        whose = " and ".join(missing)
+        made = f"; {whose} {_are(missing)} brought up before, and taken down at the end" if missing else ""
         return Sharing(missing, True, f"{both} are there at the same time, and their runs are interleaved{made}")
+    there = f"{available:.1f} GB of memory are available"
     if up:
-        there = next(iter(up))
+        one = next(iter(up))
         raise LabError(
-            f"{missing[0]} does not fit beside {there}, which is up",
-            why=f"it has {plural(wanted, 'host')}, and there is memory for {room} more",
-            next=f"fournines lab down {there} (its data go with it): then each is brought up and taken down in turn",
+            f"{missing[0]} does not fit beside {one}, which is up",
+            why=f"it takes about {wanted:.1f} GB, and {there}",
+            next=f"fournines lab down {one} (its data go with it): then each is brought up and taken down in turn",
         )
-    if (most := max(hosts.values())) > room:
+    most = max(needs, key=lambda name: needs[name])
+    if needs[most] > available:
         raise LabError(
-            f"{next(n for n in hosts if hosts[n] == most)} has {most} hosts, and there is memory for {room}",
+            f"the lab of {most} takes about {needs[most]:.1f} GB, and {there}",
             next="take other labs down (fournines lab status), or use a cloud file with fewer hosts",
         )
     return Sharing(
         missing,
         False,
-        f"{both} have {wanted} hosts, and there is memory for {room}: each is brought up, struck as often as asked for,"
-        " and taken down before the next; what changes meanwhile weighs on one of them alone",
+        f"{both} take about {wanted:.1f} GB, and {there}: each is brought up, struck as often as asked for, and taken"
+        " down before the next; what changes meanwhile weighs on one of them alone",
     )
 
 

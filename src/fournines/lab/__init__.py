@@ -14,7 +14,7 @@
     of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
     leader(cloud_name, host)                                    the host's PID 1, for entering its namespaces
-    capabilities(), has("netem"), room()                        what this machine can do, for how many more hosts
+    capabilities(), has("netem"), available_memory()            what this machine can do; bytes that are left
     design(cloud, image)                                        what its lab consists of; why there can be none
 
 All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): call them with `asyncio.to_thread`.
@@ -25,7 +25,7 @@ from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
 from fournines.lab.image import image_for
 from fournines.lab.lifecycle import answers, down, down_all, up
-from fournines.lab.machine import Capability, capabilities, has, room
+from fournines.lab.machine import Capability, available_memory, capabilities, has
 from fournines.lab.network import is_cut
 from fournines.lab.new_machine import wipe
 from fournines.lab.power import (
@@ -58,6 +58,7 @@ __all__ = [
     "LabHost",
     "access",
     "answers",
+    "available_memory",
     "behind_router",
     "boot",
     "capabilities",
@@ -89,7 +90,6 @@ __all__ = [
     "port",
     "power",
     "resume",
-    "room",
     "ssh",
     "thaw",
     "up",

@@ -17,7 +17,7 @@ from fournines import lab
 from fournines.cli.main import cli
 from fournines.cloud.model import Cloud
 from fournines.commands import beside, proof
-from fournines.commands.beside import Sharing, brought_up, require_apart, shared, sharing
+from fournines.commands.beside import Sharing, brought_up, memory, require_apart, shared, sharing
 from fournines.commands.proof import Operator, prove
 from fournines.commands.proof_plan import Wish, plan_of
 from fournines.errors import CloudFileError, FourninesError, LabError, UsageError
@@ -29,7 +29,7 @@ from samples.campaign import campaign
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 ACTIVE, PASSIVE = EXAMPLES / "three-controllers.yaml", EXAMPLES / "mariadb-replica.yaml"
-HOSTS = {"acme": 3, "pair": 3}
+NEEDS = {"acme": 2.4, "pair": 2.1}
 
 
 @pytest.fixture(scope="module")
@@ -55,31 +55,41 @@ def wish(**changes: Any) -> Wish:
 
 
 def test_labs_that_are_up_are_struck_in_turns() -> None:
-    assert shared(HOSTS, ["acme", "pair"], room=0) == Sharing(
+    assert shared(NEEDS, ["acme", "pair"], available=0.1) == Sharing(
         (), True, "acme and pair are there at the same time, and their runs are interleaved"
     )
 
 
 def test_a_lab_that_is_missing_is_brought_up_beside_the_other_where_it_fits() -> None:
-    found = shared(HOSTS, ["acme"], room=3)
+    found = shared(NEEDS, ["acme"], available=2.1)
     assert (found.missing, found.together) == (("pair",), True)
     assert "pair is brought up, and taken down at the end" in found.said
 
 
 def test_labs_that_do_not_fit_beside_each_other_follow_one_another() -> None:
-    found = shared(HOSTS, [], room=5)
+    found = shared(NEEDS, [], available=4.0)
     assert (found.missing, found.together) == (("acme", "pair"), False)
-    assert "6 hosts, and there is memory for 5" in found.said
+    assert "take about 4.5 GB, and 4.0 GB of memory are available" in found.said
 
 
 @pytest.mark.parametrize(
-    ("up", "room", "says", "then"),
-    [(["acme"], 2, "pair does not fit beside acme", "lab down acme"), ([], 2, "acme has 3 hosts", "smaller|fewer")],
+    ("up", "available", "says", "then"),
+    [
+        (["acme"], 2.0, "pair does not fit beside acme", "lab down acme"),
+        ([], 2.0, "acme takes about 2.4 GB", "fewer hosts"),
+    ],
 )
-def test_nobody_s_lab_is_taken_down_for_another(up: list[str], room: int, says: str, then: str) -> None:
+def test_nobody_s_lab_is_taken_down_for_another(up: list[str], available: float, says: str, then: str) -> None:
     with pytest.raises(LabError, match=says) as caught:
-        shared(HOSTS, up, room)
-    assert any(word in caught.value.next for word in then.split("|"))
+        shared(NEEDS, up, available)
+    assert then in caught.value.next
+
+
+def test_what_a_lab_takes_grows_with_what_runs_on_it() -> None:
+    """The lab of `full-cloud.yaml` takes 16 to 18 GiB, so that two of them do not fit into 24."""
+    core, whole = (memory(load(EXAMPLES / name)) for name in ("three-controllers.yaml", "full-cloud.yaml"))
+    assert 3 * 0.57 < core < 4
+    assert 14 < whole < 20
 
 
 def test_a_cloud_is_not_set_beside_itself(clouds: tuple[Cloud, Cloud]) -> None:
