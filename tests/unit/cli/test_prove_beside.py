@@ -63,7 +63,7 @@ def test_labs_that_are_up_are_struck_in_turns() -> None:
 def test_a_lab_that_is_missing_is_brought_up_beside_the_other_where_it_fits() -> None:
     found = shared(NEEDS, ["acme"], available=2.1)
     assert (found.missing, found.together) == (("pair",), True)
-    assert "pair is brought up, and taken down at the end" in found.said
+    assert "pair is brought up before, and taken down at the end" in found.said
 
 
 def test_labs_that_do_not_fit_beside_each_other_follow_one_another() -> None:
