@@ -57,7 +57,7 @@ def _untold(result: FaultResult) -> Iterator[str]:
 def overall(campaign: Campaign) -> Verdict:
     """The worst of all its subjects' results, and of what several runs say together; a reference's results are there to
     be compared with."""
-    told = [of_subject(campaign, subject) for subject in campaign.subjects]
+    told: list[Verdict] = [of_subject(campaign, subject) for subject in campaign.subjects]
     return _worst([*told, *(_of(c.mark.reached) for c in comparisons(campaign))])
 
 
