@@ -86,8 +86,8 @@ def _functions(places: Sequence[Place], wish: Wish) -> tuple[tuple[str, ...], st
     common = tuple(f for f in first if all(f in every for every in each.values()))
     if not common:
         raise UsageError(f"{' and '.join(each)} have no function in common", next="fournines design CLOUD")
-    alone = {cloud: [f for f in every if f not in common] for cloud, every in each.items()}
-    said = [f"not compared, for only {cloud} serves it: {', '.join(left)}" for cloud, left in alone.items() if left]
+    left_out = {cloud: [f for f in every if f not in common] for cloud, every in each.items()}
+    said = [f"not compared, for only {cloud} serves it: {', '.join(left)}" for cloud, left in left_out.items() if left]
     return common, "\n".join(said)
 
 
