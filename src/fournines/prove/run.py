@@ -235,8 +235,10 @@ def _again(directory: Path, stored: FaultResult) -> FaultResult:
     """From the history, whatever was made of it before: what was seen of a fault does not become "not measured" because
     something broke off later on. Raises ProveError."""
     try:
-        return replace(analyse(directory), subject=stored.subject)
+        found = analyse(directory)
     except ProveError:
         if stored.not_measured:  # its measurement never began
             return stored
         raise
+    # Of another fault it is where the campaign was interrupted, before that had a result.
+    return replace(found, subject=stored.subject) if found.fault == stored.fault else stored
