@@ -215,9 +215,8 @@ def test_the_command_says_it_of_a_stored_run(tmp_path: Path) -> None:
     there for each function and kind of connection."""
     run = tmp_path / "20261128T090000"
     where = store(run / "01-lan-service.freeze@keystone+one", planted(kept_connections_dead), lost_rows())
-    stored = dataclasses.replace(
-        campaign().results[0], fault=analyse(where).fault, not_measured="a host does not answer"
-    )
+    fault, why = analyse(where).fault, "a host does not answer"
+    stored = dataclasses.replace(campaign().results[0], fault=fault, not_measured=why)
     campaigns.save(run, dataclasses.replace(campaign(), results=(stored,), reference=None))
     said = CliRunner().invoke(cli, ["prove", str(EXAMPLE), "--analyse", str(run), "--json"])
     assert said.exit_code == 1, said.output
