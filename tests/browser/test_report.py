@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,22 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
+from fournines.prove.model import Campaign
 from fournines.prove.report import render
 from samples.browser import asked_and_logged, contrast, emulate, luminance, style
-from samples.campaign import campaign
+from samples.campaign import beside, campaign
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render(campaign()), encoding="utf-8")
+    return written(tmp_path_factory.mktemp("report"), campaign())
+
+
+def written(directory: Path, made: Campaign) -> str:
+    path = directory / "report.html"
+    path.write_text(render(made), encoding="utf-8")
     return path.as_uri()
 
 
@@ -55,10 +61,11 @@ def test_verdict_comes_first_and_can_be_read(chrome: webdriver.Chrome, address: 
         assert ratio >= 4.5, f"{selector} in {scheme}: {ratio:.1f}"
 
 
+@pytest.mark.parametrize("made", [campaign, beside])
 @pytest.mark.parametrize("width", [360, 768, 1280, 1600])
-def test_fits_its_window(chrome: webdriver.Chrome, address: str, width: int) -> None:
+def test_fits_its_window(chrome: webdriver.Chrome, tmp_path: Path, made: Callable[[], Campaign], width: int) -> None:
     emulate(chrome, width=width)
-    chrome.get(address)
+    chrome.get(written(tmp_path, made()))
     assert chrome.execute_script("return document.documentElement.scrollWidth") <= width
     small = chrome.execute_script(
         "return [...document.querySelectorAll('main *')].filter(e => e.offsetWidth && e.childNodes.length"

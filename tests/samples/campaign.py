@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fournines.prove.model import (
     Campaign,
@@ -16,11 +16,13 @@ from fournines.prove.model import (
     RequestFigures,
     Series,
     Sighting,
+    Subject,
     Writes,
 )
 from fournines.prove.probes import PROBES
 
 WIDTH = 0.1
+OWN, PEER, OTHER = Subject("acme", "lan"), Subject("acme", "kolla-22.2"), Subject("duo", "lan")
 FUNCTIONS = (  # name, kind, idempotent, usual latency in ms, interval in s
     ("authenticate", "read", False, 38.0, 0.5),
     ("authenticate_password", "read", False, 310.0, 2.0),
@@ -130,7 +132,7 @@ def _sightings(shape: Shape) -> tuple[Sighting, ...]:
     )
 
 
-def _result(shape: Shape, profile: str, scale: float, seed: int) -> FaultResult:
+def result(shape: Shape, subject: Subject, scale: float, seed: int) -> FaultResult:
     dice = random.Random(seed)
     scaled = Shape(
         shape.fault,
@@ -150,7 +152,7 @@ def _result(shape: Shape, profile: str, scale: float, seed: int) -> FaultResult:
     bad = shape.again is None
     return FaultResult(
         fault=shape.fault,
-        profile=profile,
+        subject=subject,
         hosts=(shape.host,),
         injected=12.0,
         healed=healed,
@@ -201,14 +203,14 @@ SHAPES = (
 
 
 def campaign() -> Campaign:
-    ours = [_result(s, "lan", 1, n) for n, s in enumerate(SHAPES)]
-    theirs = [_result(s, "kolla-22.2", 12.7, n) for n, s in enumerate(SHAPES)]
+    ours = [result(s, OWN, 1, n) for n, s in enumerate(SHAPES)]
+    theirs = [result(s, PEER, 12.7, n) for n, s in enumerate(SHAPES)]
     missing = FaultResult(
-        Fault("network.loss", "", "one", 20), "lan", (), 0, 0, None, (), {}, (), Pressure(1, 0, 0, 0), "unknown",
+        Fault("network.loss", "", "one", 20), OWN, (), 0, 0, None, (), {}, (), Pressure(1, 0, 0, 0), "unknown",
         ("not measured",), "the kernel has no netem queueing discipline",
     )  # fmt: skip
     return Campaign(
-        cloud="acme",
+        subjects=(OWN,),
         started_at="2026-11-21T00:31:02+00:00",
         command="fournines prove examples/three-controllers.yaml --faults host.power_off@vip,host.power_off@writer"
         " --baseline kolla-22.2",
@@ -222,6 +224,21 @@ def campaign() -> Campaign:
         results=(*ours, missing, *theirs),
         verdict="fail",
         machine={"kernel": "Linux 6.18", "cores": "2", "memory": "24 GiB"},
-        profile="lan",
-        baseline="kolla-22.2",
+        reference=PEER,
     )
+
+
+def beside() -> Campaign:
+    """Two clouds, two faults, three runs of each; one more that only the first has a service for."""
+    runs = [
+        replace(result(shape, subject, scale + run / 10, run), run=run)
+        for run in (1, 2, 3)
+        for subject, scale in ((OWN, 1.0), (OTHER, 4.0))
+        for shape in SHAPES[:2]
+    ]
+    absent = Fault("service.kill", "arbitrator", "one", 0)
+    missing = FaultResult(
+        absent, OTHER, (), 0, 0, None, (), {}, (), Pressure(0, 0, 0, 0), "unknown",
+        ("not measured: there is no service 'arbitrator'",), "there is no service 'arbitrator'",
+    )  # fmt: skip
+    return replace(campaign(), subjects=(OWN, OTHER), reference=None, results=(*runs, missing))

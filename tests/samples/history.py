@@ -75,6 +75,7 @@ def events(**changes: Any) -> list[Event]:
     """`changes`: event -> its data, or None to leave it out."""
     said = {
         "fault": asdict(FAULT),
+        "cloud": "acme",
         "profile": "lan",
         "hosts": ["ctl3"],
         "roles": [],

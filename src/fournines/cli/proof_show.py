@@ -16,12 +16,24 @@ from rich.text import Text
 from fournines.commands.proof import Operator
 from fournines.prove.load.control import Progress
 from fournines.prove.mark_summary import State, state, summary
-from fournines.prove.model import Campaign, Fault, FaultResult, Verdict
+from fournines.prove.model import Campaign, Fault, FaultResult, Subject, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
 from fournines.prove.repeats import FIGURES, comparisons, repeated
-from fournines.prove.report_text import amount, fine_share, limit, milliseconds, ratio, seconds
+from fournines.prove.report_text import (
+    amount,
+    between,
+    change,
+    fine_share,
+    function,
+    limit,
+    milliseconds,
+    of_runs,
+    ratio,
+    seconds,
+)
+from fournines.prove.side_by_side import OF_FUNCTION, Beside, side_by_side
 from fournines.prove.site import Reporter
-from fournines.prove.verdict import baseline_of
+from fournines.prove.verdict import baseline_of, of_subject
 
 STYLE: dict[Verdict, str] = {"pass": "green", "fail": "red", "unknown": "yellow"}
 MARK: dict[State, Text] = {
@@ -57,9 +69,9 @@ class Lines:
         self._since = time.monotonic()
         self._fault = ""
 
-    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None:
+    def begin(self, number: int, total: int, fault: Fault, subject: Subject) -> None:
         self._fault = str(fault)
-        self._say(f"{number}/{total} under timing {profile}")
+        self._say(f"{number}/{total} on {subject.cloud} under timing {subject.profile}")
 
     def phase(self, text: str) -> None:
         self._say(text)
@@ -84,8 +96,8 @@ class Board:
         self._phase = ""
         self._seen: Progress = {}
 
-    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None:
-        self._title = f"{number}/{total}  {fault}  timing {profile}"
+    def begin(self, number: int, total: int, fault: Fault, subject: Subject) -> None:
+        self._title = f"{number}/{total}  {fault}  {subject.cloud}, timing {subject.profile}"
         self._seen = {}
 
     def phase(self, text: str) -> None:
@@ -113,18 +125,24 @@ class Board:
 def show(campaign: Campaign) -> None:
     console = Console(emoji=False, highlight=False, width=None if sys.stdout.isatty() else 140)
     for result in campaign.results:
-        if result.profile == campaign.profile:
-            _show_fault(console, result, baseline_of(campaign, result))
+        if result.subject in campaign.subjects:
+            _show_fault(console, campaign, result)
     _show_repeats(console, campaign)
+    _show_side_by_side(console, campaign)
+    if len(campaign.subjects) > 1:
+        for subject in campaign.subjects:
+            said = of_subject(campaign, subject)
+            console.print(Text.assemble(f"{subject.cloud}: ", (said, STYLE[said])))
     console.print(Text.assemble("verdict: ", (campaign.verdict, f"bold {STYLE[campaign.verdict]}")))
 
 
-def _show_fault(console: Console, result: FaultResult, baseline: FaultResult | None) -> None:
+def _show_fault(console: Console, campaign: Campaign, result: FaultResult) -> None:
+    baseline = baseline_of(campaign, result)
     run = f", run {result.run}" if result.run > 1 else ""
-    where = f" on {', '.join(result.hosts)}" if result.hosts else ""
+    struck = f" on {', '.join(result.hosts)}" if result.hosts else ""
     was = f" ({' and '.join(result.roles)})" if result.roles else ""
     told = (result.verdict, STYLE[result.verdict])
-    console.print(Text.assemble((str(result.fault), "bold"), run, where, was, ": ", told))
+    console.print(Text.assemble((f"{result.fault}{campaign.on(result.subject)}", "bold"), run, struck, was, ": ", told))
     for reason in result.reasons:
         console.print(f"  {reason}")
     if result.functions:
@@ -142,7 +160,7 @@ def _functions(result: FaultResult, baseline: FaultResult | None) -> Table:
     for column in (*waits, "fail", "unknown", "p99 ms before / during / after"):
         table.add_column(column, justify="right")
     if baseline:
-        table.add_column(f"under {baseline.profile} timers: worst wait, degraded", justify="right")
+        table.add_column(f"under {baseline.subject.profile} timers: worst wait, degraded", justify="right")
     for f in result.functions:
         for connection, seen in f.connections():
             name = f"    {connection}" if connection else f"  {f.function.replace('_', ' ')}"
@@ -181,16 +199,17 @@ def _show_repeats(console: Console, campaign: Campaign) -> None:
         return
     table = Table(box=None, padding=(0, 2, 0, 0), title="Median / worst of all runs", title_justify="left")
     table.add_column("fault")
-    for column in ("timing", "runs", *(name.removesuffix("_s").replace("_", " ") for name in FIGURES)):
+    for column in ("cloud", "timing", "runs", *(name.removesuffix("_s").replace("_", " ") for name in FIGURES)):
         table.add_column(column, justify="right")
     for group in groups:
         spreads = [group.spread(figure) for figure in FIGURES.values()]
         cells = [f"{seconds(s.median)} / {seconds(s.worst)}" if s else seconds(None) for s in spreads]
-        table.add_row(str(group.fault), group.profile, str(len(group.runs)), *cells)
+        where = (group.subject.cloud, group.subject.profile)
+        table.add_row(str(group.fault), *where, str(len(group.runs)), *cells)
     console.print(table)
     for group in groups:
         for result, why in group.excluded:
-            console.print(f"left out: {result.fault} under {result.profile}, run {result.run}: {why}")
+            console.print(f"left out: {result.fault}, {campaign.called(result.subject)}, run {result.run}: {why}")
     for compared in comparisons(campaign):
         between = compared.ratio
         interval = f", {ratio(between.low)} to {ratio(between.high)}" if between and between.low is not None else ""
@@ -203,3 +222,34 @@ def _show_repeats(console: Console, campaign: Campaign) -> None:
                 told,
             )
         )
+
+
+def _show_side_by_side(console: Console, campaign: Campaign) -> None:
+    for beside in side_by_side(campaign):
+        for subject, why in beside.missing:
+            console.print(f"{beside.fault}: not measured{campaign.on(subject)}: {why}")
+        if beside.lines:
+            console.print(_beside(campaign, beside))
+
+
+def _beside(campaign: Campaign, beside: Beside) -> Table:
+    """A row a function and figure: the two, and what lies between their medians."""
+    assert campaign.pair is not None
+    one, other = (campaign.called(subject) for subject in campaign.pair)
+    table = Table(box=None, padding=(0, 2, 0, 0), title=f"{beside.fault}: {one} and {other}", title_justify="left")
+    table.add_column("  function", no_wrap=True)
+    table.add_column("figure", no_wrap=True)
+    for column in (one, other, "difference", "ratio"):
+        table.add_column(column, justify="right")
+    for line in beside.lines:
+        for name in OF_FUNCTION:
+            seen = line.figures[name]
+            table.add_row(
+                f"  {function(line.function)}" if name == next(iter(OF_FUNCTION)) else "",
+                name.removesuffix("_s").replace("_", " "),
+                of_runs(seen.one),
+                of_runs(seen.other),
+                between(seen.difference, change),
+                between(seen.ratio, ratio),
+            )
+    return table

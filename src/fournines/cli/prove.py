@@ -38,6 +38,11 @@ Operations of day two are measured as faults are: --operation 'drain vip', 'rebo
 again after), 'scale --add HOST' (which is taken out before), 'replace HOST' (in a lab; it loses power and gets an empty
 disk before). Then no request that may be sent twice may fail, and none may wait for longer than 3 s.
 
+With --beside the same faults strike another cloud's lab on this machine, too, and each function's gap, wait and
+degraded time stand side by side: what one pattern costs against another. A lab that is not up is brought up, applied,
+and taken down at the end; where both do not fit into memory, one after the other. What only one of them can be struck
+with is not measured, and the verdict is then no pass. It is the worst of both clouds'.
+
 Every fault is healed, also on Ctrl-C. Progress is on stderr, figures on stdout; the run is kept beside the cloud file.
 
 \b
@@ -49,6 +54,7 @@ Examples:
   sudo fournines prove cloud.yaml --faults service.kill@mariadb+all --json
   sudo fournines prove cloud.yaml --faults host.power_off@vip/60s --baseline kolla-22.2
   sudo fournines prove cloud.yaml --faults host.power_off@vip --repeat 10 --baseline kolla-22.2
+  sudo fournines prove three-controllers.yaml --beside pacemaker-vip.yaml --faults host.power_off@vip --repeat 5
   sudo fournines prove cloud.yaml --faults each --busy
   sudo fournines prove cloud.yaml --suite standard --junit standard.xml
   sudo fournines prove cloud.yaml --soak --for 8h --seed 7
@@ -90,6 +96,9 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
 @click.option("--functions", default="", metavar="A,B", help="Probe only these.  [default: all that the cloud has]")
 @click.option("--duration", help="Of faults that have to be healed, such as 30s.  [default: 20s]")
 @click.option("--baseline", type=click.Choice(["kolla-22.2", "osa-33", "ha-guide"]), help="Also under a peer's timing.")
+@click.option(
+    "--beside", type=click.Path(path_type=Path), metavar="CLOUD", help="The same faults on this lab, too, side by side."
+)
 @click.option("--busy", is_flag=True, help="Keep every core busy meanwhile: figures are recorded, not judged.")
 @click.option("--calm", metavar="DURATION", help="Inject nothing, count what happens all the same, such as 30m.")
 @click.option("--without", default="", metavar="HOST", help="With --calm: this host is off meanwhile.")
@@ -98,7 +107,7 @@ def _list(context: click.Context, _parameter: click.Parameter, wanted: bool) -> 
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Measure every fault so often, a baseline's runs interleaved.",
+    help="Measure every fault so often, the runs of what is set beside it interleaved.",
 )
 @click.option("--before", default=10.0, show_default=True, help="Seconds of quiet before each fault.")
 @click.option("--after", default=5.0, show_default=True, help="Seconds of load after full redundancy.")
@@ -119,8 +128,10 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
     from fournines.prove import store
     from fournines.prove.document import document
 
-    loaded, junit = load_cloud(cloud), options.pop("junit")
+    loaded, junit, beside = load_cloud(cloud), options.pop("junit"), options.pop("beside")
     _require_one_kind(options)
+    if beside:
+        _require_faults_alone()
     if operation := options.pop("operation"):
         from fournines.prove.faults.operation import typed
 
@@ -133,7 +144,11 @@ def command(cloud: Path, as_json: bool, analyse: str | None, calm: str | None, w
         raise UsageError(
             "--without goes with --calm", next="--calm 10m --without HOST, or --faults host.power_off@HOST"
         )
-    campaign = again(loaded, analyse) if analyse else prove(loaded, Wish(**options, command=_repeat()), operator())
+    if analyse:
+        campaign = again(loaded, analyse)
+    else:
+        clouds = [loaded, load_cloud(beside)] if beside else [loaded]
+        campaign = prove(clouds, Wish(**options, command=_repeat()), operator())
     if as_json:
         click.echo(document(campaign))
     else:
@@ -162,6 +177,14 @@ def _prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, as_json: boo
     else:
         show(done)
     sys.exit(EXIT[done.verdict])
+
+
+def _require_faults_alone() -> None:
+    """Raises UsageError for what does not go with --beside."""
+    context = click.get_current_context()
+    for name in ("baseline", "operation", "soak", "calm"):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(f"--beside does not go with --{name}", next=f"leave out --{name}, or prove each by itself")
 
 
 def _require_one_kind(options: dict[str, Any]) -> None:

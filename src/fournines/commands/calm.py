@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from fournines.cloud.model import Cloud
 from fournines.cloud.names import suggest
 from fournines.commands.clouds import region_of
-from fournines.commands.proof import Operator, alone, site_of
+from fournines.commands.proof import Operator, alone
 from fournines.commands.proof_plan import Wish
+from fournines.commands.prove_sites import site_of
 from fournines.errors import UsageError
 from fournines.prove.calm.model import Calm
 from fournines.prove.calm.run import Order, functions_of, run
 from fournines.prove.faults.text import seconds
 from fournines.prove.functions import chosen
-from fournines.prove.versions import versions
 
 
 def prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, operator: Operator) -> Calm:
@@ -39,7 +39,8 @@ def prove_calm(cloud: Cloud, wish: Wish, lasts: str, without: str, operator: Ope
     )
 
     async def work() -> Calm:
-        async with site_of(cloud, region, functions, wish, operator) as site:
-            return await run(replace(order, versions=await versions(site.reach, cloud, region)), site)
+        with operator.reporting() as reporter:
+            async with site_of(cloud, region, wish, operator.say, reporter, functions=functions) as site:
+                return await run(replace(order, versions=site.versions), site)
 
-    return alone(cloud, wish, operator, work)
+    return alone([cloud], wish, operator, work)

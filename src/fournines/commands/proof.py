@@ -1,44 +1,38 @@
-"""What `prove` wires together: the cloud, the lab's switches, the engine for a baseline's timing, and a campaign."""
+"""What `prove` wires together: its clouds, their owner's consent and their locks, the plan, and a campaign."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    nullcontext,
+)
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from fournines import lab
-from fournines.cloud.model import Cloud, Region, TimingSpec
+from fournines.cloud.model import Cloud, Region
+from fournines.commands.beside import sharing
 from fournines.commands.clouds import region_of
 from fournines.commands.proof_plan import Plan, Wish, plan_of
-from fournines.commands.prove_powers import powers_of
+from fournines.commands.prove_sites import Place, opened, under
 from fournines.design.reliability import DEFAULTS, Reliability
-from fournines.engine import SshOptions, apply, connect, local_lock, survey
-from fournines.engine.events import Event, StageStarted
-from fournines.engine.ssh import connect_host
-from fournines.engine.transport import Transport
-from fournines.errors import FourninesError, ProveError, UsageError
+from fournines.engine import local_lock
+from fournines.errors import ProveError, UsageError
 from fournines.prove import store
-from fournines.prove.cluster import ClusterHealth
-from fournines.prove.faults.injection import heal_leftovers
 from fournines.prove.functions import chosen
-from fournines.prove.grounds import grounds
-from fournines.prove.model import Campaign
-from fournines.prove.probes import PROBES
-from fournines.prove.project import project
-from fournines.prove.reach import Reach
-from fournines.prove.run import Order, analyse_again, run
-from fournines.prove.servers import ProjectServers
+from fournines.prove.model import Campaign, Subject
+from fournines.prove.run import Absent, Order, analyse_again, run
 from fournines.prove.site import Reporter, Site
 from fournines.prove.suites import functions_of
-from fournines.prove.versions import versions
-from fournines.services import registry
-from fournines.services.tls import trusted
 
 
 @dataclass(frozen=True)
@@ -50,9 +44,6 @@ class Operator:
     reporting: Callable[[], AbstractContextManager[Reporter]]
 
 
-SSH = SshOptions()
-#: What the second client probes.
-ROUTED = tuple(name for name, probe in PROBES.items() if probe.routed)
 T = TypeVar("T")
 
 
@@ -64,23 +55,59 @@ def again(cloud: Cloud, run_name: str) -> Campaign:
     return analyse_again(named if named.is_dir() else Path(run_name))
 
 
-def prove(cloud: Cloud, wish: Wish, operator: Operator) -> Campaign:
-    """Raises ProveError, UsageError, LockedError, HostError; asyncio.CancelledError when it is told to stop."""
-    region = region_of(cloud, wish.region)
-    functions = chosen([name for name in wish.functions.split(",") if name], cloud, region.name)
+def prove(clouds: Sequence[Cloud], wish: Wish, operator: Operator) -> Campaign:
+    """One cloud, or two of this machine's labs that are set side by side.
+
+    Raises ProveError, UsageError, LockedError, HostError, LabError; asyncio.CancelledError when it is told to stop.
+    """
+    how = sharing(clouds)
+    places = tuple(Place(c, _region(c, clouds, wish.region), c.name in how.missing) for c in clouds)
+    functions, left_out = _functions(places, wish)
     if wish.suite and not wish.functions:
         functions = functions_of(wish.suite, functions)
-    plan = plan_of(cloud, wish, functions)
-    operator.say(plan.said(wish.repeat * (2 if wish.baseline else 1)))
-    return alone(cloud, wish, operator, lambda: _campaign(cloud, region, plan, wish, operator, functions=functions))
+    plan = plan_of([(p.cloud, p.region.name) for p in places], wish, functions)
+    said = (how.said, left_out, plan.said(wish.repeat * (2 if wish.baseline else 1), len(places)))
+    operator.say("\n".join(filter(None, said)))
+    work = partial(_campaign, places, plan, wish, operator, functions=functions, together=how.together)
+    return alone(clouds, wish, operator, work, fresh=how.missing)
 
 
-def alone(cloud: Cloud, wish: Wish, operator: Operator, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Runs `work` with the cloud's lock, and its owner's consent. Raises ProveError, UsageError, LockedError."""
-    if "keystone.admin" not in cloud.secrets.names():
-        raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
-    _consent(cloud, wish, operator)
-    with local_lock(cloud.state_dir):
+def _region(cloud: Cloud, clouds: Sequence[Cloud], name: str | None) -> Region:
+    """Of several clouds `name` is a region of one that has more than one."""
+    others = any(name in c.regions for c in clouds)
+    return region_of(cloud, None if others and name not in cloud.regions else name)
+
+
+def _functions(places: Sequence[Place], wish: Wish) -> tuple[tuple[str, ...], str]:
+    """Those that every cloud serves; and what is left out, in a line. Raises UsageError."""
+    names = [name for name in wish.functions.split(",") if name]
+    each = {p.cloud.name: chosen(names, p.cloud, p.region.name) for p in places}
+    first = next(iter(each.values()))
+    common = tuple(f for f in first if all(f in every for every in each.values()))
+    if not common:
+        raise UsageError(f"{' and '.join(each)} have no function in common", next="fournines design CLOUD")
+    left_out = {cloud: [f for f in every if f not in common] for cloud, every in each.items()}
+    said = [f"not compared, for only {cloud} serves it: {', '.join(left)}" for cloud, left in left_out.items() if left]
+    return common, "\n".join(said)
+
+
+def alone(
+    clouds: Sequence[Cloud],
+    wish: Wish,
+    operator: Operator,
+    work: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    fresh: Collection[str] = (),
+) -> T:
+    """Runs `work` with the clouds' locks, and their owner's consent. `fresh`: those that are still to be brought up.
+    Raises ProveError, UsageError, LockedError."""
+    for cloud in (c for c in clouds if c.name not in fresh):
+        if "keystone.admin" not in cloud.secrets.names():
+            raise ProveError("this cloud was never applied", where=cloud.name, next=f"fournines apply {cloud.source}")
+        _consent(cloud, wish, operator)
+    with ExitStack() as locks:
+        for cloud in clouds:
+            locks.enter_context(local_lock(cloud.state_dir))
         return _interruptible(work())
 
 
@@ -114,116 +141,47 @@ def _interruptible(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _campaign(
-    cloud: Cloud, region: Region, plan: Plan, wish: Wish, operator: Operator, *, functions: tuple[str, ...]
+    places: Sequence[Place],
+    plan: Plan,
+    wish: Wish,
+    operator: Operator,
+    *,
+    functions: tuple[str, ...],
+    together: bool,
 ) -> Campaign:
-    async with site_of(cloud, region, functions, wish, operator, routed=True) as site:
-        order = Order(
-            faults=plan.faults,
-            profile=site.profile,
-            baseline=wish.baseline or "",
-            force=wish.force,
-            command=wish.command
-            if plan.seed is None or wish.seed is not None
-            else f"{wish.command} --seed {plan.seed}",
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            versions=await versions(site.reach, cloud, region),
-            repeat=wish.repeat,
-            suite=plan.suite,
-            seed=plan.seed,
-            lasts=plan.lasts,
-            failures=DEFAULTS | Reliability.of(cloud).own,
-        )
-        return await run(order, site, lambda: _under(site, order.baseline))
+    own = places[0]
+    order = Order(
+        faults=plan.faults,
+        subjects=tuple(p.subject for p in places),
+        reference=Subject(own.cloud.name, wish.baseline) if wish.baseline else None,
+        together=together,
+        absent=tuple(Absent(_of(places, cloud).subject, fault, why) for cloud, fault, why in plan.absent),
+        force=wish.force,
+        command=wish.command if plan.seed is None or wish.seed is not None else f"{wish.command} --seed {plan.seed}",
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        repeat=wish.repeat,
+        suite=plan.suite,
+        seed=plan.seed,
+        lasts=plan.lasts,
+        failures=DEFAULTS | Reliability.of(own.cloud).own,
+    )
+    with operator.reporting() as reporter:
+        async with AsyncExitStack() as there:
+
+            def site(place: Place) -> AbstractAsyncContextManager[Site]:
+                return opened(place, wish, operator.say, reporter, functions=functions)
+
+            sites = {p.subject: await there.enter_async_context(site(p)) for p in places if together}
+
+            def ready(subject: Subject) -> AbstractAsyncContextManager[Site]:
+                if subject == order.reference:
+                    return under(sites[own.subject], subject.profile)
+                if subject in sites:
+                    return nullcontext(sites[subject])
+                return site(next(p for p in places if p.subject == subject))
+
+            return await run(order, store.run_directory(own.cloud.state_dir, order.started_at), ready)
 
 
-@asynccontextmanager
-async def site_of(
-    cloud: Cloud, region: Region, functions: tuple[str, ...], wish: Wish, operator: Operator, *, routed: bool = False
-) -> AsyncGenerator[Site, None]:
-    """What a campaign needs of the world; what an earlier one left struck is healed first. `routed`: with a second
-    client behind a router, in a lab. Raises ProveError, LabError."""
-
-    async def open_host(name: str) -> Transport:
-        return await connect_host(cloud.host_by_name[name], SSH)
-
-    cafile = cloud.state_dir / "ca.pem"
-    cafile.write_text(trusted(cloud))
-    reach, epoch = Reach(open_host), time.monotonic()
-    try:
-        powers = powers_of(cloud, region, reach)
-        healed = await heal_leftovers(powers, cloud.state_dir)
-        if healed:
-            operator.say(f"healed what an earlier run left: {', '.join(healed)}")
-        with operator.reporting() as reporter:
-            async with (
-                grounds(cloud, region, str(cafile)) as ground,
-                project(cloud, region, functions) as own,
-                _router(cloud, region, routed=routed and not wish.functions) as router,
-            ):
-                yield Site(
-                    cloud=cloud,
-                    region=region,
-                    profile=cloud.timing.profile,
-                    powers=replace(powers, servers=ProjectServers(own) if own and own.flavor else None),
-                    health=ClusterHealth(cloud, region, SSH, reach),
-                    grounds=ground,
-                    reach=reach,
-                    lengths=wish.lengths,
-                    reporter=reporter,
-                    epoch=epoch,
-                    now=lambda: time.monotonic() - epoch,
-                    functions=(*functions, *ROUTED) if router else functions,
-                    project=own,
-                    busy=wish.busy,
-                    router=router,
-                )
-    finally:
-        await reach.close()
-
-
-@asynccontextmanager
-async def _router(cloud: Cloud, region: Region, *, routed: bool) -> AsyncGenerator[tuple[str, ...], None]:
-    """What makes a command run behind a router of the lab's; () where there is none."""
-    if not routed or not lab.exists(cloud.name):
-        yield ()
-        return
-    vips = (region.vips.internal, region.vips.public)
-    with lab.behind_router(cloud.name, region.vips.public, vips) as words:
-        yield words
-
-
-@asynccontextmanager
-async def _under(site: Site, profile: str) -> AsyncGenerator[Site, None]:
-    """The site under a peer's timing; the cloud's own comes back in any case, also on Ctrl-C."""
-    peer = replace(site.cloud, timing=TimingSpec(profile=profile))
-    try:
-        await _retime(site.reporter, peer)
-        yield replace(site, cloud=peer, profile=profile, health=ClusterHealth(peer, site.region, SSH, site.reach))
-    finally:
-        await asyncio.shield(_restore(site))
-
-
-async def _restore(site: Site) -> None:
-    try:
-        await _retime(site.reporter, site.cloud)
-    except FourninesError as error:
-        raise ProveError(
-            "the cloud's own timing could not be brought back",
-            where=site.cloud.name,
-            why=error.what,
-            next=f"fournines apply {site.cloud.source}",
-        ) from error
-
-
-async def _retime(reporter: Reporter, cloud: Cloud) -> None:
-    reporter.phase(f"applies timing profile {cloud.timing.profile}")
-    async with connect(cloud.hosts, SSH) as hosts:
-        hosts.require_all()
-        found = await survey(cloud, registry(), hosts)
-        if not found.plan.empty:
-
-            def report(event: Event) -> None:
-                if isinstance(event, StageStarted):
-                    reporter.phase(f"applies timing profile {cloud.timing.profile}: {event.stage}")
-
-            await apply(found.plan, hosts, report)
+def _of(places: Sequence[Place], cloud: Cloud) -> Place:
+    return next(p for p in places if p.cloud.name == cloud.name)

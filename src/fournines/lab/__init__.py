@@ -14,7 +14,8 @@
     of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
     leader(cloud_name, host)                                    the host's PID 1, for entering its namespaces
-    capabilities(), has("netem")                                what this machine can do
+    capabilities(), has("netem"), available_memory()            what this machine can do; bytes that are left
+    design(cloud, image)                                        what its lab consists of; why there can be none
 
 All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): call them with `asyncio.to_thread`.
 """
@@ -24,7 +25,7 @@ from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
 from fournines.lab.image import image_for
 from fournines.lab.lifecycle import answers, down, down_all, up
-from fournines.lab.machine import Capability, capabilities, has
+from fournines.lab.machine import Capability, available_memory, capabilities, has
 from fournines.lab.network import is_cut
 from fournines.lab.new_machine import wipe
 from fournines.lab.power import (
@@ -47,7 +48,7 @@ from fournines.lab.power import (
 )
 from fournines.lab.processes import boot, environment, of_unit
 from fournines.lab.router import behind_router
-from fournines.lab.state import Lab, LabHost, exists, load, names
+from fournines.lab.state import Lab, LabHost, design, exists, load, names
 
 __all__ = [
     "Action",
@@ -57,10 +58,12 @@ __all__ = [
     "LabHost",
     "access",
     "answers",
+    "available_memory",
     "behind_router",
     "boot",
     "capabilities",
     "delay",
+    "design",
     "down",
     "down_all",
     "empty_disk",

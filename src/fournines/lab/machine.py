@@ -112,7 +112,7 @@ def require(hosts: int) -> None:
             raise LabError(
                 f"This machine cannot run a lab: no {capability.name}", why=capability.why, next=capability.next
             )
-    available = _available_memory()
+    available = available_memory()
     if available < hosts * _HOST_MEMORY:
         raise LabError(
             f"{hosts} hosts need {hosts * _HOST_MEMORY / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are available",
@@ -120,7 +120,7 @@ def require(hosts: int) -> None:
         )
 
 
-def _available_memory() -> int:
+def available_memory() -> int:
     """Bytes that could be used without swapping."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemAvailable:"):

@@ -29,6 +29,7 @@ from fournines.prove.model import (
     Outcome,
     Series,
     Sighting,
+    Subject,
     Writes,
 )
 from fournines.prove.probes import PROBES
@@ -61,7 +62,7 @@ def result_of(past: History) -> FaultResult:
     redundant = past.at("redundant")
     return FaultResult(
         fault=Fault(**said["fault"]),
-        profile=said["profile"],
+        subject=Subject(said.get("cloud", ""), said["profile"]),
         hosts=tuple(dict.fromkeys(h for e in (began, *past.of("then")) for h in e.data["hosts"])),
         injected=phases.injected,
         healed=healed,

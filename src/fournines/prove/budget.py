@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fournines.design.reliability import DEFAULTS, MINUTES_A_YEAR, YEAR
-from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult
+from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult, Subject
 from fournines.prove.pass_marks import worst_degraded
 from fournines.prove.repeats import Repeated, repeated
 
@@ -43,6 +43,7 @@ class Cost:
 class Budget:
     """`minutes`: the sum; of several faults that are one component's, the dearest counts. `rates`: those used."""
 
+    subject: Subject
     costs: tuple[Cost, ...]
     minutes: float
     rates: dict[str, FailureRate]
@@ -52,10 +53,10 @@ class Budget:
         return self.minutes / ALLOWED_MIN
 
 
-def budget(campaign: Campaign) -> Budget:
-    """Of the faults under the cloud's own timing."""
+def budget(campaign: Campaign, subject: Subject) -> Budget:
+    """Of the faults on `subject`; of several all by the same rates, those of the first one's cloud file."""
     rates = campaign.failures or {f.name: FailureRate(f.mttf, f.source, f.assumed) for f in DEFAULTS.values()}
-    groups = [g for g in repeated(campaign) if g.profile == campaign.profile and not g.busy]
+    groups = [g for g in repeated(campaign) if g.subject == subject and not g.busy]
     costs = tuple(_cost(g, rates) for g in groups)
     dearest: dict[tuple[str, ...], float] = {}
     for group, cost in zip(groups, costs, strict=True):
@@ -63,7 +64,7 @@ def budget(campaign: Campaign) -> Budget:
             key = _component(group.runs[0])
             dearest[key] = max(dearest.get(key, 0.0), cost.minutes)
     used = {c.figure: rates[c.figure] for c in costs if c.minutes is not None}
-    return Budget(costs, sum(dearest.values()), used)
+    return Budget(subject, costs, sum(dearest.values()), used)
 
 
 def _cost(group: Repeated, rates: Mapping[str, FailureRate]) -> Cost:

@@ -8,25 +8,27 @@ from dataclasses import asdict
 from typing import Any
 
 from fournines.prove.budget import ALLOWED_MIN, Budget, budget
-from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Writes
+from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Subject, Writes
 from fournines.prove.pass_marks import pass_marks
 from fournines.prove.repeats import FIGURES, RunsCompared, Spread, comparisons, repeated
-from fournines.prove.verdict import baseline_of
+from fournines.prove.side_by_side import Beside, Line, side_by_side
+from fournines.prove.verdict import baseline_of, of_subject
 
 
 def document(campaign: Campaign) -> str:
     """Times in seconds, or milliseconds where the key says so; null where there is no figure."""
-    own = [r for r in campaign.results if r.profile == campaign.profile]
-    theirs = [r for r in campaign.results if r.profile != campaign.profile]
+    own, *others = (_subject(campaign, subject) for subject in campaign.subjects)
     whole = {
         "verdict": campaign.verdict,
-        "cloud": campaign.cloud,
+        "cloud": own["cloud"],
         "started_at": campaign.started_at,
-        "profile": campaign.profile,
-        "faults": [_fault(r, campaign) for r in own],
-        "baseline": {"profile": campaign.baseline, "faults": [_fault(r, campaign) for r in theirs]} if theirs else None,
+        "profile": own["profile"],
+        "faults": own["faults"],
+        "baseline": _reference(campaign),
+        "beside": others[0] if others else None,
+        "side_by_side": [_beside(campaign, b) for b in side_by_side(campaign)],
         "repeats": _repeats(campaign),
-        "year": _year(budget(campaign)),
+        "year": own["year"],
         "suite": campaign.suite or None,
         "seed": campaign.seed,
         "comparisons": [_comparison(c) for c in comparisons(campaign)],
@@ -37,8 +39,51 @@ def document(campaign: Campaign) -> str:
     return json.dumps(_finite(whole), indent=2)
 
 
+def _subject(campaign: Campaign, subject: Subject) -> dict[str, Any]:
+    return {
+        "cloud": subject.cloud,
+        "profile": subject.profile,
+        "verdict": of_subject(campaign, subject),
+        "faults": [_fault(r, campaign) for r in campaign.of(subject)],
+        "year": _year(budget(campaign, subject)),
+    }
+
+
+def _reference(campaign: Campaign) -> dict[str, Any] | None:
+    """Null, too, before the first of its faults is measured."""
+    theirs = campaign.of(campaign.reference) if campaign.reference else ()
+    return {"profile": theirs[0].subject.profile, "faults": [_fault(r, campaign) for r in theirs]} if theirs else None
+
+
+def _beside(campaign: Campaign, of: Beside) -> dict[str, Any]:
+    """`functions`: "all" of all together; each figure on `one` and the `other`, the difference of their medians and
+    their ratio, the other's to the one's."""
+    assert campaign.pair is not None
+    one, other = campaign.pair
+    return {
+        "fault": str(of.fault),
+        "busy": of.busy,
+        "one": asdict(one),
+        "other": asdict(other),
+        "not_measured": [{**asdict(subject), "why": why} for subject, why in of.missing],
+        "functions": {line.function or "all": _line(line) for line in of.lines},
+    }
+
+
+def _line(of: Line) -> dict[str, Any]:
+    return {
+        name: {
+            "one": _spread(seen.one),
+            "other": _spread(seen.other),
+            "difference_s": _spread(seen.difference),
+            "ratio": _spread(seen.ratio),
+        }
+        for name, seen in of.figures.items()
+    }
+
+
 def _fault(result: FaultResult, campaign: Campaign) -> dict[str, Any]:
-    marks = pass_marks(result, baseline_of(campaign, result)) if result.profile == campaign.profile else ()
+    marks = pass_marks(result, baseline_of(campaign, result)) if result.subject in campaign.subjects else ()
     return {
         "fault": f"{result.fault.name}@{result.fault.service}" if result.fault.service else result.fault.name,
         "target": result.fault.target,
@@ -118,7 +163,8 @@ def _repeats(campaign: Campaign) -> list[dict[str, Any]]:
     return [
         {
             "fault": str(group.fault),
-            "profile": group.profile,
+            "cloud": group.subject.cloud,
+            "profile": group.subject.profile,
             "busy": group.busy,
             "runs": len(group.runs),
             "excluded": [{"run": r.run, "why": why} for r, why in group.excluded],

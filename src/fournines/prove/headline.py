@@ -43,7 +43,7 @@ def headline(verdict: Verdict, measured: Sequence[FaultResult]) -> str:
     if not measured:
         return "No fault could be measured."
     passed = sum(r.verdict == "pass" for r in measured)
-    repeats = len({r.fault for r in measured}) < len(measured)
+    repeats = len({(r.subject, r.fault) for r in measured}) < len(measured)
     runs = plural(len(measured), "run" if repeats else "fault")
     held = f"{runs}{'' if repeats else ' injected'}" if verdict == "pass" else f"{passed} of {runs} held"
     lost = sum(w.lost for r in measured for w in r.writes.values())

@@ -21,17 +21,19 @@ def junit(campaign: Campaign) -> str:
     is its worst wait."""
     every = list(runs(campaign))
     root = ElementTree.Element(
-        "testsuites", _counts([c for row in every for c in row.cells], f"fournines prove {campaign.cloud}")
+        "testsuites", _counts([c for row in every for c in row.cells], f"fournines prove {campaign.clouds}")
     )
     for row in every:
-        _suite(root, row, campaign.started_at)
+        _suite(root, row, campaign)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _suite(root: ElementTree.Element, row: Row, started_at: str) -> None:
-    name = str(row.fault) + (f", run {row.run}" if row.run > 1 else "")
-    suite = ElementTree.SubElement(root, "testsuite", {**_counts(row.cells, name), "timestamp": started_at[:19]})
+def _suite(root: ElementTree.Element, row: Row, campaign: Campaign) -> None:
+    name = f"{row.fault}{campaign.on(row.subject)}" + (f", run {row.run}" if row.run > 1 else "")
+    suite = ElementTree.SubElement(
+        root, "testsuite", {**_counts(row.cells, name), "timestamp": campaign.started_at[:19]}
+    )
     for cell in row.cells:
         _case(suite, name, cell)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fournines.prove.model import Campaign, Fault, FaultResult
+from fournines.prove.model import Campaign, Fault, FaultResult, Subject
 from fournines.prove.probes import PROBES
 from fournines.prove.repeats import repeated
 from fournines.prove.verdict import baseline_of, judge_function, judge_whole
@@ -34,6 +34,7 @@ class Cell:
 class Row:
     """`run` 0: the worst of several."""
 
+    subject: Subject
     fault: Fault
     run: int
     cells: tuple[Cell, ...]
@@ -48,18 +49,18 @@ def functions(campaign: Campaign) -> tuple[str, ...]:
 
 
 def runs(campaign: Campaign) -> Iterator[Row]:
-    """One of each run under the cloud's own timing, with all columns."""
+    """One of each run, but for a reference's, with all columns."""
     columns = functions(campaign)
     for result in campaign.results:
-        if result.profile == campaign.profile:
+        if result.subject in campaign.subjects:
             yield _row(campaign, result, columns)
 
 
 def matrix(campaign: Campaign) -> Iterator[Row]:
-    """One of each fault: of several runs, the worst of each column."""
+    """One of each fault and subject: of several runs, the worst of each column."""
     columns = functions(campaign)
     for group in repeated(campaign):
-        if group.profile == campaign.profile:
+        if group.subject in campaign.subjects:
             every = group.runs or tuple(r for r, _ in group.excluded)
             rows = [_row(campaign, r, columns) for r in every]
             yield rows[0] if len(rows) == 1 else _worst(rows)
@@ -67,7 +68,7 @@ def matrix(campaign: Campaign) -> Iterator[Row]:
 
 def _worst(rows: Sequence[Row]) -> Row:
     columns = zip(*(row.cells for row in rows), strict=True)
-    return Row(rows[0].fault, 0, tuple(_worst_cell(cells) for cells in columns))
+    return Row(rows[0].subject, rows[0].fault, 0, tuple(_worst_cell(cells) for cells in columns))
 
 
 def _worst_cell(cells: Sequence[Cell]) -> Cell:
@@ -91,7 +92,7 @@ def _row(campaign: Campaign, result: FaultResult, columns: Iterable[str]) -> Row
         whole = Cell(WHOLE, "absent", (f"not measured: {result.not_measured}",))
     else:
         whole = Cell(WHOLE, *judge_whole(result, baseline_of(campaign, result)))
-    return Row(result.fault, result.run, (*cells, whole))
+    return Row(result.subject, result.fault, result.run, (*cells, whole))
 
 
 def _cell(result: FaultResult, function: str) -> Cell:

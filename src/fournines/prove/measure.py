@@ -286,7 +286,8 @@ class Trial:
         ]
         data = {
             "fault": asdict(self._fault),
-            "profile": site.profile,
+            "cloud": site.subject.cloud,
+            "profile": site.subject.profile,
             "hosts": hosts,
             "roles": standing.roles(hosts),
             "database_member": any(

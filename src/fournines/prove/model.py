@@ -208,9 +208,17 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What is struck: a cloud under a timing profile, its own or a peer's."""
+
+    cloud: str
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultResult:
     fault: Fault
-    profile: str  # timing profile under which it was measured
+    subject: Subject
     hosts: tuple[str, ...]  # those the target resolved to
     injected: float
     healed: float
@@ -249,15 +257,45 @@ class FailureRate:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    cloud: str
+    """Of the same faults on one subject, in whose rows a reference's figures stand, too; or on two, which have rows of
+    their own and are set side by side."""
+
+    subjects: tuple[Subject, ...]  # held to the pass marks; the run is kept beside the first one's cloud file
     started_at: str  # ISO 8601, UTC
     command: str  # repeats this run
     versions: dict[str, str]
     results: tuple[FaultResult, ...]
     verdict: Verdict
     machine: dict[str, str] = field(default_factory=dict[str, str])
-    profile: str = ""  # the cloud's own timing profile; results of any other are a baseline's
-    baseline: str = ""  # the peer's profile measured beside it, or none
+    reference: Subject | None = None  # the first one's cloud under a peer's timing: compared with, and not judged
     suite: str = ""  # the suite's name, or "soak"; "" of faults that were named
     seed: int | None = None  # of a soak: repeats its sequence
     failures: dict[str, FailureRate] = field(default_factory=dict[str, FailureRate])  # as `design` counts with them
+
+    @property
+    def own(self) -> Subject:
+        return self.subjects[0]
+
+    @property
+    def clouds(self) -> str:
+        """`acme`, or `acme beside duo`."""
+        return " beside ".join(s.cloud for s in self.subjects)
+
+    @property
+    def pair(self) -> tuple[Subject, Subject] | None:
+        """The two that are set side by side, the first of which is the measure; None of one that stands alone."""
+        return (self.subjects[0], self.subjects[1]) if len(self.subjects) > 1 else None
+
+    def of(self, subject: Subject) -> tuple[FaultResult, ...]:
+        return tuple(r for r in self.results if r.subject == subject)
+
+    def on(self, subject: Subject) -> str:
+        """Where a fault struck, to be said after its name: ` on duo`, ` under kolla-22.2 timers`; "" where it can have
+        been nowhere else."""
+        if subject == self.reference:
+            return f" under {self.called(subject)}"
+        return f" on {self.called(subject)}" if len(self.subjects) > 1 else ""
+
+    def called(self, subject: Subject) -> str:
+        """By what tells it from the one that it is set beside."""
+        return subject.cloud if len(self.subjects) > 1 else f"{subject.profile} timers"

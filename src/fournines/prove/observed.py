@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fournines.design.switches import Observed
 from fournines.prove import store
-from fournines.prove.model import Campaign, FaultResult
+from fournines.prove.model import Campaign, FaultResult, Subject
 from fournines.prove.pass_marks import service_degraded
 
 #: Faults that are what a design counts as failures: a host that is gone, a process that died.
@@ -16,10 +16,12 @@ _HOST, _PROCESS = "host.power_off", "service.kill"
 
 
 def observed(campaigns: Iterable[Campaign], profile: str) -> tuple[Observed, ...]:
-    """The longest degraded time of each function and kind of loss, under timing `profile`. A host's loss counts where
-    the host had something to hand over: the VIP, the writer. A run that did not measure it counts for nothing."""
+    """The longest degraded time of each function and kind of loss, of the cloud whose campaigns they are, under timing
+    `profile`. A host's loss counts where the host had something to hand over: the VIP, the writer. A run that did not
+    measure it counts for nothing."""
     longest: dict[tuple[str, str], float] = {}
-    for result in (r for c in campaigns for r in c.results if r.profile == profile and not r.not_measured):
+    measured = (r for c in campaigns for r in c.of(Subject(c.own.cloud, profile)) if not r.not_measured)
+    for result in measured:
         for function, service, seconds in _losses(result):
             longest[function, service] = max(seconds, longest.get((function, service), 0.0))
     return tuple(Observed(function, service, seconds) for (function, service), seconds in sorted(longest.items()))

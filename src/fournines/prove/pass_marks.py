@@ -231,7 +231,7 @@ def _redundancy(result: FaultResult) -> Iterator[PassMark]:
 
 def _ratio(result: FaultResult, baseline: FaultResult | None, how: Severity) -> Iterator[PassMark]:
     """Of one run beside one; of several `repeats` tells."""
-    if how in BASELINE_RATIO and baseline and baseline.profile == BASELINE and not baseline.not_measured:
+    if how in BASELINE_RATIO and baseline and baseline.subject.profile == BASELINE and not baseline.not_measured:
         ours, theirs = compared(result), compared(baseline)
         ratio = theirs / ours if ours and theirs is not None else None
         spans = [(r.idle, [(r.injected, r.healed)]) for r in (result, baseline)]

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fournines.prove.model import Campaign, Fault, FaultResult
+from fournines.prove.model import Campaign, Fault, FaultResult, Subject
 from fournines.prove.pass_marks import (
     BASELINE,
     BASELINE_RATIO,
@@ -49,10 +49,10 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """All runs of one fault under one timing. `excluded`: those that measured nothing, beside why."""
+    """All runs of one fault on one subject. `excluded`: those that measured nothing, beside why."""
 
     fault: Fault
-    profile: str
+    subject: Subject
     busy: bool
     runs: tuple[FaultResult, ...]
     excluded: tuple[tuple[FaultResult, str], ...]
@@ -71,16 +71,23 @@ class RunsCompared:
 
 
 def repeated(campaign: Campaign) -> tuple[Repeated, ...]:
-    """In the order in which each was first measured; the cloud's own timing first."""
-    keys = dict.fromkeys((r.profile, r.fault, r.busy) for r in campaign.results)
-    ordered = sorted(keys, key=lambda key: key[0] != campaign.profile)
+    """Fault after fault, in the order in which each was first measured, on each subject; those of a reference last."""
+    keys = dict.fromkeys((r.fault, r.busy, r.subject) for r in campaign.results)
+    faults = list(dict.fromkeys(key[:2] for key in keys))
+    ordered = sorted(
+        keys, key=lambda key: (key[2] == campaign.reference, faults.index(key[:2]), _place(campaign, key[2]))
+    )
     return tuple(_group(campaign, *key) for key in ordered)
 
 
-def _group(campaign: Campaign, profile: str, fault: Fault, busy: bool) -> Repeated:
-    every = [r for r in campaign.results if (r.profile, r.fault, r.busy) == (profile, fault, busy)]
+def _place(campaign: Campaign, subject: Subject) -> int:
+    return campaign.subjects.index(subject) if subject in campaign.subjects else len(campaign.subjects)
+
+
+def _group(campaign: Campaign, fault: Fault, busy: bool, subject: Subject) -> Repeated:
+    every = [r for r in campaign.results if (r.fault, r.busy, r.subject) == (fault, busy, subject)]
     left_out = tuple((r, r.not_measured) for r in every if r.not_measured)
-    return Repeated(fault, profile, busy, tuple(r for r in every if not r.not_measured), left_out)
+    return Repeated(fault, subject, busy, tuple(r for r in every if not r.not_measured), left_out)
 
 
 def spread(values: Sequence[float]) -> Spread | None:
@@ -97,12 +104,13 @@ def spread(values: Sequence[float]) -> Spread | None:
 
 def comparisons(campaign: Campaign) -> Iterator[RunsCompared]:
     """Of every fault that was measured more than once under both timings."""
-    groups = {(g.profile, g.fault, g.busy): g for g in repeated(campaign)}
-    if campaign.baseline != BASELINE or all(r.run == 1 for r in campaign.results):
+    peer = campaign.reference
+    groups = {(g.subject, g.fault, g.busy): g for g in repeated(campaign)}
+    if peer is None or peer.profile != BASELINE or all(r.run == 1 for r in campaign.results):
         return
-    for (profile, fault, busy), ours in groups.items():
-        theirs = groups.get((campaign.baseline, fault, busy))
-        if profile == campaign.profile and theirs and not busy:
+    for (subject, fault, busy), ours in groups.items():
+        theirs = groups.get((peer, fault, busy))
+        if subject == campaign.own and theirs and not busy:
             yield from _comparison(ours, theirs)
 
 
@@ -124,19 +132,31 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> Spread | None:
     """Of medians, by resampling both sides; None when there is nothing on one of them, or nothing to divide by."""
     if not above or not below or not statistics.median(below):
         return None
+    return _between(above, below, _divided)
+
+
+def differences(above: Sequence[float], below: Sequence[float]) -> Spread | None:
+    """Of medians, by resampling both sides; None when there is nothing on one of them."""
+    return _between(above, below, lambda a, b: a - b) if above and below else None
+
+
+def _between(above: Sequence[float], below: Sequence[float], how: Callable[[float, float], float]) -> Spread | None:
+    middle = how(statistics.median(above), statistics.median(below))
+    if math.isnan(middle):  # neither came back: nobody knows by how much
+        return None
     low = high = None
     if len(above) > 1 and len(below) > 1:
         dice = random.Random(SEED)  # noqa: S311
         drawn = [
-            _divided(
+            how(
                 statistics.median(dice.choices(above, k=len(above))),
                 statistics.median(dice.choices(below, k=len(below))),
             )
             for _ in range(RESAMPLES)
         ]
-        low, high = _interval(drawn)
-    middle = statistics.median(above) / statistics.median(below)
-    return Spread(min(len(above), len(below)), middle, max(above) / min(below) if min(below) else math.inf, low, high)
+        if known := [d for d in drawn if not math.isnan(d)]:
+            low, high = _interval(known)
+    return Spread(min(len(above), len(below)), middle, how(max(above), min(below)), low, high)
 
 
 def _divided(above: float, below: float) -> float:

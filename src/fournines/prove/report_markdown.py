@@ -6,14 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from fournines.design.markdown import code, inline
 from fournines.prove import report_text as text
+from fournines.prove.budget import Budget
 from fournines.prove.matrix import Cell, Row, State
 from fournines.prove.model import Campaign, FaultResult, Verdict
-from fournines.prove.report_table import glance, measured_with
-from fournines.prove.report_view import FaultView, FunctionRow, View, view
+from fournines.prove.report_table import beside_tables, glance, measured_with
+from fournines.prove.report_view import FaultView, FunctionRow, Headline, View, view
 
 SIGNS: dict[State, str] = {"pass": "✓", "fail": "✕", "unknown": "?", "recorded": "·", "absent": ""}
 FINDINGS: dict[bool | None, str] = {True: "✓", False: "✕", None: "?"}
 VERDICTS: dict[Verdict, str] = {"pass": "✓ pass", "fail": "✕ fail", "unknown": "? unknown"}
+BESIDE = (
+    "Median / worst of all runs. Difference and ratio are of the medians, the second to the first, with their 95 %"
+    " bootstrap interval; without an interval there is one run, which proves little."
+)
 FIGURES = ("function", "connections", "requests", "failed", "unknown", "worst wait", "degraded", "within 1 s", "gap")
 
 
@@ -22,18 +27,20 @@ def page(campaign: Campaign, beside: str) -> str:
     shown = view(campaign)
     what = f", suite {campaign.suite}" if campaign.suite else ""
     parts = [
-        f"# Proof of {inline(campaign.cloud)}{what}: {campaign.verdict}",
-        inline(shown.headline),
+        f"# Proof of {inline(campaign.clouds)}{what}: {campaign.verdict}",
+        *(_headline(h) for h in shown.headlines),
         f"With timelines: [{beside}]({beside}).",
         measured_with(campaign),
         "## At a glance",
         glance(campaign, shown),
+        f"## Side by side: {inline(' and '.join(shown.called))}" if shown.side_by_side else "",
+        BESIDE if shown.side_by_side else "",
+        *beside_tables(campaign, shown),
         "## Faults and functions",
         "Worst wait and degraded time of each function in seconds; ✓ within its marks, ✕ not, ? could not be told.",
         _matrix(shown),
         *(part for fault in shown.faults for part in _fault(fault)),
-        "## A year",
-        _year(shown),
+        *(part for whose, year in shown.years.items() for part in _year(whose, year)),
         "## Versions",
         _table(("what", "version"), [(inline(name), inline(said)) for name, said in campaign.versions.items()]),
     ]
@@ -47,11 +54,11 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _matrix(shown: View) -> str:
     names = [name.replace("_", " ") for name in shown.functions]
-    return _table(("fault", *names, "writes, audit, recovery"), (_row(row) for _, row in shown.matrix))
+    return _table(("fault", *names, "writes, audit, recovery"), (_row(name, row) for _, name, row in shown.matrix))
 
 
-def _row(row: Row) -> tuple[str, ...]:
-    return (code(str(row.fault)), *(_cell(cell) for cell in row.cells))
+def _row(name: str, row: Row) -> tuple[str, ...]:
+    return (code(name), *(_cell(cell) for cell in row.cells))
 
 
 def _cell(cell: Cell) -> str:
@@ -64,7 +71,7 @@ def _cell(cell: Cell) -> str:
 def _fault(fault: FaultView) -> Iterator[str]:
     result = fault.result
     runs = len(fault.group.runs)
-    yield f"## {code(str(result.fault))}: {VERDICTS[fault.verdict]}"
+    yield f"## {code(fault.name)}: {VERDICTS[fault.verdict]}"
     yield inline(fault.sentence)
     yield "\n".join(f"- {inline(reason)}" for reason in fault.reasons)
     which = f"the worst of {text.plural(runs, 'run')}: run {result.run}, " if runs > 1 else ""
@@ -105,7 +112,13 @@ def _writes(result: FaultResult) -> str:
     return _table(heads, rows)
 
 
-def _year(shown: View) -> str:
+def _headline(said: Headline) -> str:
+    return inline(f"{said.whose}: {said.verdict}. {said.text}" if said.whose else said.text)
+
+
+def _year(whose: str, year: Budget) -> Iterator[str]:
+    """`whose`: a cloud's name, "" where there is one alone."""
+    yield f"## A year{inline(f': {whose}') if whose else ''}"
     rows = [
         (
             code(str(cost.fault)),
@@ -114,7 +127,7 @@ def _year(shown: View) -> str:
             text.minutes(cost.minutes),
             inline(cost.why),
         )
-        for cost in shown.year.costs
+        for cost in year.costs
     ]
-    total = f"Together {text.minutes(shown.year.minutes)} of the 52.6 minutes that 99.99 % allows: a lower bound."
-    return f"{total}\n\n{_table(('fault', 'degraded', 'a year', 'minutes a year', ''), rows)}"
+    yield f"Together {text.minutes(year.minutes)} of the 52.6 minutes that 99.99 % allows: a lower bound."
+    yield _table(("fault", "degraded", "a year", "minutes a year", ""), rows)

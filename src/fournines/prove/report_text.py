@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Protocol
 
 from fournines.design.reliability import spell
 
@@ -22,6 +24,48 @@ def offset(value: float) -> str:
     """Seconds relative to the injection: `−3 s`, `0 s`, `+12.5 s`."""
     rounded = round(value, 2)
     return f"{'−' if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):g} s"
+
+
+def change(value: float | None) -> str:
+    """A difference in seconds: `+3.2 s`, `−0.12 s`, `0 s`."""
+    said = seconds(None if value is None else abs(value))
+    if value is None or said in (NONE, "0 s"):
+        return said
+    return f"{'−' if value < 0 else '+'}{'∞' if math.isinf(value) else said}"
+
+
+class Spread(Protocol):
+    """Of a figure over several runs: `worst` and the bootstrap interval of the median, None of a single run."""
+
+    @property
+    def runs(self) -> int: ...
+    @property
+    def median(self) -> float: ...
+    @property
+    def worst(self) -> float: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+def of_runs(spread: Spread | None) -> str:
+    """Median and worst, seconds: `0.65 s / 0.9 s`; of one run, what it was."""
+    if spread is None:
+        return NONE
+    return f"{seconds(spread.median)} / {seconds(spread.worst)}" if spread.runs > 1 else seconds(spread.median)
+
+
+def between(spread: Spread | None, said: Callable[[float | None], str]) -> str:
+    """A difference or ratio with its interval: `+3.2 s (+2.9 s to +3.6 s)`."""
+    if spread is None:
+        return NONE
+    interval = "" if spread.low is None else f" ({said(spread.low)} to {said(spread.high)})"
+    return f"{said(spread.median)}{interval}"
+
+
+def function(name: str) -> str:
+    return name.replace("_", " ") or "all"
 
 
 def milliseconds(value: float | None) -> str:

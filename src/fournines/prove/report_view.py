@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fournines.prove.budget import Budget, Cost, budget
@@ -11,7 +11,7 @@ from fournines.prove.headline import headline, sentence
 from fournines.prove.machine import starved
 from fournines.prove.mark_summary import State, state, summary
 from fournines.prove.matrix import Row, functions, matrix
-from fournines.prove.model import Campaign, Fault, FaultResult, FunctionFigures, RequestFigures, Verdict
+from fournines.prove.model import Campaign, FaultResult, FunctionFigures, RequestFigures, Verdict
 from fournines.prove.pass_marks import (
     AGAIN,
     DEGRADED,
@@ -27,7 +27,8 @@ from fournines.prove.pass_marks import (
 )
 from fournines.prove.repeats import FIGURES, Repeated, RunsCompared, Spread, comparisons, repeated
 from fournines.prove.report_timeline import Panel, panels
-from fournines.prove.verdict import baseline_of
+from fournines.prove.side_by_side import Beside, side_by_side
+from fournines.prove.verdict import baseline_of, of_subject
 
 #: Mark -> the column of the functions' table that it is about.
 COLUMN = {WAIT: "wait", DEGRADED: "degraded", AGAIN: "degraded", GAP: "gap", RETURN: "return", TROUBLED: "trouble"}
@@ -47,9 +48,11 @@ class FunctionRow:
 
 @dataclass(frozen=True, slots=True)
 class FaultView:
-    """All runs of one fault; `result` is the one that is drawn, the worst of them, with `baseline` beside it."""
+    """All runs of one fault on one subject; `result` is the one that is drawn, the worst of them, with `baseline` (the
+    reference's) beside it."""
 
     anchor: str
+    name: str  # the fault, and where it struck if that needs saying
     group: Repeated
     result: FaultResult
     verdict: Verdict
@@ -108,23 +111,37 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """`excluded`: runs that measured nothing of a fault that others did measure."""
+class Headline:
+    """`whose`: a cloud's name, "" where there is one alone."""
 
-    headline: str
+    whose: str
+    verdict: Verdict
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`excluded`: runs that measured nothing of a fault that others did measure. `under`: the reference, as one says it
+    after a figure's name; "" without one."""
+
+    headlines: tuple[Headline, ...]
     faults: tuple[FaultView, ...]  # measured
-    not_measured: tuple[FaultResult, ...]
+    not_measured: tuple[tuple[str, str], ...]  # its name, and why
     excluded: tuple[tuple[FaultResult, str], ...]
     repeats: bool
     scale: Scale
     figures: dict[str, Callable[[FaultResult], float | None]]  # of one run
-    matrix: tuple[tuple[str, Row], ...]  # beside the fault's anchor, "" of one that was not measured
+    matrix: tuple[tuple[str, str, Row], ...]  # the fault's anchor, "" of one that was not measured, and its name
     functions: tuple[str, ...]  # its columns but for the last
-    year: Budget
+    years: dict[str, Budget]  # cloud, "" of one alone -> what its faults cost
+    called: tuple[str, ...]  # the two that are set side by side; () of one alone
+    side_by_side: tuple[Beside, ...]
+    under: str
 
-    def cost(self, fault: Fault) -> Cost | None:
+    def cost(self, fault: FaultView) -> Cost | None:
         """A year; None of one with every core kept busy."""
-        return next((c for c in self.year.costs if c.fault == fault), None)
+        costs = (c for year in self.years.values() if year.subject == fault.group.subject for c in year.costs)
+        return next((c for c in costs if c.fault == fault.group.fault), None)
 
     @property
     def saturated(self) -> tuple[FaultView, ...]:
@@ -132,31 +149,47 @@ class View:
 
 
 def view(campaign: Campaign) -> View:
-    """Results under the cloud's own timing profile, each beside the baseline's of the same fault."""
+    """Results of all subjects, each beside the reference's of the same fault."""
     groups = repeated(campaign)
-    ours = [g for g in groups if g.profile == campaign.profile]
-    theirs = {(g.fault, g.busy): g for g in groups if campaign.baseline and g.profile == campaign.baseline}
+    ours = [g for g in groups if g.subject in campaign.subjects]
+    theirs = {(g.fault, g.busy): g for g in groups if g.subject == campaign.reference}
     together = {c.fault: c for c in comparisons(campaign)}
     measured = [g for g in ours if g.runs]
     faults = tuple(
         _fault(campaign, n, g, theirs.get((g.fault, g.busy)), together.get(g.fault)) for n, g in enumerate(measured, 1)
     )
+    headlines = tuple(_headlines(campaign, measured))
     return View(
-        headline=headline(campaign.verdict, [r for g in measured for r in g.runs]),
+        headlines=headlines,
         faults=faults,
-        not_measured=tuple(g.excluded[0][0] for g in ours if not g.runs),
+        not_measured=tuple((_name(campaign, g), g.excluded[0][1]) for g in ours if not g.runs),
         excluded=tuple(e for g in groups if g.runs for e in g.excluded),
         repeats=any(len(g.runs) + len(g.excluded) > 1 for g in groups),
         scale=_scale(faults),
         figures=FIGURES,
-        matrix=tuple((_anchor(faults, row), row) for row in matrix(campaign)),
+        matrix=tuple((_anchor(faults, row), f"{row.fault}{campaign.on(row.subject)}", row) for row in matrix(campaign)),
         functions=functions(campaign),
-        year=budget(campaign),
+        years={h.whose: budget(campaign, s) for h, s in zip(headlines, campaign.subjects, strict=True)},
+        called=tuple(campaign.called(subject) for subject in campaign.pair or ()),
+        side_by_side=tuple(side_by_side(campaign)),
+        under=campaign.on(campaign.reference).strip() if campaign.reference else "",
     )
 
 
+def _headlines(campaign: Campaign, measured: Sequence[Repeated]) -> Iterator[Headline]:
+    for subject in campaign.subjects:
+        alone = len(campaign.subjects) == 1
+        verdict = campaign.verdict if alone else of_subject(campaign, subject)
+        runs = [r for g in measured if g.subject == subject for r in g.runs]
+        yield Headline("" if alone else campaign.called(subject), verdict, headline(verdict, runs))
+
+
+def _name(campaign: Campaign, group: Repeated) -> str:
+    return f"{group.fault}{campaign.on(group.subject)}"
+
+
 def _anchor(faults: Sequence[FaultView], row: Row) -> str:
-    return next((f.anchor for f in faults if f.group.fault == row.fault), "")
+    return next((f.anchor for f in faults if (f.group.fault, f.group.subject) == (row.fault, row.subject)), "")
 
 
 def _fault(
@@ -169,6 +202,7 @@ def _fault(
     ratio = next((m.measured for m in marks if m.unit == "×"), None)
     return FaultView(
         anchor=f"fault-{number}",
+        name=_name(campaign, group),
         group=group,
         result=result,
         verdict=verdict,

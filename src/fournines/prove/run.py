@@ -1,12 +1,12 @@
-"""A campaign: faults one after the other, under the cloud's own timing and then, if asked for, under a peer's."""
+"""A campaign: faults one after the other, on one subject or on two: a cloud under its own timing and a peer's, or two
+clouds."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,29 +17,42 @@ from fournines.prove import machine, store
 from fournines.prove.analyse import analyse
 from fournines.prove.history import EVENTS
 from fournines.prove.measure import measure
-from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult, Pressure
+from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult, Pressure, Subject
 from fournines.prove.schedule import Block, blocks
 from fournines.prove.site import Site
 from fournines.prove.verdict import baseline_of, judge, overall
+from fournines.prove.versions import merged
 
 GATE_LOOKS = 5
 GATE_EVERY_S = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A fault that cannot be injected on `subject`, and why."""
+
+    subject: Subject
+    fault: Fault
+    why: str
+
+
 @dataclass(frozen=True)
 class Order:
-    """What was asked for. `profile`: the cloud's own; `baseline`: a peer's, or "". `force`: unhealthy or not.
+    """What was asked for. `subjects`: those to be held to the marks; `reference`: a peer's timing beside the one, or
+    None. `together`: whether all of them are there at the same time. `absent`: asked for, and not to be had on one of
+    them. `force`: unhealthy or not.
 
     `lasts`: of a soak, seconds after which no other fault begins; it ends early where the cloud does not come back.
     """
 
     faults: tuple[Fault, ...]
-    profile: str
-    baseline: str
+    subjects: tuple[Subject, ...]
     force: bool
     command: str
     started_at: str
-    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+    reference: Subject | None = None
+    together: bool = True
+    absent: tuple[Absent, ...] = ()
     repeat: int = 1
     suite: str = ""
     seed: int | None = None
@@ -48,29 +61,75 @@ class Order:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return blocks(self.repeat, baseline=bool(self.baseline))
+        every = (*self.subjects, *((self.reference,) if self.reference else ()))
+        return blocks(self.repeat, every, interleaved=self.together)
 
 
-#: Applies a peer's timing to the cloud, yields the site as it is then, and restores the cloud's own in any case.
-UnderBaseline = Callable[[], AbstractAsyncContextManager[Site]]
+#: Makes a subject one that can be struck, yields its site, and leaves all as it was in any case.
+Ready = Callable[[Subject], AbstractAsyncContextManager[Site]]
 
 
-async def run(order: Order, site: Site, under_baseline: UnderBaseline) -> Campaign:
-    """Stores the campaign after every fault, so that an interrupted one can still be read.
+class Record:
+    """What a campaign has measured so far, and its file: it is written after every fault, so that an interrupted
+    campaign can still be read."""
 
-    Raises ProveError when the cloud is not healthy and `order.force` is not set; nothing was done then.
-    """
-    directory = store.run_directory(site.cloud.state_dir, order.started_at)
-    await _gate(site, order)
-    results: list[FaultResult] = []
+    def __init__(self, order: Order, directory: Path) -> None:
+        self.order = order
+        self.directory = directory
+        self._versions: dict[str, Mapping[str, str]] = {}
+        self._measured: list[FaultResult] = []
+        self._absent = tuple(not_measured(a.fault, a.subject, a.why, 0.0) for a in order.absent)
+
+    @property
+    def number(self) -> int:
+        """Of the next result: `analyse_again` finds its history by it."""
+        return len(self._measured) + 1
+
+    def saw(self, site: Site) -> None:
+        self._versions.setdefault(site.cloud.name, site.versions)
+
+    def add(self, result: FaultResult) -> FaultResult:
+        """As it is judged."""
+        self._measured.append(result)
+        return self.save().results[len(self._measured) - 1]
+
+    def save(self) -> Campaign:
+        order = self.order
+        campaign = Campaign(
+            subjects=order.subjects,
+            started_at=order.started_at,
+            command=order.command,
+            versions=merged(self._versions),
+            results=(*self._measured, *self._absent),
+            verdict="unknown",
+            machine=machine.describe(),
+            reference=order.reference,
+            suite=order.suite,
+            seed=order.seed,
+            failures={name: FailureRate(f.mttf, f.source, f.assumed) for name, f in order.failures.items()},
+        )
+        campaign = judged(campaign)
+        store.save(self.directory, campaign)
+        return campaign
+
+
+async def run(order: Order, directory: Path, ready: Ready) -> Campaign:
+    """Raises ProveError when a cloud is not healthy and `order.force` is not set; nothing was done then."""
+    record = Record(order, directory)
+    if order.together:
+        for subject in order.subjects:
+            async with ready(subject) as site:
+                await _gate(site, order)
     if order.lasts is not None:
-        await _soak(order, site, directory, results)
-        return _save(order, site, directory, results)
-    for under_peer, group in itertools.groupby(order.blocks, lambda block: block.baseline):
-        async with under_baseline() if under_peer else contextlib.nullcontext(site) as where:
+        async with ready(order.subjects[0]) as site:
+            await _soak(record, site)
+        return record.save()
+    for subject, group in itertools.groupby(order.blocks, lambda block: block.subject):
+        async with ready(subject) as site:
             for block in group:
-                await _measure_all(order, where, directory, results, block.run)
-    return _save(order, site, directory, results)
+                for fault in order.faults:
+                    await _measure(record, site, fault, block.run)
+    return record.save()
 
 
 async def _gate(site: Site, order: Order) -> None:
@@ -91,39 +150,34 @@ async def _gate(site: Site, order: Order) -> None:
     )
 
 
-async def _measure_all(order: Order, site: Site, directory: Path, results: list[FaultResult], run: int) -> None:
-    for fault in order.faults:
-        await _measure(order, site, directory, results, (fault, run))
-
-
-async def _soak(order: Order, site: Site, directory: Path, results: list[FaultResult]) -> None:
+async def _soak(record: Record, site: Site) -> None:
     """One after another until the time is over. A fault that comes up again is another run of it."""
+    order = record.order
     assert order.lasts is not None
     began, runs = site.now(), Counter[Fault]()
     for fault in order.faults:
         if site.now() - began >= order.lasts:
             return
         runs[fault] += 1
-        if not await _measure(order, site, directory, results, (fault, runs[fault])):
+        if not await _measure(record, site, fault, runs[fault]):
             return
 
 
-async def _measure(
-    order: Order, site: Site, directory: Path, results: list[FaultResult], what: tuple[Fault, int]
-) -> bool:
+async def _measure(record: Record, site: Site, fault: Fault, run: int) -> bool:
     """One run of a fault. False when the cloud was not healthy enough to begin."""
-    fault, run = what
-    number, healthy = len(results) + 1, False
-    site.reporter.begin(number, len(order.faults) * len(order.blocks), fault, site.profile)
+    order, number, healthy = record.order, record.number, False
+    record.saw(site)
+    total = len(order.faults) * len(order.blocks)
+    site.reporter.begin(number, total, fault, site.subject)
     try:
         await _gate(site, order)
         healthy = True
-        result = await measure(site, fault, directory / f"{number:02d}-{site.profile}-{_file_name(fault)}", run)
+        where = f"{number:02d}-{site.subject.cloud}-{site.subject.profile}-{_file_name(fault)}"
+        result = await measure(site, fault, record.directory / where, run)
     except FourninesError as error:
         why = ": ".join(filter(None, (error.what, error.where, error.why)))
-        result = replace(not_measured(fault, site, why), run=run)
-    results.append(result)
-    site.reporter.result(_save(order, site, directory, results).results[-1])
+        result = not_measured(fault, site.subject, why, site.now(), run)
+    site.reporter.result(record.add(result))
     return healthy
 
 
@@ -131,14 +185,13 @@ def _file_name(fault: Fault) -> str:
     return str(fault).replace("/", "-").replace(" ", "_")
 
 
-def not_measured(fault: Fault, site: Site, why: str) -> FaultResult:
-    now = site.now()
+def not_measured(fault: Fault, subject: Subject, why: str, at: float, run: int = 1) -> FaultResult:
     return FaultResult(
         fault=fault,
-        profile=site.profile,
+        subject=subject,
         hosts=(),
-        injected=now,
-        healed=now,
+        injected=at,
+        healed=at,
         redundant_again_s=None,
         functions=(),
         writes={},
@@ -147,8 +200,9 @@ def not_measured(fault: Fault, site: Site, why: str) -> FaultResult:
         verdict="unknown",
         reasons=(f"not measured: {why}",),
         not_measured=why,
-        began=now,
-        ended=now,
+        began=at,
+        ended=at,
+        run=run,
     )
 
 
@@ -156,31 +210,10 @@ def judged(campaign: Campaign) -> Campaign:
     """With every verdict as it is now that a baseline may have been measured as well."""
     results: list[FaultResult] = []
     for result in campaign.results:
-        own = result.profile == campaign.profile
-        verdict, reasons = judge(result, baseline_of(campaign, result) if own else None)
+        verdict, reasons = judge(result, baseline_of(campaign, result))
         results.append(replace(result, verdict=verdict, reasons=reasons))
     campaign = replace(campaign, results=tuple(results))
     return replace(campaign, verdict=overall(campaign))
-
-
-def _save(order: Order, site: Site, directory: Path, results: Sequence[FaultResult]) -> Campaign:
-    campaign = Campaign(
-        cloud=site.cloud.name,
-        started_at=order.started_at,
-        command=order.command,
-        versions=dict(order.versions),
-        results=tuple(results),
-        verdict="unknown",
-        machine=machine.describe(),
-        profile=order.profile,
-        baseline=order.baseline,
-        suite=order.suite,
-        seed=order.seed,
-        failures={name: FailureRate(f.mttf, f.source, f.assumed) for name, f in order.failures.items()},
-    )
-    campaign = judged(campaign)
-    store.save(directory, campaign)
-    return campaign
 
 
 def analyse_again(directory: Path) -> Campaign:
@@ -202,8 +235,10 @@ def _again(directory: Path, stored: FaultResult) -> FaultResult:
     """From the history, whatever was made of it before: what was seen of a fault does not become "not measured" because
     something broke off later on. Raises ProveError."""
     try:
-        return analyse(directory)
+        found = analyse(directory)
     except ProveError:
         if stored.not_measured:  # its measurement never began
             return stored
         raise
+    # Of another fault it is where the campaign was interrupted, before that had a result.
+    return replace(found, subject=stored.subject) if found.fault == stored.fault else stored

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fournines.cloud.model import Cloud, Region
@@ -11,7 +11,7 @@ from fournines.prove.faults.powers import Powers
 from fournines.prove.faults.target import Standing
 from fournines.prove.grounds import Grounds
 from fournines.prove.load.control import Progress
-from fournines.prove.model import Fault, FaultResult, Finding
+from fournines.prove.model import Fault, FaultResult, Finding, Subject
 from fournines.prove.probes import PROBES
 from fournines.prove.project import Project
 from fournines.prove.reach import Reach
@@ -40,7 +40,7 @@ class Health(Protocol):
 class Reporter(Protocol):
     """Live progress: which fault of how many, its phases, the load's counts twice a second, what came of it."""
 
-    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None: ...
+    def begin(self, number: int, total: int, fault: Fault, subject: Subject) -> None: ...
     def phase(self, text: str) -> None: ...
     def counts(self, progress: Progress) -> None: ...
     def result(self, result: FaultResult) -> None: ...
@@ -60,11 +60,10 @@ class Lengths:
 class Site:
     """`now`: the campaign's clock, seconds since its `epoch` on CLOCK_MONOTONIC. `functions`: those that are probed;
     `project`: where those of other services than the core make what they make, None without one of them. `router`: the
-    words that make a command run behind one, for those that a second client probes."""
+    words that make a command run behind one, for those that a second client probes. `versions`: of what runs there."""
 
     cloud: Cloud
     region: Region
-    profile: str
     powers: Powers
     health: Health
     grounds: Grounds
@@ -77,6 +76,11 @@ class Site:
     project: Project | None = None
     busy: bool = False
     router: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(self.cloud.name, self.cloud.timing.profile)
 
     @property
     def routed(self) -> tuple[str, ...]:

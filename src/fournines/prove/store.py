@@ -19,13 +19,13 @@ class Stored(BaseModel):
     # JSON knows no nan (a percentile of nothing), and the null that stands for it by default does not read back.
     model_config = ConfigDict(ser_json_inf_nan="strings")
 
-    format: Literal[2] = 2
+    format: Literal[3] = 3
     campaign: Campaign
 
     @model_validator(mode="before")
     @classmethod
     def _upgrade(cls, document: Any) -> Any:
-        return _of_format_1(document) if isinstance(document, dict) else document  # pyright: ignore
+        return _of_format_2(_of_format_1(document)) if isinstance(document, dict) else document  # pyright: ignore
 
 
 def _of_format_1(document: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +39,22 @@ def _of_format_1(document: dict[str, Any]) -> dict[str, Any]:
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"it lacks {error}") from error
     return {"format": 2, "campaign": {**campaign, "results": upgraded}}
+
+
+def _of_format_2(document: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 knew one cloud, and a baseline by its profile's name."""
+    if document.get("format") != 2:
+        return document
+    try:
+        campaign: dict[str, Any] = document["campaign"]
+        cloud, baseline = campaign.pop("cloud"), campaign.pop("baseline", "")
+        campaign["subjects"] = [{"cloud": cloud, "profile": campaign.pop("profile", "")}]
+        campaign["reference"] = {"cloud": cloud, "profile": baseline} if baseline else None
+        for result in campaign["results"]:
+            result["subject"] = {"cloud": cloud, "profile": result.pop("profile")}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"it lacks {error}") from error
+    return {"format": 3, "campaign": campaign}
 
 
 def _of_gaps(function: dict[str, Any]) -> dict[str, Any]:

@@ -84,8 +84,13 @@ def functions_of(name: str, functions: Iterable[str]) -> tuple[str, ...]:
 
 def suite(name: str, cloud: Cloud, duration: float | None = None) -> tuple[Fault, ...]:
     """Its faults that the cloud has the services for."""
+    return parse(",".join(texts(name, cloud)), cloud, duration=duration)
+
+
+def texts(name: str, cloud: Cloud) -> tuple[str, ...]:
+    """The same as one would type them."""
     known = subjects(cloud)
-    return parse(",".join(t for t in SUITES[name].faults(cloud) if _there(t, known)), cloud, duration=duration)
+    return tuple(t for t in SUITES[name].faults(cloud) if _there(t, known))
 
 
 def _there(text: str, known: Iterable[str]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from fournines.prove.model import Campaign, FaultResult, Verdict
+from fournines.prove.model import Campaign, FaultResult, Subject, Verdict
 from fournines.prove.pass_marks import PassMark, pass_marks
 from fournines.prove.repeats import comparisons
 from fournines.prove.report_text import amount, limit, plural
@@ -55,21 +55,29 @@ def _untold(result: FaultResult) -> Iterator[str]:
 
 
 def overall(campaign: Campaign) -> Verdict:
-    """The worst of the results under its own profile, and of what several runs say together; a baseline's results are
-    there to be compared."""
-    verdicts = {r.verdict for r in campaign.results if r.profile == campaign.profile}
-    verdicts |= {_of(c.mark.reached) for c in comparisons(campaign)}
+    """The worst of all its subjects' results, and of what several runs say together; a reference's results are there to
+    be compared with."""
+    told: list[Verdict] = [of_subject(campaign, subject) for subject in campaign.subjects]
+    return _worst([*told, *(_of(c.mark.reached) for c in comparisons(campaign))])
+
+
+def of_subject(campaign: Campaign, subject: Subject) -> Verdict:
+    """The worst of its results; unknown without one."""
+    return _worst([r.verdict for r in campaign.of(subject)])
+
+
+def _worst(verdicts: Collection[Verdict]) -> Verdict:
     if "fail" in verdicts:
         return "fail"
     return "unknown" if "unknown" in verdicts or not verdicts else "pass"
 
 
 def baseline_of(campaign: Campaign, result: FaultResult) -> FaultResult | None:
-    """The same fault under the campaign's baseline. None of a campaign that repeats: one run beside one is a matter of
+    """The same fault on the campaign's reference. None of a campaign that repeats: one run beside one is a matter of
     chance, and `repeats.comparisons` sets all of them beside all."""
-    if any(r.run > 1 for r in campaign.results):
+    if campaign.reference is None or result.subject != campaign.own or any(r.run > 1 for r in campaign.results):
         return None
-    same = (r for r in campaign.results if r.profile == campaign.baseline and r.fault == result.fault)
+    same = (r for r in campaign.of(campaign.reference) if r.fault == result.fault)
     return next((r for r in same if r.busy == result.busy), None)
 
 

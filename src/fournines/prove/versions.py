@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fournines import __version__
 from fournines.cloud.model import Cloud, Region
 from fournines.errors import HostError
@@ -28,4 +30,17 @@ async def versions(reach: Reach, cloud: Cloud, region: Region) -> dict[str, str]
     for line in done.stdout.splitlines():
         name, _, version = line.partition(" ")
         found[name] = version
+    return found
+
+
+def merged(every: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Cloud -> its versions, as one: what is not the same on all clouds is said of each."""
+    names = dict.fromkeys(name for versions in every.values() for name in versions)
+    found: dict[str, str] = {}
+    for name in names:
+        said = {cloud: versions[name] for cloud, versions in every.items() if name in versions}
+        if len(said) == len(every) and len(set(said.values())) == 1:
+            found[name] = next(iter(said.values()))
+        else:
+            found |= {f"{name}, {cloud}": version for cloud, version in said.items()}
     return found

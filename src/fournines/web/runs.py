@@ -28,13 +28,13 @@ def stored(state: Path) -> list[Run]:
                 Run(name=name, started_at="", verdict=error.what, profile="", suite="", faults=[], report=False)
             )
             continue
-        rows = [_row(result) for result in campaign.results]
+        rows = [_row(campaign, result) for result in campaign.results]
         found.append(
             Run(
                 name=name,
                 started_at=campaign.started_at,
                 verdict=campaign.verdict,
-                profile=campaign.profile,
+                profile=campaign.own.profile,
                 suite=campaign.suite,
                 faults=rows,
                 report=True,
@@ -43,14 +43,16 @@ def stored(state: Path) -> list[Run]:
     return found
 
 
-def _row(result: FaultResult) -> dict[str, Any]:
+def _row(campaign: Campaign, result: FaultResult) -> dict[str, Any]:
     def worst(name: str) -> float | None:
         figures = [getattr(f.whole, name) for f in result.functions]
         return max((x for x in figures if math.isfinite(x)), default=None)
 
     return {
-        "fault": str(result.fault),
-        "profile": result.profile,
+        "fault": f"{result.fault}{campaign.on(result.subject)}",
+        "own": result.subject == campaign.own,
+        "cloud": result.subject.cloud,
+        "profile": result.subject.profile,
         "verdict": result.verdict,
         "hosts": list(result.hosts),
         "roles": list(result.roles),

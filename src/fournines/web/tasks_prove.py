@@ -16,7 +16,7 @@ from fournines.commands.proof_plan import Wish
 from fournines.errors import UsageError
 from fournines.prove import report, store
 from fournines.prove.load.control import Progress
-from fournines.prove.model import Fault, FaultResult
+from fournines.prove.model import Fault, FaultResult, Subject
 from fournines.prove.site import Lengths, Reporter
 from fournines.web.arguments import OfCalm, OfProve
 from fournines.web.work import Work
@@ -30,8 +30,8 @@ class Told:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None:
-        self._work.tell("fault", number=number, of=total, fault=str(fault), profile=profile)
+    def begin(self, number: int, total: int, fault: Fault, subject: Subject) -> None:
+        self._work.tell("fault", number=number, of=total, fault=str(fault), profile=subject.profile)
 
     def phase(self, text: str) -> None:
         self._work.say(text)
@@ -60,7 +60,7 @@ def prove(cloud: Cloud, asked: OfProve, work: Work) -> Mapping[str, Any]:
     if sum(map(bool, (asked.faults, asked.suite, asked.soak))) != 1:
         raise UsageError("say either faults, a suite or a soak", next="faults: host.power_off@vip")
     _require_consent(cloud, asked.confirm)
-    campaign = run(cloud, _wish(cloud, asked), _operator(work, asked.confirm))
+    campaign = run([cloud], _wish(cloud, asked), _operator(work, asked.confirm))
     directory = store.run_directory(cloud.state_dir, campaign.started_at)
     (directory / REPORT).write_text(report.render(campaign), encoding="utf-8")
     return {"verdict": campaign.verdict, "run": directory.name, "faults": len(campaign.results)}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,15 +99,15 @@ def test_more_hosts_go_where_fewest_are(make: Make) -> None:
 
 def test_what_proofs_tell(tmp_path: Path) -> None:
     run = campaign()
-    seen = observed([run], run.profile)
+    seen = observed([run], run.own.profile)
     assert {o.service for o in seen} >= {""}
     longest = max(service_degraded(f.whole) for r in run.results if r.fault.name == "host.power_off" and r.roles
-                  and r.profile == run.profile for f in r.functions if f.function == "authenticate")  # fmt: skip
+                  and r.subject == run.own for f in r.functions if f.function == "authenticate")  # fmt: skip
     assert Observed("authenticate", "", longest) in seen
     assert observed([run], "another") == ()
-    assert stored(tmp_path, run.profile) == ()
-    store.save(tmp_path / "runs" / "one", replace(run, cloud="acme"))
-    assert stored(tmp_path, run.profile) == seen
+    assert stored(tmp_path, run.own.profile) == ()
+    store.save(tmp_path / "runs" / "one", run)
+    assert stored(tmp_path, run.own.profile) == seen
 
 
 def test_the_command() -> None:

@@ -20,7 +20,7 @@ def root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def have(monkeypatch: pytest.MonkeyPatch, *found: Capability, memory: int = 8 << 30) -> None:
     monkeypatch.setattr(machine, "capabilities", lambda: found)
-    monkeypatch.setattr(machine, "_available_memory", lambda: memory)
+    monkeypatch.setattr(machine, "available_memory", lambda: memory)
 
 
 @pytest.mark.parametrize("words", [["down", "--all"], ["down", "acme"], ["status"]])

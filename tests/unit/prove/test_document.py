@@ -36,7 +36,7 @@ def test_several_runs_stand_together_with_what_was_left_out() -> None:
 def test_a_baselines_faults_stand_apart() -> None:
     sample = campaign()
     whole = json.loads(document(sample))
-    own = [r for r in sample.results if r.profile == sample.profile]
+    own = [r for r in sample.results if r.subject == sample.own]
     assert len(whole["faults"]) == len(own)
     assert len(whole["baseline"]["faults"]) == len(sample.results) - len(own)
 

@@ -20,7 +20,7 @@ from fournines.prove.junit import junit
 from fournines.prove.matrix import WHOLE, Row, matrix
 from fournines.prove.model import Campaign, FailureRate, Fault, FaultResult
 from fournines.prove.report import render
-from samples.campaign import campaign
+from samples.campaign import OWN, campaign
 from samples.history import events, operations
 from samples.history import store as written
 
@@ -34,7 +34,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> FaultResult:
 
 
 def of(*results: FaultResult, **changes: object) -> Campaign:
-    return dataclasses.replace(campaign(), results=results, profile="lan", baseline="", **changes)
+    return dataclasses.replace(campaign(), results=results, reference=None, **changes)
 
 
 def states(row: Row) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_a_year_is_cost_times_rate(measured: FaultResult) -> None:
     day = 86400.0
     off = dataclasses.replace(measured, fault=Fault("host.power_off", "", "one", 20.0))
     off = dataclasses.replace(slow(off, "validate", 3.0), roles=(), candidates=3)
-    (cost,) = budget(of(off, failures={"host": FailureRate(365.25 * day / 2, "stated", False)})).costs
+    (cost,) = budget(of(off, failures={"host": FailureRate(365.25 * day / 2, "stated", False)}), OWN).costs
     assert (cost.each_s, cost.a_year, cost.minutes) == pytest.approx((3.0, 4.0, 0.2), rel=1e-3)
 
 
@@ -123,7 +123,7 @@ def test_of_several_faults_of_one_component_the_dearest_counts(measured: FaultRe
     freeze = dataclasses.replace(
         slow(measured, "validate", 3.0), fault=Fault("service.freeze", "keystone", "one", 20.0)
     )
-    found = budget(of(kill, freeze))
+    found = budget(of(kill, freeze), OWN)
     assert found.minutes == pytest.approx(max(c.minutes or 0.0 for c in found.costs))
     assert found.share == pytest.approx(found.minutes / ALLOWED_MIN, rel=1e-3)
     assert pytest.approx(52.56) == ALLOWED_MIN
@@ -138,7 +138,7 @@ def test_of_several_faults_of_one_component_the_dearest_counts(measured: FaultRe
     ],
 )
 def test_what_no_rate_is_stated_for_is_not_counted(measured: FaultResult, fault: Fault, hosts: tuple[str, ...]) -> None:
-    found = budget(of(dataclasses.replace(measured, fault=fault, hosts=hosts)))
+    found = budget(of(dataclasses.replace(measured, fault=fault, hosts=hosts)), OWN)
     assert found.costs[0].why
     assert found.minutes == 0.0
 

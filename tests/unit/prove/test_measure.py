@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from fournines.cloud.model import Pattern
+from fournines.cloud.model import Pattern, TimingSpec
 from fournines.errors import HostError, ProveError
 from fournines.prove import measure as measuring
 from fournines.prove.history import OPERATIONS, ROUTED, Event, Log
@@ -81,11 +81,15 @@ class World:
             cloud=cast(
                 Any,
                 SimpleNamespace(
-                    state_dir=self._directory, hosts_of=lambda *_: (), pattern=Pattern(), passive=frozenset[str]()
+                    name="acme",
+                    timing=TimingSpec(),
+                    state_dir=self._directory,
+                    hosts_of=lambda *_: (),
+                    pattern=Pattern(),
+                    passive=frozenset[str](),
                 ),
             ),
             region=cast(Any, SimpleNamespace(name="phx", public_hosts={})),
-            profile="lan",
             powers=cast(Any, None),
             health=cast(Any, self),
             grounds=cast(Any, None),

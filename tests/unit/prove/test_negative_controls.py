@@ -18,9 +18,9 @@ from fournines.prove.analyse import analyse
 from fournines.prove.faults.catalogue import CATALOGUE
 from fournines.prove.history import Event
 from fournines.prove.model import Fault, Operation
-from fournines.prove.run import not_measured
+from fournines.prove.run import analyse_again, not_measured
 from fournines.prove.verdict import judge
-from samples.campaign import campaign
+from samples.campaign import OTHER, OWN, campaign
 from samples.history import FUNCTIONS, events, operations, shown, store
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "three-controllers.yaml"
@@ -214,9 +214,10 @@ def test_the_command_says_it_of_a_stored_run(tmp_path: Path) -> None:
     """A run that was stored as not measured although rows were lost: analysed again, it fails, and the figures are
     there for each function and kind of connection."""
     run = tmp_path / "20261128T090000"
-    store(run / "01-lan-service.freeze@keystone+one", planted(kept_connections_dead), lost_rows())
-    stored = dataclasses.replace(campaign().results[0], profile="lan", not_measured="a host does not answer")
-    campaigns.save(run, dataclasses.replace(campaign(), results=(stored,), profile="lan", baseline=""))
+    where = store(run / "01-lan-service.freeze@keystone+one", planted(kept_connections_dead), lost_rows())
+    fault, why = analyse(where).fault, "a host does not answer"
+    stored = dataclasses.replace(campaign().results[0], fault=fault, not_measured=why)
+    campaigns.save(run, dataclasses.replace(campaign(), results=(stored,), reference=None))
     said = CliRunner().invoke(cli, ["prove", str(EXAMPLE), "--analyse", str(run), "--json"])
     assert said.exit_code == 1, said.output
     (fault,) = json.loads(said.stdout)["faults"]
@@ -232,11 +233,19 @@ def test_the_command_says_it_of_a_stored_run(tmp_path: Path) -> None:
 
 
 def test_what_never_began_stays_not_measured(tmp_path: Path) -> None:
-    site = type("Site", (), {"now": lambda _: 0.0, "profile": "lan"})()
-    result = not_measured(Fault("host.reset", "", "vip", 0.0), site, "no power switch")
+    result = not_measured(Fault("host.reset", "", "vip", 0.0), OWN, "no power switch", 0.0)
     run = tmp_path / "20261128T090000"
     store(run / "01-lan-host.reset@vip", [], [])
-    campaigns.save(run, dataclasses.replace(campaign(), results=(result,), profile="lan", baseline=""))
+    campaigns.save(run, dataclasses.replace(campaign(), results=(result,), reference=None))
     said = CliRunner().invoke(cli, ["prove", str(EXAMPLE), "--analyse", str(run), "--json"])
     assert said.exit_code == 2, said.output
     assert json.loads(said.stdout)["faults"][0]["not_measured"] == "no power switch"
+
+
+def test_what_was_interrupted_is_not_taken_for_what_was_absent(tmp_path: Path) -> None:
+    """A history that never became a result has the number of the first fault that one cloud cannot be struck with."""
+    run = tmp_path / "20261130T014100"
+    absent = not_measured(Fault("host.power_off", "", "dc", 20.0), OWN, "there is no host that is dc", 0.0)
+    store(run / "01-duo-lan-service.freeze@keystone+one", planted(kept_connections_dead), lost_rows())
+    campaigns.save(run, dataclasses.replace(campaign(), results=(absent,), subjects=(OWN, OTHER), reference=None))
+    assert analyse_again(run).results == (absent,)

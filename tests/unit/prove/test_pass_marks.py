@@ -11,7 +11,7 @@ import pytest
 from fournines.prove.faults.catalogue import CATALOGUE
 from fournines.prove.faults.service import CORE
 from fournines.prove.faults.target import TARGETS
-from fournines.prove.model import Fault, FaultResult, FunctionFigures, RequestFigures, Writes
+from fournines.prove.model import Fault, FaultResult, FunctionFigures, RequestFigures, Subject, Writes
 from fournines.prove.pass_marks import (
     AGAIN,
     DEGRADED,
@@ -26,9 +26,9 @@ from fournines.prove.pass_marks import (
 )
 from fournines.prove.probes import PROBES
 from fournines.prove.severity import severity
-from samples.campaign import campaign
+from samples.campaign import OWN, campaign
 
-BASE = next(r for r in campaign().results if r.profile == "lan")
+BASE = next(r for r in campaign().results if r.subject == OWN)
 IDLE = tuple((float(t), 0.5) for t in range(100))
 
 
@@ -315,7 +315,7 @@ def test_a_host_that_never_comes_back_misses_its_mark() -> None:
 
 def test_ratio_is_only_to_the_named_baseline() -> None:
     def of(gap: float, profile: str = "lan") -> FaultResult:
-        return result("host.power_off", figures("validate", seen(longest_gap_s=gap)), profile=profile)
+        return result("host.power_off", figures("validate", seen(longest_gap_s=gap)), subject=Subject("acme", profile))
 
     what = "longest gap under kolla-22.2 timers over ours"
     assert marks(of(1.0), what, of(5.0, "kolla-22.2"))[0].reached is True
@@ -325,7 +325,9 @@ def test_ratio_is_only_to_the_named_baseline() -> None:
 
 def test_a_freeze_is_set_beside_another_by_its_degraded_time() -> None:
     def of(degraded: float, profile: str = "lan") -> FaultResult:
-        return result("service.freeze", figures("validate", seen(degraded_s=degraded)), profile=profile)
+        return result(
+            "service.freeze", figures("validate", seen(degraded_s=degraded)), subject=Subject("acme", profile)
+        )
 
     what = "degraded time under kolla-22.2 timers over ours"
     assert marks(of(2.0), what, of(20.0, "kolla-22.2"))[0].reached is True

@@ -14,7 +14,7 @@ from fournines.prove.pass_marks import worst_gap
 from fournines.prove.repeats import comparisons, ratios, repeated, spread
 from fournines.prove.schedule import blocks
 from fournines.prove.verdict import baseline_of, overall
-from samples.campaign import campaign
+from samples.campaign import OTHER, OWN, PEER, campaign
 
 
 def gap(result: FaultResult, seconds: float, run: int) -> FaultResult:
@@ -26,7 +26,7 @@ def gap(result: FaultResult, seconds: float, run: int) -> FaultResult:
 def several(ours: list[float], theirs: list[float]) -> Campaign:
     sample = campaign()
     own = sample.results[0]
-    peer = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == own.fault)
+    peer = next(r for r in sample.results if r.subject == PEER and r.fault == own.fault)
     runs = [gap(own, s, n) for n, s in enumerate(ours, 1)] + [gap(peer, s, n) for n, s in enumerate(theirs, 1)]
     return dataclasses.replace(sample, results=tuple(runs))
 
@@ -89,7 +89,12 @@ def test_nothing_is_divided_by_nothing() -> None:
 
 @pytest.mark.parametrize("repeat", range(1, 7))
 def test_every_run_is_scheduled_once_a_timing(repeat: int) -> None:
-    found = blocks(repeat, baseline=True)
-    assert sorted((b.run, b.baseline) for b in found) == [(n, b) for n in range(1, repeat + 1) for b in (False, True)]
-    assert found[0].baseline is False
-    assert [b.run for b in blocks(repeat, baseline=False)] == list(range(1, repeat + 1))
+    both = (OWN, OTHER)
+    once = [(n, s) for n in range(1, repeat + 1) for s in both]
+    found = [(b.run, b.subject) for b in blocks(repeat, both)]
+    assert sorted(found, key=once.index) == once
+    assert found[0] == (1, OWN)
+    apart = [(b.run, b.subject) for b in blocks(repeat, both, interleaved=False)]
+    assert sorted(apart, key=once.index) == once
+    assert [s for _, s in apart] == [OWN] * repeat + [OTHER] * repeat
+    assert [b.run for b in blocks(repeat, [OWN])] == list(range(1, repeat + 1))

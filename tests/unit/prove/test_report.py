@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fournines.prove import report_text
-from fournines.prove.model import Campaign, Fault, FaultResult, Finding, Series, Sighting, Writes
+from fournines.prove.model import Campaign, Fault, FaultResult, Finding, Series, Sighting, Subject, Writes
 from fournines.prove.pass_marks import worst_gap
 from fournines.prove.report import render
 from fournines.prove.report_table import table
 from fournines.prove.report_timeline import COLUMNS, panels
 from fournines.prove.report_view import Scale, view
-from samples.campaign import campaign
+from samples.campaign import OWN, PEER, campaign
 
 VOID = {"meta", "link", "br", "img", "path"}
 URLS = {"src", "href", "action", "data", "poster", "srcset", "xlink:href"}
@@ -153,17 +153,18 @@ def test_the_headline_holds_for_every_row_of_its_tables(sample: Campaign) -> Non
     )
     odd = one(sample, functions=functions, verdict="pass", reasons=())
     shown = view(dataclasses.replace(odd, verdict="pass"))
-    assert "longest gap between two successes 7.77 s (authenticate password, tried every 2 s)" in shown.headline
+    (said,) = shown.headlines
+    assert "longest gap between two successes 7.77 s (authenticate password, tried every 2 s)" in said.text
     for row in shown.faults[0].rows:
         assert max(row.seen.longest_gap_s, row.seen.gap_returning_s) <= 7.77
     longest = max(row.seen.worst_wait_s for row in shown.faults[0].rows)
-    assert f"longest wait {report_text.seconds(longest)}" in shown.headline
+    assert f"longest wait {report_text.seconds(longest)}" in said.text
 
 
 def repeated(sample: Campaign) -> Campaign:
     """Three runs of one fault under either timing, of which one could not be measured."""
     first = sample.results[0]
-    theirs = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == first.fault)
+    theirs = next(r for r in sample.results if r.subject == PEER and r.fault == first.fault)
     runs = [dataclasses.replace(r, run=n) for n in (1, 2, 3) for r in (first, theirs)]
     runs[4] = dataclasses.replace(runs[4], not_measured="ctl2 did not answer", verdict="unknown")
     return dataclasses.replace(sample, results=tuple(runs))
@@ -172,10 +173,10 @@ def repeated(sample: Campaign) -> Campaign:
 def test_all_runs_are_there_and_what_was_left_out_is_said(sample: Campaign) -> None:
     text = Page(render(repeated(sample))).text
     assert "All runs" in text
-    assert "Left out: host.power_off@vip under lan, run 3: ctl2 did not answer" in text
+    assert "Left out: host.power_off@vip, lan timers, run 3: ctl2 did not answer" in text
     (row,) = view(repeated(sample)).faults
     assert [r.run for r in row.group.runs] == [1, 2]
-    assert "Left out: `host.power_off@vip` under lan, run 3: ctl2 did not answer" in table(repeated(sample))
+    assert "Left out: `host.power_off@vip`, lan timers, run 3: ctl2 did not answer" in table(repeated(sample))
 
 
 def test_the_table_says_median_and_worst(sample: Campaign) -> None:
@@ -197,21 +198,21 @@ def test_the_table_says_median_and_worst(sample: Campaign) -> None:
 
 
 def test_baseline_alone_is_not_a_fault_of_ours(sample: Campaign) -> None:
-    theirs = tuple(r for r in sample.results if r.profile == "kolla-22.2")
+    theirs = tuple(r for r in sample.results if r.subject == PEER)
     assert view(dataclasses.replace(sample, results=theirs)).faults == ()
 
 
 def test_a_baseline_that_was_not_measured_says_why(sample: Campaign) -> None:
     ours = sample.results[0]
-    theirs = dataclasses.replace(ours, profile="kolla-22.2", not_measured="ctl1 did not answer")
+    theirs = dataclasses.replace(ours, subject=PEER, not_measured="ctl1 did not answer")
     both = dataclasses.replace(sample, results=(ours, theirs))
     assert view(both).faults[0].baseline is None
-    assert "Under kolla-22.2 timers not measured: ctl1 did not answer" in Page(render(both)).text
+    assert "Not measured under kolla-22.2 timers: ctl1 did not answer" in Page(render(both)).text
 
 
 def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:
     quiet = sample.results[0]
-    theirs = next(r for r in sample.results if r.profile == "kolla-22.2" and r.fault == quiet.fault)
+    theirs = next(r for r in sample.results if r.subject == PEER and r.fault == quiet.fault)
     busy = dataclasses.replace(quiet, busy=True)
     assert view(dataclasses.replace(sample, results=(busy, theirs))).faults[0].baseline is None
 
@@ -221,7 +222,10 @@ def test_a_busy_run_is_compared_with_a_busy_one(sample: Campaign) -> None:
 def test_whatever_a_host_says_is_escaped(noise: str) -> None:
     planted = f"<script>alert(1)</script><img src=x onerror=alert(1)>'\"&{noise}"
     sample = one(campaign(), reasons=(planted,), audit=(Finding(planted, False, planted),), hosts=(planted,))
-    html = render(dataclasses.replace(sample, cloud=planted, command=planted, versions={planted: planted}))
+    hostile = Subject(planted, planted)
+    results = tuple(dataclasses.replace(r, subject=hostile) for r in sample.results)
+    said = dataclasses.replace(sample, subjects=(hostile,), results=results)
+    html = render(dataclasses.replace(said, command=planted, versions={planted: planted}))
     assert "<script>alert" not in html
     assert "<img" not in html
 
@@ -242,7 +246,7 @@ def test_a_fault_with_little_to_tell(sample: Campaign, changes: dict[str, object
 
 def test_the_table_has_a_row_a_fault(sample: Campaign) -> None:
     lines = [line for line in table(sample).splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + sum(r.profile == "lan" for r in sample.results)
+    assert len(lines) == 2 + sum(r.subject == OWN for r in sample.results)
     assert len({line.count("|") for line in lines}) == 1
     assert "not measured: the kernel has no netem" in lines[-1]
 

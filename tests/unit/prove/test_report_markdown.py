@@ -35,11 +35,11 @@ def cells(line: str) -> int:
 def test_each_fault_has_its_figures_reasons_and_audit() -> None:
     made = campaign()
     said = page(made, "standard.html")
-    assert said.startswith(f"# Proof of {made.cloud}")
+    assert said.startswith(f"# Proof of {made.clouds}")
     assert "[standard.html](standard.html)" in said
     for result in made.results:
         assert f"`{result.fault}`" in said
-    for result in (r for r in made.results if r.profile == made.profile and not r.not_measured):
+    for result in (r for r in made.results if r.subject == made.own and not r.not_measured):
         assert all(f.function.replace("_", " ") in said for f in result.functions)
     assert made.command in said
 

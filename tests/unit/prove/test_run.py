@@ -12,14 +12,17 @@ from typing import Any, cast
 
 import pytest
 
+from fournines.cloud.model import TimingSpec
 from fournines.errors import HostError, ProveError
 from fournines.prove import run as campaign_run
 from fournines.prove import store
 from fournines.prove.faults.target import Standing
-from fournines.prove.model import Campaign, Fault, FaultResult, Finding
+from fournines.prove.model import Campaign, Fault, FaultResult, Finding, Subject, Verdict
 from fournines.prove.repeats import repeated
-from fournines.prove.run import Order, run
+from fournines.prove.run import Absent, Order, run
 from fournines.prove.site import Look, Site
+from fournines.prove.verdict import overall
+from samples.campaign import OTHER, OWN, PEER
 from samples.campaign import campaign as sample
 
 FAULTS = (Fault("host.power_off", "", "vip", 20.0), Fault("service.freeze", "keystone", "one", 20.0))
@@ -31,8 +34,8 @@ class World:
     def __init__(self, state: Path) -> None:
         self.problems: list[str] = []
         self.measured: list[str] = []
-        self.restored = False
-        self.exchanged = 0
+        self.opened: list[str] = []
+        self.left: list[str] = []
         self.state = state
         self.fails: dict[str, Exception] = {}
         self.clock = 0.0
@@ -46,17 +49,17 @@ class World:
     async def audit(self) -> tuple[Finding, ...]:
         return ()
 
-    def begin(self, number: int, total: int, fault: Fault, profile: str) -> None: ...
+    def begin(self, number: int, total: int, fault: Fault, subject: Subject) -> None: ...
     def phase(self, text: str) -> None: ...
     def counts(self, progress: object) -> None: ...
     def result(self, result: FaultResult) -> None: ...
 
-    def site(self, profile: str = "lan") -> Site:
-        cloud = SimpleNamespace(name="acme", state_dir=self.state)
+    def site(self, subject: Subject) -> Site:
+        timing = TimingSpec(profile=subject.profile)
+        cloud = SimpleNamespace(name=subject.cloud, timing=timing, state_dir=self.state / subject.cloud)
         parts: dict[str, Any] = dict.fromkeys(("region", "powers", "grounds", "reach", "lengths", "functions"))
         return Site(
             cloud=cast(Any, cloud),
-            profile=profile,
             health=self,
             reporter=self,
             epoch=0.0,
@@ -65,24 +68,28 @@ class World:
         )
 
     async def measure(self, site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
-        self.measured.append(f"{site.profile} {fault}" + (f" {run}" if run > 1 else ""))
+        self.measured.append(f"{self.short(site.subject)} {fault}" + (f" {run}" if run > 1 else ""))
         if str(fault) in self.fails:
             raise self.fails[str(fault)]
-        good = next(r for r in sample().results if r.profile == "lan")
-        return replace(good, fault=fault, profile=site.profile, run=run)
+        good = next(r for r in sample().results if r.subject == OWN)
+        return replace(good, fault=fault, subject=site.subject, run=run)
+
+    @staticmethod
+    def short(subject: Subject) -> str:
+        return subject.profile if subject.cloud == OWN.cloud else subject.cloud
 
     @asynccontextmanager
-    async def under_baseline(self) -> AsyncGenerator[Site, None]:
-        self.exchanged += 1
+    async def ready(self, subject: Subject) -> AsyncGenerator[Site, None]:
+        self.opened.append(self.short(subject))
         try:
-            yield self.site("kolla-22.2")
+            yield self.site(subject)
         finally:
-            self.restored = True
+            self.left.append(self.short(subject))
 
     async def run(self, **changes: Any) -> Campaign:
-        usual: dict[str, Any] = {"faults": FAULTS, "profile": "lan", "baseline": "", "force": False}
+        usual: dict[str, Any] = {"faults": FAULTS, "subjects": (OWN,), "force": False}
         order = Order(**(usual | changes), command="again", started_at="2026-11-21T00:00:00+00:00")
-        return await run(order, self.site(), self.under_baseline)
+        return await run(order, store.run_directory(self.state, order.started_at), self.ready)
 
 
 @pytest.fixture
@@ -139,33 +146,33 @@ async def test_one_measurement_that_fails_does_not_end_the_campaign(world: World
 
 
 async def test_a_baseline_runs_the_same_faults_afterwards_and_is_not_judged(world: World) -> None:
-    campaign = await world.run(baseline="kolla-22.2")
+    campaign = await world.run(reference=PEER)
     assert [m.split()[0] for m in world.measured] == ["lan", "lan", "kolla-22.2", "kolla-22.2"]
-    assert world.restored
-    assert campaign.baseline == "kolla-22.2"
+    assert world.left[-1] == "kolla-22.2"
+    assert campaign.reference == PEER
 
 
 async def test_an_interrupted_baseline_is_restored_and_what_was_measured_is_kept(world: World) -> None:
     measure = world.measure
 
     async def interrupted(site: Site, fault: Fault, directory: Path, run: int) -> FaultResult:
-        if site.profile != "lan":
+        if site.subject != OWN:
             raise asyncio.CancelledError
         return await measure(site, fault, directory, run)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(campaign_run, "measure", interrupted)
         with pytest.raises(asyncio.CancelledError):
-            await world.run(baseline="kolla-22.2")
-    assert world.restored
+            await world.run(reference=PEER)
+    assert world.left[-1] == "kolla-22.2"
     assert len(store.load(store.newest(world.state)).results) == 2
 
 
 async def test_runs_are_interleaved_and_timers_exchanged_no_more_often_than_need_be(world: World) -> None:
-    campaign = await world.run(faults=FAULTS[:1], baseline="kolla-22.2", repeat=4)
-    assert [r.profile for r in campaign.results] == ["lan", "kolla-22.2", "kolla-22.2", "lan"] * 2
+    campaign = await world.run(faults=FAULTS[:1], reference=PEER, repeat=4)
+    assert [r.subject.profile for r in campaign.results] == ["lan", "kolla-22.2", "kolla-22.2", "lan"] * 2
     assert [r.run for r in campaign.results] == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert world.exchanged == 2
+    assert world.opened.count("kolla-22.2") == 2
 
 
 async def test_a_run_that_could_not_be_measured_is_left_out_and_named(world: World) -> None:
@@ -212,3 +219,54 @@ async def test_a_soak_ends_where_the_cloud_does_not_come_back(world: World) -> N
     assert len(world.measured) == 1
     assert "Galera" in campaign.results[-1].not_measured
     assert campaign.verdict != "pass"
+
+
+def with_verdicts(campaign: Campaign, other: Verdict) -> tuple[FaultResult, ...]:
+    """All that was measured of the first cloud passed."""
+    return tuple(replace(r, verdict="pass" if r.subject == OWN else other) for r in campaign.results)
+
+
+async def test_two_clouds_are_struck_in_turns_and_both_are_judged(world: World) -> None:
+    campaign = await world.run(faults=FAULTS[:1], subjects=(OWN, OTHER), repeat=3)
+    assert [r.subject for r in campaign.results] == [OWN, OTHER, OTHER, OWN, OWN, OTHER]
+    assert [r.run for r in campaign.results] == [1, 1, 2, 2, 3, 3]
+    assert store.load(store.newest(world.state)) == campaign
+    assert [overall(replace(campaign, results=with_verdicts(campaign, other))) for other in ("pass", "fail")] == [
+        "pass",
+        "fail",
+    ]
+
+
+async def test_clouds_that_do_not_fit_beside_each_other_are_struck_one_after_the_other(world: World) -> None:
+    await world.run(subjects=(OWN, OTHER), repeat=2, together=False)
+    assert world.opened == ["lan", "duo"], "each is brought up once"
+    assert [m.split()[0] for m in world.measured] == ["lan"] * 4 + ["duo"] * 4
+
+
+async def test_what_one_cloud_cannot_be_struck_with_is_not_measured_and_no_pass(world: World) -> None:
+    absent = Fault("service.kill", "arbitrator", "one", 0.0)
+    missing = Absent(OTHER, absent, "there is no service 'arbitrator'")
+    both = await world.run(faults=FAULTS[:1], subjects=(OWN, OTHER), absent=(missing,))
+    *measured, last = both.results
+    assert (last.subject, last.not_measured) == (OTHER, "there is no service 'arbitrator'")
+    assert len(world.measured) == 2
+    passed = tuple(replace(r, verdict="pass") for r in measured)
+    assert overall(replace(both, results=passed)) == "pass"
+    assert overall(replace(both, results=(*passed, last))) == "unknown"
+
+
+async def test_a_second_cloud_that_is_not_healthy_is_refused_before_the_first_is_struck(world: World) -> None:
+    class Ill(World):
+        async def look(self) -> Look:
+            return Look(Standing(), ("ctl1: mariadb is not active",))
+
+    ill, site = Ill(world.state), world.site
+
+    def of(subject: Subject) -> Site:
+        return replace(site(subject), health=ill if subject == OTHER else world)
+
+    world.site = of  # type: ignore[method-assign]
+    with pytest.raises(ProveError, match="not healthy") as caught:
+        await world.run(subjects=(OWN, OTHER))
+    assert caught.value.where == "duo"
+    assert world.measured == []

@@ -4,13 +4,15 @@ import dataclasses
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fournines.errors import ProveError
 from fournines.prove import store
+from fournines.prove.model import Campaign, Subject
 from fournines.prove.verdict import judge
-from samples.campaign import campaign
+from samples.campaign import PEER, campaign
 
 
 def test_reads_back_what_it_wrote(tmp_path: Path) -> None:
@@ -65,8 +67,25 @@ def test_a_missing_file_is_said_so(tmp_path: Path) -> None:
         store.load(tmp_path)
 
 
+def of_format_2(made: Campaign) -> dict[str, Any]:
+    document = json.loads(store.dump(made))
+    whole = document["campaign"]
+    del whole["subjects"]
+    whole |= {"cloud": "acme", "profile": "lan", "baseline": (whole.pop("reference") or {"profile": ""})["profile"]}
+    for result in whole["results"]:
+        result["profile"] = result.pop("subject")["profile"]
+    return document | {"format": 2}
+
+
+@pytest.mark.parametrize("reference", [None, PEER])
+def test_a_run_of_the_second_format_is_of_one_cloud(tmp_path: Path, reference: Subject | None) -> None:
+    made = dataclasses.replace(campaign(), reference=reference)
+    (tmp_path / "campaign.json").write_text(json.dumps(of_format_2(made)))
+    assert store.load(tmp_path) == made
+
+
 def test_a_run_of_the_first_format_has_no_figures_that_it_did_not_measure(tmp_path: Path) -> None:
-    document = json.loads(store.dump(campaign()))
+    document = of_format_2(campaign())
     document["format"] = 1
     for result in document["campaign"]["results"]:
         for f in result["functions"]:

@@ -16,6 +16,7 @@ from fournines.prove.faults import injection, strike
 from fournines.prove.faults.target import Standing
 from fournines.prove.faults.text import parse
 from fournines.prove.history import Log
+from fournines.prove.model import Subject
 from fournines.prove.site import Site
 from fournines.prove.watch import Holders
 from fournines.services import load
@@ -60,8 +61,8 @@ class Trial:
                 pattern=cloud.pattern,
                 passive=cloud.passive,
             ),
+            subject=Subject("acme", "lan"),
             region=cloud.regions["phx"],
-            profile="lan",
             powers=self._world.powers(),
             reporter=SimpleNamespace(phase=lambda _text: None),
             now=asyncio.get_running_loop().time,

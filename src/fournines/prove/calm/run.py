@@ -105,7 +105,7 @@ class Calmness:
         self._event(
             "calm",
             cloud=site.cloud.name,
-            profile=site.profile,
+            profile=site.subject.profile,
             busy=site.busy,
             without=order.without,
             probes=site.functions,

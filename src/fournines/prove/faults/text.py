@@ -33,13 +33,18 @@ def parse(text: str, cloud: Cloud, *, duration: float | None = None) -> tuple[Fa
 
     `duration` in seconds replaces the faults' own, and yields to a fault's suffix. Raises ProveError.
     """
+    return tuple(dict.fromkeys(parse_one(fault, cloud, duration) for fault in spelled(text, cloud)))
+
+
+def spelled(text: str, cloud: Cloud) -> tuple[str, ...]:
+    """What a comma-separated list names, each as one would type it alone. Raises ProveError when it names nothing."""
     words = [w for w in (word.strip() for word in text.split(",")) if w]
-    spelled = [fault for word in words for fault in (SETS[word](cloud) if word in SETS else (word,))]
-    if not spelled:
+    found = tuple(fault for word in words for fault in (SETS[word](cloud) if word in SETS else (word,)))
+    if not found:
         raise ProveError(
             "no fault was named", next="--faults host.power_off@vip,service.freeze@keystone, or --faults each"
         )
-    return tuple(dict.fromkeys(_parse(fault, cloud, duration) for fault in spelled))
+    return found
 
 
 def seconds(text: str) -> float:
@@ -50,9 +55,10 @@ def seconds(text: str) -> float:
     return float(match["number"]) * _SECONDS[match["unit"]]
 
 
-def _parse(text: str, cloud: Cloud, duration: float | None) -> Fault:
+def parse_one(text: str, cloud: Cloud, duration: float | None = None) -> Fault:
+    """A fault, or two that are joined. Raises ProveError."""
     first, *rest = _JOINED.split(text)
-    parts = tuple(_parse_one(part, cloud, duration) for part in (first, *rest[1::2]))
+    parts = tuple(_single(part, cloud, duration) for part in (first, *rest[1::2]))
     joins = set(rest[::2])
     if not joins:
         return parts[0]
@@ -64,7 +70,7 @@ def _parse(text: str, cloud: Cloud, duration: float | None) -> Fault:
     return Fault(join, "", f" {join} ".join(map(str, parts)), lasts, parts=parts)
 
 
-def _parse_one(text: str, cloud: Cloud, duration: float | None) -> Fault:
+def _single(text: str, cloud: Cloud, duration: float | None) -> Fault:
     match = _FAULT.fullmatch(text)
     if match is None:
         raise ProveError(

@@ -27,6 +27,6 @@ export function expected(state) {
 export function measured(known) {
   if (known.error) return refusal(known.error);
   if (!known.value) return h("p.soft", null, "Reading.");
-  const rows = known.value.runs.flatMap((run) => run.faults.filter((f) => f.profile === run.profile).map((f) => [run.started_at.slice(0, 16).replace("T", " "), f.fault, h(`span.outcome.${f.verdict}`, null, f.verdict), figure(f.longest_gap_s), figure(f.worst_wait_s)]));
+  const rows = known.value.runs.flatMap((run) => run.faults.filter((f) => f.own).map((f) => [run.started_at.slice(0, 16).replace("T", " "), f.fault, h(`span.outcome.${f.verdict}`, null, f.verdict), figure(f.longest_gap_s), figure(f.worst_wait_s)]));
   return rows.length ? table(["run", "fault", "verdict", "longest gap", "worst wait"], rows.slice(0, 60)) : h("p.soft", null, "Nothing was measured yet: see Prove.");
 }

@@ -36,7 +36,7 @@ export function prove(state) {
           run.report ? h("a", { href: `/v1/runs/${encodeURIComponent(run.name)}/report`, target: "_blank", rel: "noopener" }, "report") : null,
           run.report ? ["table", "junit"].map((form) => [" ", h("a", { href: `/v1/runs/${encodeURIComponent(run.name)}/${form}`, target: "_blank", rel: "noopener" }, form)]) : null),
         table(["fault", "verdict", "on", "longest gap", "worst wait", "degraded", "redundant again"], run.faults.map((f) =>
-          [f.profile === run.profile ? f.fault : `${f.fault} under ${f.profile}`, h(`span.outcome.${f.verdict}`, { title: f.reasons.join("\n") }, f.verdict), [...f.hosts, ...f.roles].join(", "), figure(f.longest_gap_s), figure(f.worst_wait_s), figure(f.degraded_s), figure(f.redundant_again_s)]))))),
+          [f.fault, h(`span.outcome.${f.verdict}`, { title: f.reasons.join("\n") }, f.verdict), [...f.hosts, ...f.roles].join(", "), figure(f.longest_gap_s), figure(f.worst_wait_s), figure(f.degraded_s), figure(f.redundant_again_s)]))))),
   ];
 }
 
