@@ -24,3 +24,11 @@ def access(cloud: Cloud) -> Cloud:
         for name, region in cloud.regions.items()
     }
     return replace(cloud, regions=regions)
+
+
+def login(cloud: str, address: str) -> list[str]:
+    """The words by which OpenSSH's client logs in to a host of the lab named `cloud`; its command goes behind them."""
+    entry = ssh(cloud)
+    options = ["-i", str(entry.key), "-o", f"UserKnownHostsFile={entry.known_hosts}", "-o", "IdentitiesOnly=yes"]
+    options += ["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-F", "none"]
+    return ["ssh", *options, f"{entry.user}@{address}"]
