@@ -52,7 +52,7 @@ ExecStart=ip -batch /{_CABLES}
 
 class Vm:
     memory = (_MEMORY_MB + 100) << 20  # the guest's, and QEMU's own
-    boots_within = 300.0  # without KVM every instruction is translated
+    boots_within = 600.0  # without KVM every instruction is translated
 
     def require(self) -> None:
         if platform.machine() != "x86_64":
