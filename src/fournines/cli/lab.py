@@ -179,7 +179,7 @@ def ssh(host: str, words: tuple[str, ...]) -> None:
       sudo fournines lab ssh acme/ctl1 systemctl --failed
     """
     cloud, name = _find(host)
-    words = (*lab.login(cloud, str(lab.load(cloud).host(name).address)), *words)
+    words = (*lab.login(cloud, name), *words)
     os.execvp("ssh", words)  # noqa: S606  the user's own shell
 
 

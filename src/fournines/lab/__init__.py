@@ -1,7 +1,7 @@
 """Hosts on this machine: real systemd, real daemons, real network, a power switch.
 
     up(cloud, say), down(cloud_name)                            make, remove; idempotent
-    login(cloud_name, address)                                  the words that log in to a host
+    login(cloud_name, host)                                     the words that log in to a host
     access(cloud)                                               the cloud, with the lab's SSH keys if it is up
     power(cloud_name, host, "on" | "off" | "reset")             what a power failure does
     wipe(cloud_name, host, say)                                 a new machine in its place: an empty disk
@@ -21,8 +21,9 @@ All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): 
 """
 
 from fournines.lab import delay, luns, packet_filter
-from fournines.lab.access import access, login, ssh
+from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
+from fournines.lab.kinds import login
 from fournines.lab.lifecycle import answers, down, down_all, images, up
 from fournines.lab.machine import Capability, capabilities, has
 from fournines.lab.network import is_cut

@@ -26,9 +26,10 @@ def access(cloud: Cloud) -> Cloud:
     return replace(cloud, regions=regions)
 
 
-def login(cloud: str, address: str) -> list[str]:
-    """The words by which OpenSSH's client logs in to a host of the lab named `cloud`; its command goes behind them."""
+def ssh_command(cloud: str, address: str, within: float) -> list[str]:
+    """The words by which OpenSSH's client logs in to a host of the lab named `cloud`; its command goes behind them.
+    within: seconds for the host to greet."""
     entry = ssh(cloud)
     options = ["-i", str(entry.key), "-o", f"UserKnownHostsFile={entry.known_hosts}", "-o", "IdentitiesOnly=yes"]
-    options += ["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-F", "none"]
+    options += ["-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={within:.0f}", "-F", "none"]
     return ["ssh", *options, f"{entry.user}@{address}"]

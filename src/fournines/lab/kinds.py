@@ -12,9 +12,10 @@ from typing import Protocol
 
 from fournines.cloud.model import LabKind
 from fournines.lab import cgroup
+from fournines.lab.access import ssh_command
 from fournines.lab.nspawn import Nspawn
 from fournines.lab.recipe import Recipe
-from fournines.lab.state import Lab, LabHost
+from fournines.lab.state import Lab, LabHost, load
 from fournines.lab.vm import Vm
 
 
@@ -29,6 +30,11 @@ class Kind(Protocol):
     @property
     def boots_within(self) -> float:
         """Seconds after which a host that has not booted is said not to."""
+        ...
+
+    @property
+    def greets_within(self) -> float:
+        """Seconds within which the sshd of a host that is up greets who connects to it."""
         ...
 
     def require(self) -> None:
@@ -73,3 +79,9 @@ KINDS: dict[LabKind, Kind] = {"nspawn": Nspawn(), "vm": Vm()}
 
 def of(host: LabHost) -> Kind:
     return KINDS[host.kind]
+
+
+def login(cloud: str, host: str) -> list[str]:
+    """The words by which OpenSSH's client logs in to `host`; its command goes behind them. Raises LabError."""
+    target = load(cloud).host(host)
+    return ssh_command(cloud, str(target.address), of(target).greets_within)

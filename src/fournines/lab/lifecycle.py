@@ -147,7 +147,7 @@ def await_hosts(lab: Lab, hosts: Iterable[LabHost], say: Say) -> None:
     """Returns when the sshd of each greets and its systemd has nothing left to start. Raises LabError."""
     began = time.monotonic()
     for host in hosts:
-        while not (answers(host) and _settled(lab, host)):
+        while not (answers(host, kinds.of(host).greets_within) and _settled(lab, host)):
             late = time.monotonic() - began > kinds.of(host).boots_within
             if late or not is_on(lab.cloud, host.name):
                 raise LabError(
@@ -170,7 +170,9 @@ def answers(host: LabHost, timeout: float = 1.0) -> bool:
 def _settled(lab: Lab, host: LabHost) -> bool:
     """A unit that failed is the operator's matter; one that is about to start would change under the first plan."""
     with contextlib.suppress(LabError):
-        reached = run(kinds.of(host).command(lab, host, ["systemctl", "show", "--property=SystemState", "--value"]))
+        reached = run(
+            kinds.of(host).command(lab, host, ["systemctl", "show", "--property=SystemState", "--value"]), timeout=60.0
+        )
         return reached.strip() in ("running", "degraded")
     return False
 

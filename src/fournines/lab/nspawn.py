@@ -16,6 +16,7 @@ from fournines.lab.state import Lab, LabHost, load
 class Nspawn:
     memory = 600 << 20  # a controller of three takes 0.57 GB
     boots_within = 90.0  # three hosts take about five on two idle cores
+    greets_within = 5.0
 
     def require(self) -> None:
         """What it needs is essential to every lab."""

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fournines.errors import LabError
 from fournines.lab import cgroup, machine, network
-from fournines.lab.access import login
+from fournines.lab.access import ssh_command
 from fournines.lab.recipe import Recipe
 from fournines.lab.shell import run
 from fournines.lab.state import IMAGES, Lab, LabHost, VirtualMachines, write_atomically
@@ -53,6 +53,7 @@ ExecStart=ip -batch /{_CABLES}
 class Vm:
     memory = (_MEMORY_MB + 100) << 20  # the guest's, and QEMU's own
     boots_within = 600.0  # without KVM every instruction is translated
+    greets_within = 20.0
 
     def require(self) -> None:
         if platform.machine() != "x86_64":
@@ -100,7 +101,7 @@ class Vm:
         """The memory in which its kernel holds what is not written is QEMU's, and ends with it."""
 
     def command(self, lab: Lab, host: LabHost, words: Sequence[str]) -> list[str]:
-        return [*login(lab.cloud, str(host.address)), shlex.join(words)]
+        return [*ssh_command(lab.cloud, str(host.address), self.greets_within), shlex.join(words)]
 
     def account(self, group: Path) -> cgroup.Memory | None:
         """It has the memory that it was made with."""
@@ -158,6 +159,8 @@ def _qemu(lab: Lab, host: LabHost) -> list[str]:
     assert lab.vms
     image, directory = _image(lab), lab.host_directory(host.name)
     line = "root=/dev/vda ro rootfstype=ext4 net.ifnames=0 console=ttyS0 loglevel=4 panic=5"
+    # Without KVM each line costs, and none tells more than that all is well.
+    line += " systemd.show_status=error"
     argv = [*_machine(lab.vms.accelerator), "-daemonize", "-name", f"{host.name}.{lab.cloud}"]
     argv += ["-kernel", str(image / "kernel"), "-initrd", str(image / "initrd"), "-append", line]
     argv += ["-serial", f"file:{directory / 'console.log'}", "-device", "virtio-rng-pci"]
