@@ -146,6 +146,7 @@ def test_its_processes_are_not_this_machines(made: Lab) -> None:
 
 def test_commands_reach_it_over_ssh(made: Lab) -> None:
     words = kinds.of(made.host("ctl2")).command(made, made.host("ctl2"), ["sh", "-c", "echo 'a b'"])
+    assert "ConnectTimeout=20" in words, "what is translated greets late"
     assert words[0] == "ssh" and words[-2:] == ["root@198.18.0.12", "sh -c 'echo '\"'\"'a b'\"'\"''"]
 
 
