@@ -83,8 +83,10 @@ def _image(cloud: Cloud, kind: LabKind, say: Say, mirror: str, rebuild: bool = F
 
 def _designed(cloud: Cloud, before: Lab | None, say: Say, mirror: str) -> Lab:
     """The lab as it is to be; hosts keep the image of their kind that they were made from, as long as it is there."""
-    recorded = {"nspawn": before.image, "vm": before.vms.image if before.vms else ""} if before else {}
-    found: dict[str, str] = {}
+    recorded: dict[LabKind, str] = {}
+    if before:
+        recorded = {"nspawn": before.image, "vm": before.vms.image if before.vms else ""}
+    found: dict[LabKind, str] = {}
     for kind in _kinds(cloud):
         kept = recorded.get(kind, "")
         found[kind] = kept if kept and (IMAGES / kept).is_dir() else _image(cloud, kind, say, mirror)

@@ -82,7 +82,7 @@ class Vm:
         wanted = upper / "etc/systemd/system/sysinit.target.wants"
         wanted.mkdir()
         (wanted / "cables.service").symlink_to("../cables.service")
-        (directory / "layer" / "work").mkdir()
+        (directory / "layer" / "work").mkdir(exist_ok=True)  # an earlier run may have ended here
         _make_file_system(directory / "disk", directory / "layer", _DISK)
         shutil.rmtree(directory / "layer")
 
