@@ -74,7 +74,7 @@ def test_it_has_a_kernel_of_its_own_and_the_same_networks(on: Callable[[str], st
     assert on("ping -q -c 1 -w 5 198.19.41.11 > /dev/null && echo reached") == "reached"
     assert on("ss -Hltn | grep -v '127.0.0' | tr -s ' ' | cut -d' ' -f4") == "198.19.40.12:22"
     said = fournines("lab", "status", NAME).stdout
-    assert "virtual machines by " in said
+    assert "they run by " in said
     assert [line.split()[0] for line in said.splitlines() if line.endswith("virtual machine")] == ["v1"]
 
 

@@ -145,8 +145,8 @@ def status(cloud: str | None, as_json: bool) -> None:
 def _made_from(entry: dict[str, Any]) -> str:
     parts = [f"image {entry['image']}"] if entry["image"] else []
     if vms := entry["virtual_machines"]:
-        why = f": {vms['why']}" if vms["why"] else ""
-        parts.append(f"virtual machines by {vms['accelerator'].upper()}{why}, image {vms['image']}")
+        why = f", for {vms['why'].rstrip('.')}" if vms["why"] else ""
+        parts.append(f"image of virtual machines {vms['image']}; they run by {vms['accelerator'].upper()}{why}")
     return "; ".join(parts)
 
 

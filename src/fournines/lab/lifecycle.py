@@ -95,7 +95,7 @@ def _designed(cloud: Cloud, before: Lab | None, say: Say, mirror: str) -> Lab:
         vms = None
     elif vms is None or vms.image != found["vm"]:
         vms = virtual_machines(found["vm"])
-        say(f"virtual machines: {vms.accelerator.upper()}" + (f" ({vms.why})" if vms.why else ""))
+        say(f"virtual machines run by {vms.accelerator.upper()}" + (f", for {vms.why}" if vms.why else ""))
     return state.design(cloud, found.get("nspawn", ""), vms)
 
 

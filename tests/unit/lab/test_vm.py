@@ -208,7 +208,9 @@ def test_status_says_what_runs_them(made: Lab, monkeypatch: pytest.MonkeyPatch) 
     for name, fact in facts.items():
         monkeypatch.setattr(lab, name, fact)
     said = CliRunner().invoke(cli.command, ["status"]).output.splitlines()
-    assert said[0] == ("lab acme (image 0123; virtual machines by TCG: no guest boots under KVM here, image feed)")
+    assert said[0] == (
+        "lab acme (image 0123; image of virtual machines feed; they run by TCG, for no guest boots under KVM here)"
+    )
     assert [line.split()[0] for line in said[1:] if line.endswith("virtual machine")] == ["ctl2"]
     found = json.loads(CliRunner().invoke(cli.command, ["status", "--json"]).output)["labs"][0]
     assert found["virtual_machines"] == {"image": "feed", "accelerator": "tcg", "why": VMS.why}
