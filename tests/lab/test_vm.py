@@ -14,6 +14,8 @@ from fournines.services import load
 from lab.conftest import Run
 from lab.test_lab import traces
 
+pytestmark = pytest.mark.timeout(2400)
+
 NAME = "test-vm"
 #: Seconds in which a guest boots without KVM, on a machine that has other work.
 BOOT = 600.0
