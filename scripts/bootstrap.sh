@@ -4,6 +4,7 @@
 #
 #   scripts/bootstrap.sh          what the commands need
 #   scripts/bootstrap.sh tests    and what the tests need
+#   scripts/bootstrap.sh vm       and what virtual machines of a lab need (`lab: hosts:` of a cloud file)
 #
 # PYTHON=/path/to/python3.x chooses the interpreter (3.11 or newer).
 set -eu
@@ -64,6 +65,7 @@ lab="python3 mmdebstrap debian-archive-keyring systemd-container iproute2 nftabl
 tests="nodejs chromium chromium-driver curl openssh-server"
 # shellcheck disable=SC2086
 apt_install $lab
+[ "${1:-}" != vm ] || apt_install qemu-system-x86 e2fsprogs
 if [ "${1:-}" = tests ] && [ ! -e .venv/.tests ] && [ "$(id -u)" = 0 ]; then
     lacked_sshd=$(missing openssh-server)
     # Ubuntu has Chromium as a snap only: the browser tests then say that they were skipped.

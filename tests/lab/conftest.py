@@ -54,6 +54,7 @@ TURNS = (
     "test_scale",
     "test_shared",
     "test_upgrade",
+    "test_vm",
     "test_watch",
 )
 #: One of these alone takes longer than CI has left beside everything else: they have no turn.

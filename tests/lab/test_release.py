@@ -18,7 +18,6 @@ import pytest
 
 from fournines import lab
 from fournines.cloud.releases import releases
-from fournines.lab import image
 from fournines.services import load
 from lab.asking import asked
 from lab.conftest import Run, healthy, write_cloud
@@ -42,7 +41,7 @@ def three(tmp_path: Path, fournines: Run) -> Iterator[Path]:
     lab.down(NAME)
     path = write_cloud(tmp_path, NAME, BLOCK, hosts=3)
     fournines("lab", "up", path)
-    root = image.image_for(load(path), lambda _: None)
+    root = lab.images(load(path), lambda _: None)["nspawn"]
     repository = gathered(root, releases()[TO].debian[0], tmp_path / "next")
     try:
         fournines("apply", path, "--yes")

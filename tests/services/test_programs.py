@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fournines.lab.image import image_for
+from fournines import lab
 from fournines.services import load, openstack, registry
 from fournines.services.capabilities import UWSGI, ReadsOsloConfig
 from fournines.services.resource import File
@@ -133,7 +133,7 @@ _EXAMPLES = {
 @cache
 def _image(example: str) -> Path:
     """Of that example, which the lab of that cloud starts from: of the whole cloud, it has almost every package."""
-    return image_for(load(cases.ROOT / f"examples/{example}.yaml"), print)
+    return lab.images(load(cases.ROOT / f"examples/{example}.yaml"), print)["nspawn"]
 
 
 def _files(case: cases.Case, directory: Path) -> list[File]:

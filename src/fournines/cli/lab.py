@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -125,11 +126,12 @@ def status(cloud: str | None, as_json: bool) -> None:
         click.echo(json.dumps({"labs": found, "lacking": missing}, indent=1))
         return
     for entry in found:
-        click.echo(f"lab {entry['cloud']} (image {entry['image']})")
+        click.echo(f"lab {entry['cloud']} ({_made_from(entry)})")
         for host in entry["hosts"]:
             cut = f"  isolated from {', '.join(host['isolated'])}" if host["isolated"] else ""
+            kind = "  virtual machine" if host["kind"] == "vm" else ""
             click.echo(
-                f"  {host['name']:<12} {host['power']:<4} {host['address']:<15} {host['memory'] >> 20:>5} MB{cut}"
+                f"  {host['name']:<12} {host['power']:<4} {host['address']:<15} {host['memory'] >> 20:>5} MB{kind}{cut}"
             )
     for name in asked:
         if not (cloud or lab.exists(name)):
@@ -140,11 +142,20 @@ def status(cloud: str | None, as_json: bool) -> None:
         click.echo(f"this machine lacks: {', '.join(c.name for c in lacking)}")
 
 
+def _made_from(entry: dict[str, Any]) -> str:
+    parts = [f"image {entry['image']}"] if entry["image"] else []
+    if vms := entry["virtual_machines"]:
+        why = f", for {vms['why'].rstrip('.')}" if vms["why"] else ""
+        parts.append(f"image of virtual machines {vms['image']}; they run by {vms['accelerator'].upper()}{why}")
+    return "; ".join(parts)
+
+
 def _status(cloud: str) -> dict[str, Any]:
     found = lab.load(cloud)
     hosts = [
         {
             "name": host.name,
+            "kind": host.kind,
             "power": "on" if lab.is_on(cloud, host.name) else "off",
             "address": str(host.address),
             "memory": lab.memory(cloud, host.name),
@@ -152,7 +163,8 @@ def _status(cloud: str) -> dict[str, Any]:
         }
         for host in found.hosts
     ]
-    return {"cloud": cloud, "image": found.image, "hosts": hosts}
+    vms = dataclasses.asdict(found.vms) if found.vms else None
+    return {"cloud": cloud, "image": found.image, "virtual_machines": vms, "hosts": hosts}
 
 
 @command.command(context_settings={"ignore_unknown_options": True})
@@ -167,11 +179,8 @@ def ssh(host: str, words: tuple[str, ...]) -> None:
       sudo fournines lab ssh acme/ctl1 systemctl --failed
     """
     cloud, name = _find(host)
-    entry = lab.ssh(cloud)
-    address = str(lab.load(cloud).host(name).address)
-    options = ["-i", str(entry.key), "-o", f"UserKnownHostsFile={entry.known_hosts}", "-o", "IdentitiesOnly=yes"]
-    options += ["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=5", "-F", "none"]
-    os.execvp("ssh", ["ssh", *options, f"{entry.user}@{address}", *words])  # noqa: S606  the user's own shell
+    words = (*lab.login(cloud, name), *words)
+    os.execvp("ssh", words)  # noqa: S606  the user's own shell
 
 
 @command.command()
@@ -214,11 +223,13 @@ def wipe(host: str) -> None:
 @click.option("--mirror", default="", help="Debian mirror, where the machine's own sources name none.")
 @click.option("--rebuild", is_flag=True, help="Build it again, from what the mirror has today.")
 def image(cloud: Path, mirror: str, rebuild: bool) -> None:
-    """Build the image that the hosts of CLOUD start from, unless it is there; print where it is.
+    """Build the image that the hosts of CLOUD start from, unless it is there; print where it is. Virtual machines have
+    one of their own.
 
     \b
     Examples:
       sudo fournines lab image cloud.yaml
       sudo fournines lab image cloud.yaml --rebuild
     """
-    click.echo(lab.image_for(load(cloud), _say, mirror=mirror, rebuild=rebuild))
+    for root in lab.images(load(cloud), _say, mirror=mirror, rebuild=rebuild).values():
+        click.echo(root)

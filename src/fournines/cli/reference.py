@@ -34,6 +34,7 @@ _PARTS = (
     "Failures",
     "Handler",
     "Receiver",
+    "Lab",
 )
 
 

@@ -207,6 +207,10 @@ class Logs:
     ca: FilePath | None = None
 
 
+#: What a lab makes a host of: a container, which has the machine's kernel, or a virtual machine with one of its own.
+LabKind = Literal["nspawn", "vm"]
+
+
 @dataclass(frozen=True, eq=False)
 class Cloud:
     name: str
@@ -225,6 +229,7 @@ class Cloud:
     handlers: Mapping[str, Handler] = field(default_factory=dict[str, Handler])  # the shipped ones too
     logs: Logs = Logs()
     receivers: Mapping[str, Receiver] = field(default_factory=dict[str, Receiver])
+    lab: Mapping[str, LabKind] = field(default_factory=dict[str, LabKind])  # host -> its kind in a lab; others: nspawn
     places: Places = field(default_factory=Places, repr=False)
     #: Not of the file: what operators have asked of single hosts, as the hosts have it (`cloud.maintenance`).
     maintenance: Entries = field(default_factory=dict[str, Maintenance])
@@ -262,6 +267,9 @@ class Cloud:
     def passive(self) -> frozenset[str]:
         """Services that are to run on one of their hosts at a time (`ha: passive`)."""
         return frozenset(name for name, config in self.services.items() if config.passive)
+
+    def lab_kind(self, host: Host) -> LabKind:
+        return self.lab.get(host.name, "nspawn")
 
     def region_of(self, host: Host) -> Region:
         return self.regions[host.region]

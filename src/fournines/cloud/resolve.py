@@ -7,13 +7,14 @@ refers to it is not reported a second time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path as FilePath
 from typing import Any, cast
 
 from fournines.cloud import model, roles, schema
 from fournines.cloud.hosts import Hosts
 from fournines.cloud.problems import Problems
+from fournines.cloud.ranges import expand
 from fournines.cloud.releases import releases
 from fournines.cloud.resolve_handlers import handlers_of, receivers_of
 from fournines.cloud.source import Path, Places
@@ -47,12 +48,13 @@ class _Resolver:
         self.problems.known(("release",), "release", written.release, releases())
         if self.problems.places.empty(("regions",)):
             self.problems.wrong(("regions",), "a cloud needs at least one region", key=True)
+        regions = {name: self._region(name, region) for name, region in written.regions.items()}
         return model.Cloud(
             name=written.cloud,
             release=written.release,
             pattern=model.Pattern(**written.pattern.model_dump()),
             timing=model.TimingSpec(**written.timing.model_dump()),
-            regions={name: self._region(name, region) for name, region in written.regions.items()},
+            regions=regions,
             roles={**self.roles, **roles.shipped(self.catalogue)},
             services=self._services(),
             tls=self._tls(),
@@ -64,6 +66,7 @@ class _Resolver:
             logs=self._logs(),
             handlers=handlers_of(self.written, self.problems, self._file),
             receivers=receivers_of(self.written, self.problems, self._file),
+            lab=self._lab({host.name for region in regions.values() for host in region.hosts}),
             places=self.problems.places,
         )
 
@@ -200,6 +203,26 @@ class _Resolver:
             coverage=written.coverage,
             manual=written.manual,
         )
+
+    def _lab(self, hosts: Collection[str]) -> Mapping[str, model.LabKind]:
+        """Host -> kind. One that the file names, and that cannot be used, is not reported a second time."""
+        kinds: dict[str, model.LabKind] = {}
+        for pattern, kind in self.written.lab.hosts.items():
+            path: Path = ("lab", "hosts", pattern)
+            try:
+                names = expand(pattern)
+            except ValueError as error:
+                self.problems.wrong(path, str(error), key=True)
+                continue
+            for name in names:
+                if name not in hosts and name in self._named:
+                    continue
+                if not self.problems.known(path, "host", name, hosts, key=True):
+                    break
+                if kinds.setdefault(name, kind) != kind:
+                    self.problems.wrong(path, f"{name} is {kinds[name]} by another entry", "one kind a host", key=True)
+                    break
+        return kinds
 
     def _tls(self) -> model.Tls:
         tls = self.written.tls

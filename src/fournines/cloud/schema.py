@@ -376,6 +376,16 @@ class Receiver(Part):
     script: str | None = Field(default=None, min_length=1, description="run with the event as JSON on its input")
 
 
+class Lab(Part):
+    """What `fournines lab up` makes hosts of. Of no effect on hosts that are not a lab's."""
+
+    hosts: dict[HostPattern, Literal["nspawn", "vm"]] = Field(
+        default_factory=dict[str, Any],
+        description="name or range → `nspawn`: a container, which has this machine's kernel; `vm`: a virtual machine "
+        "with a kernel of its own, Debian's, by KVM where that works, else slowly. Default: `nspawn`",
+    )
+
+
 class CloudFile(Part):
     """One OpenStack cloud."""
 
@@ -403,6 +413,7 @@ class CloudFile(Part):
     receivers: dict[Name, Receiver] = Field(
         default_factory=dict[str, Receiver], description="name → whom handlers notify"
     )
+    lab: Lab = Field(default_factory=Lab)
     accept: dict[str, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict[str, str],
         description="rule of `check` → why this cloud lives with it; its errors become warnings",

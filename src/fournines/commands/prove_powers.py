@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from fournines import lab
@@ -16,7 +16,7 @@ from fournines.prove.faults.host import FREEZER
 from fournines.prove.faults.load import MEMORY
 from fournines.prove.faults.network import NETEM
 from fournines.prove.faults.operation import EMPTY
-from fournines.prove.faults.powers import Disks, Drop, Network, Power, Powers, Process
+from fournines.prove.faults.powers import Disks, Drop, Network, Power, Powers, Process, Processes
 from fournines.prove.faults.target import subjects
 from fournines.prove.faults.world import CLOCK
 from fournines.prove.grounds import ACCOUNT
@@ -48,7 +48,7 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         units={name: unit for name, (_, unit) in found.items()},
         ports={name: _ports(owner) for name, (owner, _) in found.items()},
         hosts=tuple(h.name for h in region.hosts),
-        processes=LabProcesses(cloud.name) if in_lab else HostProcesses(reach),
+        processes=_processes(cloud, reach),
         power=_power(cloud, region),
         network=_network(cloud, region, reach),
         addresses={h.name: str(h.address) for h in region.hosts},
@@ -60,6 +60,15 @@ def powers_of(cloud: Cloud, region: Region, reach: Reach) -> Powers:
         disks=_disks(cloud, region, reach),
         clustered=passive.clustered(cloud, region.name),
     )
+
+
+def _processes(cloud: Cloud, reach: Reach) -> Processes:
+    """Of a lab's containers this machine sees them; of all other hosts their own kernel is asked."""
+    asked = HostProcesses(reach)
+    if not lab.exists(cloud.name):
+        return asked
+    seen = LabProcesses(cloud.name)
+    return EachByItsKind({h.name: seen for h in lab.load(cloud.name).hosts if h.kind == "nspawn"}, asked)
 
 
 def _power(cloud: Cloud, region: Region) -> Power | None:
@@ -111,6 +120,26 @@ class LabProcesses:
 
     async def boot(self, host: str) -> str:
         return await asyncio.to_thread(lab.boot, self._cloud, host)
+
+
+class EachByItsKind:
+    """`known`: host -> what knows its processes; `others`: of all other hosts."""
+
+    def __init__(self, known: Mapping[str, Processes], others: Processes) -> None:
+        self._known = known
+        self._others = others
+
+    async def of_unit(self, host: str, unit: str) -> tuple[Process, ...]:
+        return await self._of(host).of_unit(host, unit)
+
+    async def environment(self, host: str, unit: str, name: str) -> tuple[str, ...]:
+        return await self._of(host).environment(host, unit, name)
+
+    async def boot(self, host: str) -> str:
+        return await self._of(host).boot(host)
+
+    def _of(self, host: str) -> Processes:
+        return self._known.get(host, self._others)
 
 
 class HostProcesses:

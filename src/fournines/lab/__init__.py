@@ -1,6 +1,7 @@
 """Hosts on this machine: real systemd, real daemons, real network, a power switch.
 
     up(cloud, say), down(cloud_name)                            make, remove; idempotent
+    login(cloud_name, host)                                     the words that log in to a host
     access(cloud)                                               the cloud, with the lab's SSH keys if it is up
     power(cloud_name, host, "on" | "off" | "reset")             what a power failure does
     wipe(cloud_name, host, say)                                 a new machine in its place: an empty disk
@@ -11,9 +12,9 @@
     luns.mounted(cloud_name, host, leader(…))                   disks that others see as well
     delay                                                       packets late at a port, where the kernel has netem
     packet_filter                                               some packets lost at a port: one way, a port, a share
-    of_unit(cloud_name, host, unit), environment(…), boot(…)    a unit's processes, as the machine sees them
+    of_unit(cloud_name, host, unit), environment(…), boot(…)    a container's processes, as the machine sees them
     resume(cloud_name)                                          every host on, every port joined
-    leader(cloud_name, host)                                    the host's PID 1, for entering its namespaces
+    leader(cloud_name, host)                                    a container's PID 1, for entering its namespaces
     capabilities(), has("netem"), available_memory()            what this machine can do; bytes that are left
     design(cloud, image)                                        what its lab consists of; why there can be none
 
@@ -23,11 +24,12 @@ All are quick and block (`power` about 0.1 s; `up`, `down` and `wipe` seconds): 
 from fournines.lab import delay, luns, packet_filter
 from fournines.lab.access import access, ssh
 from fournines.lab.cut import Cut
-from fournines.lab.image import image_for
-from fournines.lab.lifecycle import answers, down, down_all, up
+from fournines.lab.kinds import login
+from fournines.lab.lifecycle import answers, down, down_all, images, up
 from fournines.lab.machine import Capability, available_memory, capabilities, has
 from fournines.lab.network import is_cut
 from fournines.lab.new_machine import wipe
+from fournines.lab.nspawn import leader
 from fournines.lab.power import (
     Action,
     empty_disk,
@@ -38,7 +40,6 @@ from fournines.lab.power import (
     is_on,
     isolate,
     isolated,
-    leader,
     limit_memory,
     memory,
     port,
@@ -73,7 +74,7 @@ __all__ = [
     "freeze",
     "has",
     "heal",
-    "image_for",
+    "images",
     "is_cut",
     "is_frozen",
     "is_on",
@@ -82,6 +83,7 @@ __all__ = [
     "leader",
     "limit_memory",
     "load",
+    "login",
     "luns",
     "memory",
     "names",

@@ -24,3 +24,12 @@ def access(cloud: Cloud) -> Cloud:
         for name, region in cloud.regions.items()
     }
     return replace(cloud, regions=regions)
+
+
+def ssh_command(cloud: str, address: str, within: float) -> list[str]:
+    """The words by which OpenSSH's client logs in to a host of the lab named `cloud`; its command goes behind them.
+    within: seconds for the host to greet."""
+    entry = ssh(cloud)
+    options = ["-i", str(entry.key), "-o", f"UserKnownHostsFile={entry.known_hosts}", "-o", "IdentitiesOnly=yes"]
+    options += ["-o", "StrictHostKeyChecking=yes", "-o", f"ConnectTimeout={within:.0f}", "-F", "none"]
+    return ["ssh", *options, f"{entry.user}@{address}"]

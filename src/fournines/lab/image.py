@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, Host
 from fournines.errors import LabError
-from fournines.lab import machine, sources
+from fournines.lab import sources
 from fournines.lab.lock import locked
+from fournines.lab.recipe import Recipe
 from fournines.lab.redfish import make_passwords
 from fournines.lab.shell import run
 from fournines.lab.state import IMAGES, readable
@@ -49,18 +50,17 @@ _DIES_WITH_US = [
     *("unshare", "--mount", "--propagation=private", "--pid", "--fork", "--kill-child", "--mount-proc"),
 ]
 _FORGOTTEN = 86400.0  # seconds
-_CUSTOMIZE = Path(__file__).with_name("customize.sh")
 
 Say = Callable[[str], None]
 
 
-def packages(cloud: Cloud) -> tuple[str, ...]:
-    """Names of the packages that the hosts of `cloud` will want, sorted: so that `apply` has none left to fetch."""
+def packages(cloud: Cloud, hosts: Iterable[Host]) -> tuple[str, ...]:
+    """Names of the packages that these hosts of `cloud` will want, sorted: so that `apply` has none left to fetch."""
     services = registry()
     make_passwords(cloud)  # files have them; in a lab they are ours to make
     wanted = {
         resource.name
-        for host in cloud.hosts
+        for host in hosts
         for service in host.services
         for resource in services[service].desired(cloud, host)
         if isinstance(resource, Package)
@@ -68,26 +68,19 @@ def packages(cloud: Cloud) -> tuple[str, ...]:
     return tuple(sorted(wanted.union(BASE)))
 
 
-def image_for(cloud: Cloud, say: Say, *, mirror: str = "", rebuild: bool = False) -> Path:
-    """The root directory of the image for the hosts of `cloud`, built if need be."""
-    machine.require_root()
-    return IMAGES / ensure(packages(cloud), say, mirror=mirror, rebuild=rebuild) / "root"
+def digest(recipe: Recipe) -> str:
+    """The image's name: of its packages, its suite and the scripts that prepare it."""
+    text = "\n".join([sources.SUITE, *sorted(recipe.packages), *_EXCLUDED])
+    return hashlib.sha256(b"".join([text.encode(), *(s.read_bytes() for s in recipe.scripts)])).hexdigest()[:16]
 
 
-def digest(wanted: Iterable[str]) -> str:
-    """The image's name: of its packages, its suite and the script that prepares it."""
-    text = "\n".join([sources.SUITE, *sorted(wanted), *_EXCLUDED])
-    return hashlib.sha256(text.encode() + _CUSTOMIZE.read_bytes()).hexdigest()[:16]
-
-
-def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool = False) -> str:
-    """The digest of an image with the packages `wanted`; built when there is none yet, which takes a minute or two.
+def ensure(recipe: Recipe, say: Say, *, mirror: str = "", rebuild: bool = False) -> str:
+    """The digest of an image made by `recipe`; built when there is none yet, which takes a minute or two.
 
     Atomic: an image is there completely or not at all. Two callers at once: one builds, the other waits.
     Raises LabError with mmdebstrap's last words.
     """
-    names = tuple(sorted(wanted))
-    name = digest(names)
+    name = digest(recipe)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with locked(IMAGES, lambda: say("waiting for another build of an image")):
         if rebuild:
@@ -95,7 +88,7 @@ def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool =
         if rebuild or not (IMAGES / name).is_dir():
             _clear(keep=name)
             building = IMAGES / f".building-{name}"
-            _build(building, names, say, mirror or os.environ.get("FOURNINES_DEBIAN_MIRROR", ""))
+            _build(building, recipe, say, mirror or os.environ.get("FOURNINES_DEBIAN_MIRROR", ""))
             _remove(IMAGES / name)
             building.rename(IMAGES / name)
         os.utime(IMAGES / name)  # used today
@@ -103,14 +96,14 @@ def ensure(wanted: Iterable[str], say: Say, *, mirror: str = "", rebuild: bool =
 
 
 def _refuse_used(name: str) -> None:
-    used = [lab.cloud for lab in readable() if lab.image == name]
+    used = [lab.cloud for lab in readable() if name in lab.images]
     if used:
         raise LabError(f"The image is in use by {', '.join(used)}", next=f"fournines lab down {used[0]}")
 
 
 def _clear(keep: str) -> None:
     """Removes what a killed build left, and images that no lab is made from and nobody asked for today."""
-    used = {lab.image for lab in readable()} | {keep}
+    used = {keep}.union(*(lab.images for lab in readable()))
     for path in IMAGES.iterdir():
         forgotten = time.time() - path.stat().st_mtime > _FORGOTTEN
         if path.name.startswith(".building-") or (forgotten and path.name not in used):
@@ -125,7 +118,8 @@ def _remove(path: Path) -> None:
         shutil.rmtree(doomed)
 
 
-def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> None:
+def _build(building: Path, recipe: Recipe, say: Say, mirror: str) -> None:
+    names = tuple(sorted(recipe.packages))
     started = time.monotonic()
     building.mkdir()
     root = building / "root"
@@ -134,7 +128,8 @@ def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> Non
     argv += [f"--dpkgopt=path-exclude={pattern}" for pattern in _EXCLUDED]
     argv += ["--dpkgopt=force-unsafe-io"]  # a torn image is never renamed into place
     argv += [f"--aptopt={option}" for option in ('APT::Install-Recommends "false"', *_apt_options())]
-    argv += [f'--customize-hook=sh {_CUSTOMIZE} "$1"', sources.SUITE, str(root)]
+    argv += [f'--customize-hook=sh {script} "$1"' for script in recipe.scripts]
+    argv += [sources.SUITE, str(root)]
     if listed := sources.debian(sources.read(), mirror):
         (building / "sources.list").write_text("\n".join(listed) + "\n")
         argv.append(str(building / "sources.list"))
@@ -142,6 +137,7 @@ def _build(building: Path, names: tuple[str, ...], say: Say, mirror: str) -> Non
         say("this machine's apt sources name no Debian mirror: mmdebstrap takes the one it knows")
     say(f"building the hosts' image: Debian {sources.SUITE}, {len(names)} packages and what they need")
     _follow(argv, building / "build.log", say)
+    recipe.finish(building)
     record = {
         "suite": sources.SUITE,
         "packages": names,

@@ -14,17 +14,17 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fournines.cloud.model import Cloud
+from fournines.cloud.model import Cloud, LabKind
 from fournines.errors import LabError
-from fournines.lab import cgroup, image, luns, machine, network, redfish, router, seed, state
+from fournines.lab import cgroup, image, kinds, luns, machine, network, redfish, router, seed, state
+from fournines.lab.kinds import KINDS
 from fournines.lab.lock import locked
-from fournines.lab.power import is_on, leader, resume
+from fournines.lab.power import is_on, resume
 from fournines.lab.shell import run
-from fournines.lab.state import LABS, Lab, LabHost
+from fournines.lab.state import IMAGES, LABS, Lab, LabHost, Port
+from fournines.lab.vm import virtual_machines
 
 Say = Callable[[str], None]
-
-_BOOT_TIMEOUT = 90.0  # seconds; three hosts take about five on two idle cores
 
 
 def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
@@ -36,13 +36,11 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     redfish.make_passwords(cloud)
     if any(region.luns for region in cloud.regions.values()):
         machine.require_capability("loop devices", "a LUN")
-    machine.require(hosts=sum(not is_on(cloud.name, host.name) for host in cloud.hosts))
+    for kind in _kinds(cloud):
+        KINDS[kind].require()
+    machine.require([KINDS[cloud.lab_kind(h)].memory for h in cloud.hosts if not is_on(cloud.name, h.name)])
     before = _recorded(cloud.name)
-    if before and before.root_image.is_dir():
-        name = before.image
-    else:
-        name = image.ensure(image.packages(cloud), say, mirror=mirror)
-    lab = state.design(cloud, name)
+    lab = _designed(cloud, before, say, mirror)
     _refuse_moves(before, lab)
     LABS.mkdir(parents=True, exist_ok=True)
     with locked(LABS, lambda: say("waiting for another lab up or down")):
@@ -67,6 +65,40 @@ def up(cloud: Cloud, say: Say, *, mirror: str = "") -> Lab:
     return lab
 
 
+def images(cloud: Cloud, say: Say, *, mirror: str = "", rebuild: bool = False) -> dict[LabKind, Path]:
+    """Kind -> root directory of the image that its hosts in `cloud` start from, built if need be."""
+    machine.require_root()
+    return {name: IMAGES / _image(cloud, name, say, mirror, rebuild) / "root" for name in _kinds(cloud)}
+
+
+def _kinds(cloud: Cloud) -> tuple[LabKind, ...]:
+    return tuple(dict.fromkeys(cloud.lab_kind(host) for host in cloud.hosts))
+
+
+def _image(cloud: Cloud, kind: LabKind, say: Say, mirror: str, rebuild: bool = False) -> str:
+    hosts = [host for host in cloud.hosts if cloud.lab_kind(host) == kind]
+    recipe = KINDS[kind].recipe(image.packages(cloud, hosts))
+    return image.ensure(recipe, say, mirror=mirror, rebuild=rebuild)
+
+
+def _designed(cloud: Cloud, before: Lab | None, say: Say, mirror: str) -> Lab:
+    """The lab as it is to be; hosts keep the image of their kind that they were made from, as long as it is there."""
+    recorded: dict[LabKind, str] = {}
+    if before:
+        recorded = {"nspawn": before.image, "vm": before.vms.image if before.vms else ""}
+    found: dict[LabKind, str] = {}
+    for kind in _kinds(cloud):
+        kept = recorded.get(kind, "")
+        found[kind] = kept if kept and (IMAGES / kept).is_dir() else _image(cloud, kind, say, mirror)
+    vms = before.vms if before else None
+    if "vm" not in found:
+        vms = None
+    elif vms is None or vms.image != found["vm"]:
+        vms = virtual_machines(found["vm"])
+        say(f"virtual machines run by {vms.accelerator.upper()}" + (f", for {vms.why}" if vms.why else ""))
+    return state.design(cloud, found.get("nspawn", ""), vms)
+
+
 def _recorded(cloud: str) -> Lab | None:
     """The lab as an earlier `up` recorded it; None when there is no record that can be read."""
     with contextlib.suppress(LabError):
@@ -75,22 +107,25 @@ def _recorded(cloud: str) -> Lab | None:
 
 
 def _refuse_moves(before: Lab | None, lab: Lab) -> None:
-    """Raises LabError when a host that is up has another address in the cloud file by now."""
+    """Raises LabError when a host that is up is to be another one by now: by its addresses, its disks or its kind."""
     for host in before.hosts if before else ():
-        if host.name in {h.name for h in lab.hosts} and lab.host(host.name).ports != host.ports:
-            raise LabError(
-                f"{host.name} of lab {lab.cloud} was made with other addresses than the cloud file says",
-                where=", ".join(f"{port.interface} {port.address or ''}".rstrip() for port in host.ports),
-                why="a lab's hosts keep the addresses that they were made with",
-                next=f"fournines lab down {lab.cloud}, then up again",
-            )
-        if host.name in {h.name for h in lab.hosts} and lab.host(host.name).luns != host.luns:
-            raise LabError(
-                f"{host.name} of lab {lab.cloud} was made with other LUNs than the cloud file says",
-                where=", ".join(disk.device for disk in host.luns) or "it has none",
-                why="a lab's hosts keep the disks that they were made with",
-                next=f"fournines lab down {lab.cloud}, then up again",
-            )
+        now = next((h for h in lab.hosts if h.name == host.name), host)
+        for changed, what, kept in (
+            (now.ports != host.ports, "other addresses", ", ".join(map(_addressed, host.ports))),
+            (now.luns != host.luns, "other LUNs", ", ".join(disk.device for disk in host.luns) or "it has none"),
+            (now.kind != host.kind, "another kind (lab: hosts:)", host.kind),
+        ):
+            if changed:
+                raise LabError(
+                    f"{host.name} of lab {lab.cloud} was made with {what} than the cloud file says",
+                    where=kept,
+                    why="a lab's hosts stay what they were made",
+                    next=f"fournines lab down {lab.cloud}, then up again",
+                )
+
+
+def _addressed(port: Port) -> str:
+    return f"{port.interface} {port.address or ''}".rstrip()
 
 
 def _forget(before: Lab | None, lab: Lab) -> None:
@@ -112,10 +147,11 @@ def _remove_host(cloud: str, host: str) -> None:
 
 def await_hosts(lab: Lab, hosts: Iterable[LabHost], say: Say) -> None:
     """Returns when the sshd of each greets and its systemd has nothing left to start. Raises LabError."""
-    deadline = time.monotonic() + _BOOT_TIMEOUT
+    began = time.monotonic()
     for host in hosts:
-        while not (answers(host) and _settled(lab, host)):
-            if time.monotonic() > deadline or not is_on(lab.cloud, host.name):
+        while not (answers(host, kinds.of(host).greets_within) and _settled(lab, host)):
+            late = time.monotonic() - began > kinds.of(host).boots_within
+            if late or not is_on(lab.cloud, host.name):
                 raise LabError(
                     f"{host.name} of lab {lab.cloud} does not boot",
                     where=str(lab.host_directory(host.name) / "console.log"),
@@ -136,8 +172,9 @@ def answers(host: LabHost, timeout: float = 1.0) -> bool:
 def _settled(lab: Lab, host: LabHost) -> bool:
     """A unit that failed is the operator's matter; one that is about to start would change under the first plan."""
     with contextlib.suppress(LabError):
-        inside = ["nsenter", f"--target={leader(lab.cloud, host.name)}", "--all"]
-        reached = run([*inside, "systemctl", "show", "--property=SystemState", "--value"])
+        reached = run(
+            kinds.of(host).command(lab, host, ["systemctl", "show", "--property=SystemState", "--value"]), timeout=60.0
+        )
         return reached.strip() in ("running", "degraded")
     return False
 
@@ -145,13 +182,12 @@ def _settled(lab: Lab, host: LabHost) -> bool:
 def _try_networks(lab: Lab) -> None:
     """Raises LabError when a packet from one host does not arrive at another."""
     first, *others = lab.hosts
-    inside = ["nsenter", f"--target={leader(lab.cloud, first.name)}", "--mount", "--net"]
     for host in others:
         for port in host.ports:
             if not port.address or port.network not in [p.network for p in first.ports if p.bridge == port.bridge]:
                 continue
             try:
-                run([*inside, "ping", "-q", "-c", "1", "-w", "3", str(port.address.ip)])
+                run(kinds.of(first).command(lab, first, ["ping", "-q", "-c", "1", "-w", "3", str(port.address.ip)]))
             except LabError as error:
                 raise LabError(
                     f"{first.name} cannot reach {host.name} on network {port.network} of lab {lab.cloud}",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,8 +15,6 @@ from pathlib import Path
 from fournines.errors import LabError
 from fournines.lab import cgroup
 from fournines.lab.state import HOME
-
-_HOST_MEMORY = 600 << 20  # bytes; a controller of three takes 0.57 GB
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,8 @@ _TRIALS = (
     ),
     _Trial("netem", False, "ip link set lo up && tc qdisc add dev lo root netem delay 1ms", _KERNEL),
     _Trial("tbf", False, "ip link set lo up && tc qdisc add dev lo root tbf rate 1mbit burst 9k latency 9ms", _KERNEL),
+    _Trial("tap", False, "ip tuntap add dev x0 mode tap", _KERNEL),
+    _Trial("qemu", False, "command -v qemu-system-x86_64", "sudo scripts/bootstrap.sh vm"),
     _Trial("device-mapper", False, "test -e /dev/mapper/control", _KERNEL),
     _Trial("drbd", False, "test -e /proc/drbd || modprobe -n drbd", _KERNEL),
 )
@@ -104,8 +105,9 @@ def require_capability(name: str, what: str) -> None:
             raise LabError(f"This machine cannot run {what}: no {name}", why=capability.why, next=capability.next)
 
 
-def require(hosts: int) -> None:
-    """Raises LabError for the first thing missing without which there is no lab of `hosts` hosts."""
+def require(needs: Sequence[int]) -> None:
+    """Raises LabError for the first thing missing without which there is no lab of hosts with these needs of memory
+    (bytes)."""
     require_root()
     for capability in capabilities():
         if capability.essential and not capability.present:
@@ -113,9 +115,9 @@ def require(hosts: int) -> None:
                 f"This machine cannot run a lab: no {capability.name}", why=capability.why, next=capability.next
             )
     available = available_memory()
-    if available < hosts * _HOST_MEMORY:
+    if available < sum(needs):
         raise LabError(
-            f"{hosts} hosts need {hosts * _HOST_MEMORY / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are available",
+            f"{len(needs)} hosts need {sum(needs) / 1e9:.1f} GB of memory, {available / 1e9:.1f} GB are available",
             next="take other labs down (fournines lab status), or use a cloud file with fewer hosts",
         )
 

@@ -1,4 +1,6 @@
-"""A lab's networks: a bridge each, a veth pair a host and network, and a route behind which nothing leaves the machine.
+"""A lab's networks: a bridge each, a cable a host and network, and a route behind which nothing leaves the machine.
+
+A cable is a veth pair into a container's network namespace, or a tap device that a virtual machine's QEMU opens.
 
 Links carry an alias `fournines <cloud> …`, by which leftovers are found.
 """
@@ -104,18 +106,39 @@ def plug(lab: Lab, host: LabHost, namespace_of: int) -> None:
     """Cables from `host`, whose network namespace is that of process `namespace_of`, to its bridges."""
     unplug(host)
     machine_side: list[str] = []
-    inside = ["link set lo up"]
     for port in host.ports:
-        alias = f"fournines {lab.cloud} host {host.name} {port.network}"
         machine_side += [
             f"link add {port.device} type veth peer name {port.interface} address {port.mac} netns {namespace_of}",
-            f'link set {port.device} addrgenmode none master {port.bridge} alias "{alias}"',
-            f"link set {port.device} up",
+            *_to_bridge(lab, host, port),
         ]
-        inside += [f"address add {port.address} dev {port.interface}"] if port.address else []
-        inside.append(f"link set {port.interface} up")
     _batch(machine_side)
-    _batch(inside, namespace_of=namespace_of)
+    _batch(addresses(host), namespace_of=namespace_of)
+
+
+def plug_taps(lab: Lab, host: LabHost) -> None:
+    """Cables from `host`, a virtual machine whose QEMU will open their ends, to its bridges."""
+    unplug(host)
+    commands: list[str] = []
+    for port in host.ports:
+        commands += [f"tuntap add dev {port.device} mode tap", *_to_bridge(lab, host, port)]
+    _batch(commands)
+
+
+def _to_bridge(lab: Lab, host: LabHost, port: Port) -> list[str]:
+    alias = f"fournines {lab.cloud} host {host.name} {port.network}"
+    return [
+        f'link set {port.device} addrgenmode none master {port.bridge} alias "{alias}"',
+        f"link set {port.device} up",
+    ]
+
+
+def addresses(host: LabHost) -> list[str]:
+    """What `ip -batch` has to do in `host`, whose interfaces have their names."""
+    commands = ["link set lo up"]
+    for port in host.ports:
+        commands += [f"address add {port.address} dev {port.interface}"] if port.address else []
+        commands.append(f"link set {port.interface} up")
+    return commands
 
 
 def unplug(host: LabHost) -> None:
@@ -193,9 +216,10 @@ def is_cut(port: Port) -> bool:
 def disconnect(cloud: str, lab: Lab | None, *, last: bool) -> None:
     """Removes every link of the lab named `cloud`, `lab` if its record can be read; with `last`, what all labs share.
 
-    By record and by alias: an interrupted `connect` has made links that have no alias yet.
+    By record and by alias: an interrupted run has made links that have no alias yet.
     """
-    recorded = [bridge.device for bridge in lab.bridges] if lab else []
+    ports = [port.device for host in lab.hosts for port in host.ports] if lab else []
+    recorded = [*ports, *(bridge.device for bridge in lab.bridges)] if lab else []
     devices = {*recorded, *links(cloud)}
     packet_filter.remove(devices)
     delete(devices)

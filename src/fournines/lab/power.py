@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 from pathlib import Path
 from typing import Literal
 
 from fournines.errors import LabError
-from fournines.lab import cgroup, delay, luns, network, packet_filter, seed
+from fournines.lab import cgroup, delay, kinds, luns, network, packet_filter, seed
 from fournines.lab.lock import locked
 from fournines.lab.state import Lab, LabHost, Port, load
 
@@ -76,29 +75,21 @@ def ended_for_memory(cloud: str, host: str) -> int:
 
 
 def _memory(cloud: str, host: str) -> cgroup.Memory:
-    found = cgroup.memory(cgroup.of_host(cloud, load(cloud).host(host).name))
+    target = load(cloud).host(host)
+    found = kinds.of(target).account(cgroup.of_host(cloud, host))
     if found is None:
         raise LabError(
             f"Nothing keeps account of the memory of {host} of lab {cloud}",
-            why="the host is off, was switched on by an earlier version, or no cgroup has a controller of memory",
+            why="the host is off, is a virtual machine, was switched on by an earlier version, or no cgroup has a"
+            " controller of memory",
             next=f"fournines lab power reset {host}",
         )
     return found
 
 
-def leader(cloud: str, host: str) -> int:
-    """The machine's id of the host's PID 1, for entering its namespaces. Raises LabError while the host is off."""
-    procs = cgroup.of_host(cloud, host) / "payload" / "init.scope" / "cgroup.procs"
-    with contextlib.suppress(OSError):
-        for pid in procs.read_text().split():
-            return int(pid)
-    raise LabError(
-        f"{host} of lab {cloud} is off or has only just been switched on", next=f"fournines lab status {cloud}"
-    )
-
-
 def freeze(cloud: str, host: str) -> None:
-    """Every process of `host` stops at one instant; its network stack answers on (ARP, ping). Idempotent."""
+    """Every process of `host` stops at one instant. A container's network stack answers on (ARP, ping), a virtual
+    machine's does not. Idempotent."""
     _freezer(cloud, host, "1")
 
 
@@ -171,7 +162,7 @@ def _off(lab: Lab, host: LabHost) -> None:
         network.cut(host.ports)
     # Then the disks that others see, and what had not yet been written there.
     with contextlib.suppress(LabError, OSError):  # off already, or dying just now
-        luns.lose_power(lab.cloud, host.name, leader(lab.cloud, host.name))
+        kinds.of(host).lose_power(lab, host)
     cgroup.destroy(cgroup.of_host(lab.cloud, host.name))
     luns.release(lab.cloud, host.name)
     network.unplug(host)
@@ -183,21 +174,4 @@ def _on(lab: Lab, host: LabHost) -> None:
         return
     _off(lab, host)
     cgroup.make(group)
-    shares = cgroup.make_shares(group)
-    directory = lab.host_directory(host.name)
-    for name in ("upper", "work", "root"):
-        (directory / name).mkdir(exist_ok=True)
-    launcher = Path(__file__).with_name("launch.sh")
-    argv = ["setsid", "--fork", "unshare", "--mount", "--net", "--propagation=private", "sh", str(launcher)]
-    argv += [str(group), str(lab.root_image), str(directory), f"{host.name}.{lab.cloud}"]
-    argv += [" ".join(map(str, shares)), *luns.of_host(lab, host)]
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
-    ) as process:
-        assert process.stdin is not None and process.stdout is not None
-        said = process.stdout.readline()
-        word, _, pid = said.partition(" ")
-        if word != "ready":
-            raise LabError(f"{host.name} of lab {lab.cloud} does not start", why=said + process.stdout.read())
-        network.plug(lab, host, int(pid))
-        process.stdin.write("go\n")
+    kinds.of(host).start(lab, host, [group, *cgroup.make_shares(group)])

@@ -1,4 +1,7 @@
-"""A unit's processes, as the machine sees them: by the host's cgroup, with nobody on the host asked."""
+"""A unit's processes in a container, as the machine sees them: by the host's cgroup, with nobody on the host asked.
+
+Of a virtual machine this machine sees none: its own kernel has to be asked.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 
 from fournines.errors import LabError
 from fournines.lab import cgroup
-from fournines.lab.power import leader
+from fournines.lab.nspawn import leader
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+from fournines.lab import kinds
 from fournines.lab.shell import run
 from fournines.lab.state import Lab, LabHost, write_atomically
 
@@ -25,7 +26,8 @@ def _keypair(path: Path, comment: str) -> None:
 
 def seed(lab: Lab, host: LabHost) -> None:
     """Fills the layer of `host`, once: what the host changed since stays."""
-    upper = lab.host_directory(host.name) / "upper"
+    kind = kinds.of(host)
+    upper = kind.layer(lab.host_directory(host.name))
     if (lab.host_directory(host.name) / "host_key.pub").exists():
         return
     shutil.rmtree(upper, ignore_errors=True)
@@ -36,7 +38,7 @@ def seed(lab: Lab, host: LabHost) -> None:
     _keypair(made, host.name)
     public = made.with_name("host_key.new.pub")
     authorized = (lab.directory / "ssh" / "id_ed25519.pub").read_bytes()
-    image = lab.root_image
+    image = kind.root(lab)
     _place(image, upper, "etc/hostname", f"{host.name}\n".encode())
     _place(image, upper, "etc/machine-id", f"{uuid.uuid4().hex}\n".encode())
     _place(image, upper, "etc/ssh/ssh_host_ed25519_key", made.read_bytes(), 0o600)
@@ -44,6 +46,7 @@ def seed(lab: Lab, host: LabHost) -> None:
     # A daemon on the wildcard address would take the port from what HAProxy binds on the VIP.
     _place(image, upper, "etc/ssh/sshd_config.d/address.conf", f"ListenAddress {host.address}\n".encode())
     _place(image, upper, "root/.ssh/authorized_keys", authorized, 0o600)
+    kind.finish(lab, host)
     made.unlink()
     public.rename(made.with_name("host_key.pub"))
 
@@ -51,8 +54,9 @@ def seed(lab: Lab, host: LabHost) -> None:
 def empty(lab: Lab, host: LabHost) -> None:
     """What `host`, which is off, has written is gone; it is another machine, with another SSH key."""
     directory = lab.host_directory(host.name)
-    (directory / "host_key.pub").unlink(missing_ok=True)
-    shutil.rmtree(directory / "work", ignore_errors=True)
+    (directory / "host_key.pub").unlink(missing_ok=True)  # without it, `up` makes the disk anew too
+    for path in directory.iterdir():  # not the directory itself: whoever is here holds its lock
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     seed(lab, host)
     known_hosts(lab)
 

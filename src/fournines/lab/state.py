@@ -4,8 +4,9 @@ Every name on the machine (cgroup, bridge, port, machine) follows from the cloud
 so that what a crashed run left behind is found without having been written down.
 
     $FOURNINES_HOME (default /var/lib/fournines)
-        images/<digest>/{root/,image.json}
+        images/<digest>/{root/,image.json}; of virtual machines also {disk,kernel,initrd}
         labs/<cloud>/{lab.json,redfish.json,ssh/,tls/,luns/,hosts/<host>/{upper,work,luns/,console.log}}
+        a virtual machine has hosts/<host>/disk in the place of upper and work
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from fournines.cloud.model import Cloud, Host, Network
+from fournines.cloud.model import Cloud, Host, LabKind, Network
 from fournines.errors import LabError
 
 #: RFC 2544's range for benchmarking: never routed, so no lab can shadow a real network.
@@ -80,14 +82,28 @@ class LabHost:
     ports: tuple[Port, ...]
     controller: Controller | None = None
     luns: tuple[Disk, ...] = ()
+    kind: LabKind = "nspawn"
+
+
+@dataclass(frozen=True)
+class VirtualMachines:
+    """What those of a lab have in common. `image`: digest. `accelerator`: what QEMU runs them by; `why` not by KVM."""
+
+    image: str
+    accelerator: Literal["kvm", "tcg"]
+    why: str = ""
 
 
 @dataclass(frozen=True)
 class Lab:
+    """`image`: digest of the containers' image, a directory's name in IMAGES; "" where none is needed. Hosts keep the
+    image that they were made from. `vms`: None where no host is a virtual machine."""
+
     cloud: str
-    image: str  # digest, a directory's name in IMAGES; a host keeps the image it was made from
+    image: str
     bridges: tuple[Bridge, ...]
     hosts: tuple[LabHost, ...]
+    vms: VirtualMachines | None = None
 
     @property
     def directory(self) -> Path:
@@ -96,6 +112,11 @@ class Lab:
     @property
     def root_image(self) -> Path:
         return IMAGES / self.image / "root"
+
+    @property
+    def images(self) -> frozenset[str]:
+        """Digests of all that its hosts are made from."""
+        return frozenset({self.image, self.vms.image if self.vms else ""} - {""})
 
     @property
     def gateway(self) -> IPv4Address:
@@ -114,8 +135,9 @@ class Lab:
         return self.directory / "hosts" / host
 
 
-def design(cloud: Cloud, image: str) -> Lab:
-    """The lab of `cloud`. Raises LabError for networks outside 198.18.0.0/15 or that overlap one another."""
+def design(cloud: Cloud, image: str, vms: VirtualMachines | None = None) -> Lab:
+    """The lab of `cloud`. Raises LabError for networks outside 198.18.0.0/15 or that overlap one another, and for a
+    virtual machine that sees a LUN."""
     bridges = tuple(
         _bridge(cloud.name, region.name, network)
         for region in cloud.regions.values()
@@ -136,7 +158,7 @@ def design(cloud: Cloud, image: str) -> Lab:
                     next="give each network a range of its own",
                 )
     hosts = tuple(_host(cloud, host) for host in cloud.hosts)
-    return Lab(cloud=cloud.name, image=image, bridges=bridges, hosts=hosts)
+    return Lab(cloud=cloud.name, image=image, bridges=bridges, hosts=hosts, vms=vms)
 
 
 def _bridge(cloud: str, region: str, network: Network) -> Bridge:
@@ -167,7 +189,14 @@ def _host(cloud: Cloud, host: Host) -> LabHost:
         for lun in cloud.region_of(host).luns.values()
         if host.name in lun.hosts
     )
-    return LabHost(host.name, str(identity), host.address, tuple(ports), _controller(cloud, host), luns)
+    kind = cloud.lab_kind(host)
+    if luns and kind == "vm":
+        raise LabError(
+            f"{host.name} is to be a virtual machine and to see a LUN",
+            why="a LUN of a lab is a loop device of this machine's kernel, which containers share",
+            next=f"let {host.name} be a container (lab: hosts:), or take it out of `storage: luns:`",
+        )
+    return LabHost(host.name, str(identity), host.address, tuple(ports), _controller(cloud, host), luns, kind)
 
 
 def _controller(cloud: Cloud, host: Host) -> Controller | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fournines.commands import proof
+from fournines.commands import proof, prove_powers
 from fournines.commands.prove_powers import HostProcesses, powers_of
 from fournines.commands.prove_real_hosts import FirewallNetwork
 from fournines.engine.transport import Completed
@@ -59,6 +59,26 @@ async def test_the_environment_as_the_host_tells_it() -> None:
     shell = Shell("A=1\nFOURNINES_GUARD_PROTOCOL=3\nB=FOURNINES_GUARD_PROTOCOL=4\n")
     told = await HostProcesses(reach(shell)).environment("ctl1", "x.service", "FOURNINES_GUARD_PROTOCOL")
     assert told == ("3",)
+
+
+async def test_each_hosts_processes_are_asked_of_whoever_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lab of a container, whose processes this machine sees, and of a virtual machine, whose own kernel is asked."""
+    kinds = {"ctl1": "nspawn", "ctl2": "vm"}
+    hosts = tuple(type("Host", (), {"name": name, "kind": kind}) for name, kind in kinds.items())
+    monkeypatch.setattr(prove_powers.lab, "exists", lambda _name: True)
+    monkeypatch.setattr(prove_powers.lab, "load", lambda _name: type("Lab", (), {"hosts": hosts}))
+    monkeypatch.setattr(prove_powers.lab, "of_unit", lambda _cloud, host, _unit: [Process(1, 2, "S")])
+    monkeypatch.setattr(prove_powers.lab, "boot", lambda _cloud, host: f"1@{host}")
+    monkeypatch.setattr(prove_powers.lab, "environment", lambda *_: ("seen",))
+    shell = Shell(stat(7, "uwsgi", "S", 9))
+    processes = prove_powers._processes(load(EXAMPLE), reach(shell))
+    assert await processes.of_unit("ctl1", "x.service") == (Process(1, 2, "S"),)
+    assert await processes.boot("ctl1") == "1@ctl1" and await processes.environment("ctl1", "x", "A") == ("seen",)
+    assert shell.scripts == []
+    assert await processes.of_unit("ctl2", "x.service") == (Process(7, 9, "S"),)
+    await processes.boot("ctl2")
+    assert await processes.environment("ctl2", "x.service", "A") == ()
+    assert len(shell.scripts) == 3
 
 
 def test_hosts_that_are_no_lab_have_a_firewall_and_no_switch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,13 +40,13 @@ def test_something_essential_is_missing(monkeypatch: pytest.MonkeyPatch, root: N
         Capability("veth", False, True, "Unknown device type", "load it"),
     )
     with pytest.raises(LabError, match="no veth") as error:
-        machine.require(hosts=1)
+        machine.require([600 << 20])
     assert (error.value.why, error.value.next) == ("Unknown device type", "load it")
 
 
 def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch, root: None) -> None:
     have(monkeypatch, Capability("netem", False, False), Capability("veth", True, True))
-    machine.require(hosts=1)
+    machine.require([600 << 20])
     assert machine.has("veth")
     assert not machine.has("netem")
     assert not machine.has("unheard of")
@@ -54,6 +54,6 @@ def test_something_else_is_missing(monkeypatch: pytest.MonkeyPatch, root: None) 
 
 def test_too_little_memory(monkeypatch: pytest.MonkeyPatch, root: None) -> None:
     have(monkeypatch, memory=1 << 30)
-    machine.require(hosts=1)
+    machine.require([600 << 20])
     with pytest.raises(LabError, match=r"3 hosts need 1.9 GB of memory, 1.1 GB"):
-        machine.require(hosts=3)
+        machine.require([600 << 20] * 3)

@@ -38,7 +38,7 @@ def limit(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(cgroup, "mount", lambda: unified)
     found = {"memory": memory} if request.param == "v1" else {}
     monkeypatch.setattr(cgroup, "_version_1_controller", found.get)
-    host = type("Host", (), {"name": "ctl1"})
+    host = type("Host", (), {"name": "ctl1", "kind": "nspawn"})
     power = importlib.import_module("fournines.lab.power")  # whose name in the package is its function
     monkeypatch.setattr(power, "load", lambda _: type("Lab", (), {"host": lambda _self, _name: host})())
     return kept / next(iter(files))
