@@ -6,7 +6,7 @@
 BIN := .venv/bin
 PURE := cloud timing services plan
 
-.PHONY: demo test test-all root check lint unit bench lab-down clean
+.PHONY: demo test test-all vm root check lint unit bench lab-down clean
 
 demo: root
 	@scripts/demo.sh
@@ -20,7 +20,11 @@ test: root .venv/.tests lint
 	$(BIN)/pytest --durations 25 --durations-min 20 tests
 
 test-all: export FOURNINES_TESTS = all
-test-all: test
+test-all: vm test
+
+# What virtual machines of a lab need.
+vm: root
+	@scripts/bootstrap.sh vm
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo "the lab needs root: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
