@@ -58,7 +58,7 @@ TURNS = (
 )
 #: One of these alone takes longer than CI has left beside everything else, or wants what `make test` does not install
 #: (QEMU): they have no turn.
-LONGEST = ("test_alerts", "test_release", "test_vm")
+LONGEST = ("test_alerts", "test_beside", "test_release", "test_vm")
 HERE = Path(__file__).parent
 
 
