@@ -46,6 +46,7 @@ regions:
 #: Of these files one a day runs, in turn; all of them with FOURNINES_TESTS=all (`make test-all`), and each
 #: where it is named. Every run of all of them would take longer than CI has.
 TURNS = (
+    "test_beside",
     "test_compute_agent",
     "test_dashboard",
     "test_drain",
@@ -58,7 +59,7 @@ TURNS = (
 )
 #: One of these alone takes longer than CI has left beside everything else, or wants what `make test` does not install
 #: (QEMU): they have no turn.
-LONGEST = ("test_alerts", "test_beside", "test_release", "test_vm")
+LONGEST = ("test_alerts", "test_release", "test_vm")
 HERE = Path(__file__).parent
 
 
