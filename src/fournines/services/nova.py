@@ -76,8 +76,8 @@ CONSOLE = replace(
     command=f"{consoles.PROXY} --config-file {CONFIG}",
     quiet=("websocketproxy .*handler exception: .*Connection reset by peer",),
 )
-#: Seconds between two checks of the console proxy. It forks for each, with TLS some 80 ms of CPU (its CPU by the number
-#: of its checks, on a busy lab): faster checks after a failed one kept proxies busy for minutes once they had been slow.
+#: Seconds between two checks of the console proxy. It forks for each, some 80 ms of CPU with TLS (an estimate: its CPU
+#: by the number of its checks). Faster checks after a failed one kept proxies busy for minutes once they had been slow.
 #: A connection that is refused goes elsewhere.
 _CONSOLE_INTER = 10.0
 #: The timers in its file, beside those of every service's.
